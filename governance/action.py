@@ -1,0 +1,193 @@
+"""What an agent asks to do, and the digest that says it is exactly this.
+
+Lives here: the request as a value, its content (arguments and words) and their digests.
+Must not live here: whether it may be done (``policy``) or how it is shown (``bot.slack.cards``).
+Law: whatever the card shows as the action is in ``action_digest``; a client's tags, environment
+and classes are claims.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from governance.canonical import Json, canonical_bytes, digest, digest_bytes, parse, to_text
+from governance.errors import Code, InvalidInput
+from governance.principal import AgentId, PersonId, TenantId
+
+MAX_CONTENT_BYTES = 262_144
+SHOWN_CHARS = 1_800
+"""What a card shows whole; beyond it a person must open the full view before approving."""
+SHOWN_LINES = 30
+_COST_OF_ODD = 10  # an unprintable character is shown as \u{10ffff}
+
+
+class ActionKind(StrEnum):
+    """What the action does to the world; execute is the widest."""
+
+    READ = "read"
+    WRITE = "write"
+    EXECUTE = "execute"
+
+
+class Dispatch(StrEnum):
+    """Who performs an approved action: our executor, or the agent with a single-use grant."""
+
+    EXECUTE = "execute"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What may be erased later without breaking the log: arguments and words, kept apart."""
+
+    arguments: Mapping[str, Json] = field(default_factory=dict)
+    prompt: str = ""
+    context: Json = None
+    justification: str = ""
+
+    def to_bytes(self) -> bytes:
+        """JSON bytes, numbers as the agent wrote them; ``parse_content`` reads them back."""
+        return to_text(
+            {
+                "arguments": self.arguments,
+                "prompt": self.prompt,
+                "context": self.context,
+                "justification": self.justification,
+            }
+        ).encode("utf-8")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRequest:
+    """One action, as asked; see domain fields in docs/concepts.md.
+
+    ``labels`` are strings; ``ttl_s`` is the requested life in seconds (None: the tier's).
+    """
+
+    tenant: TenantId
+    agent: AgentId
+    on_behalf_of: PersonId | None = None
+    topic: str = "job.default"
+    tool: str = ""
+    action: ActionKind = ActionKind.EXECUTE
+    environment: str = ""
+    """Empty counts as prod."""
+    capability: str = ""
+    risk_tags: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    data_classes: tuple[str, ...] = ()
+    target: str = ""
+    """What it acts on, in a word or two: a host, a ticket, a file."""
+    content: Content = field(default_factory=Content)
+    dispatch: Dispatch = Dispatch.RELEASE
+    trace_id: str
+    idempotency_key: str
+    ttl_s: int | None = None
+
+
+def parse_content(raw: bytes) -> Content:
+    """Read back what ``Content.to_bytes`` wrote.
+
+    Raises:
+        InvalidInput: the bytes are not such content (they were altered).
+    """
+    value = parse(raw, max_bytes=2 * MAX_CONTENT_BYTES)
+    match value:
+        case {
+            "arguments": Mapping() as arguments,
+            "prompt": str() as prompt,
+            "context": context,
+            "justification": str() as justification,
+        }:
+            return Content(
+                arguments=arguments, prompt=prompt, context=context, justification=justification
+            )
+        case _:
+            raise InvalidInput(Code.INVALID_FIELD, "these bytes are not an action's content")
+
+
+def action_digest(request: ActionRequest) -> str:
+    """The digest of everything that says what will happen and for whom."""
+    return digest(
+        "action",
+        {
+            "tenant": request.tenant,
+            "agent": request.agent,
+            "on_behalf_of": request.on_behalf_of,
+            "tool": request.tool,
+            "topic": request.topic,
+            "action": request.action.value,
+            "environment": request.environment,
+            "target": request.target,
+            "arguments": request.content.arguments,
+            "prompt": request.content.prompt,
+            "context": request.content.context,
+            "dispatch": request.dispatch.value,
+        },
+    )
+
+
+def request_digest(request: ActionRequest) -> str:
+    """The fingerprint by which a repeated idempotency key is the same request or a conflict."""
+    return digest(
+        "request",
+        {
+            "action": action_digest(request),
+            "capability": request.capability,
+            "risk_tags": sorted(request.risk_tags),
+            "requires": sorted(request.requires),
+            "labels": dict(request.labels),
+            "data_classes": sorted(request.data_classes),
+            "justification": request.content.justification,
+            "ttl_s": request.ttl_s,
+        },
+    )
+
+
+def content_digest(raw: bytes) -> str:
+    """The name under which content (or a comment, or an output) lies in the payload table."""
+    return digest_bytes("content", raw)
+
+
+def needs_full_view(content: Content) -> bool:
+    """Whether a card cannot show the action whole, so that Approve needs the full view.
+
+    Counts what a reader would see: an unprintable character costs as much as its escape.
+    """
+    shown = to_text(content.arguments, indent=2) + content.prompt
+    if content.context is not None:
+        shown += to_text(content.context, indent=2)
+    cost = sum(1 if ch.isprintable() or ch == "\n" else _COST_OF_ODD for ch in shown)
+    return cost > SHOWN_CHARS or shown.count("\n") > SHOWN_LINES
+
+
+def check_one_target(request: ActionRequest) -> None:
+    """One ticket is one action: category words in a target are refused.
+
+    Raises:
+        InvalidInput: ``target_too_broad`` with a pointer to the word; ``too_large`` content.
+    """
+    size = len(canonical_bytes(request.content.arguments)) + len(request.content.prompt)
+    if size > MAX_CONTENT_BYTES:
+        raise InvalidInput(
+            Code.TOO_LARGE, f"arguments and prompt of {size} bytes, at most {MAX_CONTENT_BYTES}"
+        )
+    _refuse_broad(request.target, "/target")
+    for key in ("target", "resource", "resources"):
+        value = request.content.arguments.get(key)
+        if isinstance(value, str):
+            _refuse_broad(value, f"/arguments/{key}")
+        elif isinstance(value, Sequence):
+            for number, item in enumerate(value):
+                if isinstance(item, str):
+                    _refuse_broad(item, f"/arguments/{key}/{number}")
+
+
+def _refuse_broad(word: str, pointer: str) -> None:
+    if word.strip().lower() in {"*", "**", "all", "any", "everything", "everyone"}:
+        raise InvalidInput(
+            Code.TARGET_TOO_BROAD,
+            "one ticket is one action: name the target instead of a category word",
+            pointer=pointer,
+        )

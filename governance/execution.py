@@ -1,0 +1,69 @@
+"""What running an approved action yields, as values.
+
+Lives here: sandbox tiers by name, outcomes and reports. Must not live here: how anything is run
+(``bot.executor``). Law: an outcome never says success before the effect.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class SandboxTier(StrEnum):
+    """Isolation, strongest first; a bundle names the lowest that it accepts."""
+
+    A = "A"
+    A_MINUS = "A-"
+    B = "B"
+    C = "C"
+
+    def accepts(self, offered: "SandboxTier") -> bool:
+        """Whether a tier at least as strong as this one is ``offered``."""
+        order = list(SandboxTier)
+        return order.index(offered) <= order.index(self)
+
+
+class RunStatus(StrEnum):
+    """How a run or a redeemed grant ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNREPORTED = "unreported"
+
+
+class OutputState(StrEnum):
+    """What became of an output; agents and channels only ever see the redacted form."""
+
+    CLEAN = "clean"
+    REDACTED = "redacted"
+    QUARANTINED = "quarantined"
+    RELEASED = "released"
+    DISCARDED = "discarded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something a scanner saw: where, never what."""
+
+    scanner: str
+    rule: str
+    place: str
+    """``start-end`` in characters of the output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """What an executor (or an agent, for a released action) says about one run."""
+
+    status: RunStatus
+    exit_code: int | None = None
+    error: str = ""
+    """One sentence for people; never output."""
+    duration_ms: int = 0
+    sandbox: str = ""
+    """Tier that ran it, empty for a released action."""
+    output_state: OutputState = OutputState.CLEAN
+    output_digest: str = ""
+    """Content digest of the full output."""
+    shown_digest: str = ""
+    """Content digest of the form that may be shown."""
+    findings: tuple[Finding, ...] = ()

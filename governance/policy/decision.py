@@ -1,0 +1,191 @@
+"""What the policy decision point answers, as values.
+
+Lives here: effects, constraints, required approvals and the decision with its trace.
+Must not live here: how a decision is reached (``evaluate``). Law: effects are totally ordered and
+the most restrictive wins; constraints of several rules merge to the tightest.
+"""
+
+from dataclasses import dataclass, fields
+from enum import StrEnum
+
+from governance.canonical import Json
+from governance.execution import SandboxTier
+from governance.principal import PersonId
+
+
+class Effect(StrEnum):
+    """The five answers; ``rank`` orders them, a higher rank is more restrictive."""
+
+    ALLOW = "ALLOW"
+    ALLOW_WITH_CONSTRAINTS = "ALLOW_WITH_CONSTRAINTS"
+    REQUIRE_APPROVAL = "REQUIRE_APPROVAL"
+    THROTTLE = "THROTTLE"
+    DENY = "DENY"
+
+    @property
+    def rank(self) -> int:
+        """0 for ALLOW up to 4 for DENY."""
+        return list(Effect).index(self)
+
+    @property
+    def loosens(self) -> bool:
+        """Whether it lets an action through without people."""
+        return self in (Effect.ALLOW, Effect.ALLOW_WITH_CONSTRAINTS)
+
+
+class RejectPolicy(StrEnum):
+    """What one rejection does."""
+
+    VETO = "veto"
+    WEIGHT = "weight"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constraints:
+    """Limits on how an action may run; None and empty mean no limit from here.
+
+    Numbers merge to the minimum, ``*_allow`` lists to their intersection, ``*_deny`` lists to
+    their union. Durations in seconds, sizes in bytes.
+    """
+
+    max_runtime_s: int | None = None
+    max_retries: int | None = None
+    max_artifact_bytes: int | None = None
+    max_output_bytes: int | None = None
+    max_concurrent_jobs: int | None = None
+    max_files: int | None = None
+    max_lines: int | None = None
+    network_allow: tuple[str, ...] | None = None
+    read_allow: tuple[str, ...] | None = None
+    write_allow: tuple[str, ...] | None = None
+    tools_allow: tuple[str, ...] | None = None
+    commands_allow: tuple[str, ...] | None = None
+    paths_deny: tuple[str, ...] = ()
+    redact_deny: tuple[str, ...] = ()
+    isolated: bool = False
+
+    def merge(self, other: "Constraints") -> "Constraints":
+        """The tightest of both."""
+        merged: dict[str, object] = {}
+        for spec in fields(self):
+            mine, theirs = getattr(self, spec.name), getattr(other, spec.name)
+            merged[spec.name] = _tightest(spec.name, mine, theirs)
+        return Constraints(**merged)  # type: ignore[arg-type]  # each value has its field's type
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is constrained."""
+        return self == Constraints()
+
+    def to_json(self) -> dict[str, Json]:
+        """Only what is set, for bindings, cards and answers."""
+        shown: dict[str, Json] = {}
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if value is not None and value != () and value is not False:
+                shown[spec.name] = list(value) if isinstance(value, tuple) else value
+        return shown
+
+
+def _tightest(name: str, mine: object, theirs: object) -> object:
+    if isinstance(mine, bool) or isinstance(theirs, bool):
+        return bool(mine) or bool(theirs)
+    if mine is None or theirs is None:
+        return theirs if mine is None else mine
+    if isinstance(mine, int) and isinstance(theirs, int):
+        return min(mine, theirs)
+    assert isinstance(mine, tuple)  # noqa: S101  # the two remaining kinds of field are tuples
+    assert isinstance(theirs, tuple)  # noqa: S101
+    if name.endswith("_allow"):
+        return tuple(sorted(set(mine) & set(theirs)))
+    return tuple(sorted(set(mine) | set(theirs)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleRequirement:
+    """What one role must and may bring: votes of ``weight`` each, at least ``min_required``."""
+
+    role: str
+    weight: int
+    min_required: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """The approvals that a risk tier demands, copied to the ticket and bound."""
+
+    tier: str
+    roles: tuple[RoleRequirement, ...]
+    threshold: int
+    ttl_s: int
+    respond_within_s: int | None = None
+    comment_required: bool = False
+    step_up: bool = False
+    reviewer: PersonId | None = None
+    distinct_roles: bool = False
+    reject_policy: RejectPolicy = RejectPolicy.VETO
+    sandbox: SandboxTier = SandboxTier.A
+    release_allowed: bool = True
+
+    def weight_of(self, role: str) -> int | None:
+        """The weight of a vote in ``role``, None where the role has no vote here."""
+        return next((item.weight for item in self.roles if item.role == role), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketDemand:
+    """One token to be taken from a bucket when the decision is settled.
+
+    ``capacity`` in tokens, ``refill_ms`` the milliseconds in which one token comes back.
+    """
+
+    key: str
+    rule_id: str
+    capacity: int
+    refill_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceLine:
+    """One source's contribution: what was considered and what it said."""
+
+    source: str
+    """registry, constraint, rule, signal, environment, default, fail_mode"""
+    id: str
+    verdict: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """A WARN constraint that was violated: shown, never an effect."""
+
+    constraint_id: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer for one request under one snapshot, re-derivable byte for byte."""
+
+    effect: Effect
+    reason: str
+    snapshot: str
+    rule_ids: tuple[str, ...] = ()
+    constraint_ids: tuple[str, ...] = ()
+    constraint_id: str = ""
+    """The BLOCK constraint to which this ticket would be the exception."""
+    constraints: Constraints = Constraints()
+    warnings: tuple[Warned, ...] = ()
+    risk_tier: str = ""
+    requirement: Requirement | None = None
+    data_class: str = "internal"
+    risk_tags: tuple[str, ...] = ()
+    environment: str = "prod"
+    plan_digest: str = ""
+    """Digest of the registered action that would run; empty for a release."""
+    sandbox: SandboxTier = SandboxTier.A
+    demands: tuple[BucketDemand, ...] = ()
+    retry_after_s: int = 0
+    safety_bypassed: bool = False
+    trace: tuple[TraceLine, ...] = ()
