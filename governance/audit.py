@@ -1,0 +1,215 @@
+"""The event log's records: what is hashed, how it is linked, what a checkpoint says.
+
+Lives here: the record around an event, its canonical bytes and the checkpoint text.
+Must not live here: where records are kept (``storage``) or shown (``bot.sinks``).
+Law: sequence and previous hash are inside the hashed bytes; a record never says success before
+the effect.
+Source: C2SP tlog-checkpoint (note form) for checkpoints.
+"""
+
+import base64
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from governance import control as ctl
+from governance.canonical import Json, canonical_bytes, digest_bytes
+from governance.execution import RunStatus
+from governance.principal import actor_agent, actor_person
+from governance.tickets import events as ev
+from governance.tickets.binding import stamp
+from governance.tickets.ticket import Ask, Basis, Ticket, TicketState
+
+GENESIS = "0" * 64
+"""The previous hash of the first record."""
+
+Event = ev.TicketEvent | ev.SubmissionThrottled | ev.DecisionEvaluated | ctl.ControlEvent
+"""Everything that the log may hold."""
+
+_WAITING = {TicketState.PENDING: "pending"}
+_REFUSED = {
+    TicketState.DENIED,
+    TicketState.REJECTED,
+    TicketState.EXPIRED,
+    TicketState.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The fields beside an event's own payload, the same for every type."""
+
+    tenant: str
+    actor: str
+    trace_id: str = ""
+    agent_id: str = ""
+    ticket_id: str = ""
+    revision: int = 0
+    binding: str = ""
+    tool: str = ""
+    action: str = ""
+    data_class: str = ""
+    approval_status: str | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One entry of the log; ``seq`` counts from 1, ``previous`` is the hash before it."""
+
+    seq: int
+    previous: str
+    type: str
+    version: int
+    at: datetime
+    header: Header
+    payload: Json
+
+
+def encode(record: Record) -> bytes:
+    """The canonical bytes that are stored and hashed; field names are those of exports."""
+    head = record.header
+    return canonical_bytes(
+        {
+            "seq": record.seq,
+            "previous": record.previous,
+            "type": record.type,
+            "version": record.version,
+            "timestamp": stamp(record.at),
+            "tenant": head.tenant,
+            "actor": head.actor,
+            "traceId": head.trace_id,
+            "agentId": head.agent_id,
+            "ticketId": head.ticket_id,
+            "revision": head.revision,
+            "binding": head.binding,
+            "tool": head.tool,
+            "action": head.action,
+            "dataClass": head.data_class,
+            "approvalStatus": head.approval_status,
+            "outcome": head.outcome,
+            "payload": record.payload,
+        }
+    )
+
+
+def hash_of(encoded: bytes) -> str:
+    """The hash by which the next record names this one."""
+    return digest_bytes("event", encoded)
+
+
+def describe(event: Event, after: Ticket | None) -> Header:
+    """The header of ``event``; ``after`` is its ticket once the event has happened."""
+    if isinstance(event, ev.SubmissionThrottled | ev.DecisionEvaluated):
+        return _of_ask(event.ask, outcome="blocked" if _is_blocked(event) else None)
+    if isinstance(event, ctl.ControlEvent):
+        return Header(tenant=event.tenant, actor=_control_actor(event))
+    if after is None:
+        raise ValueError(f"{type(event).__name__} without its ticket")
+    return Header(
+        tenant=after.ask.tenant,
+        actor=_actor(event, after),
+        trace_id=after.ask.trace_id,
+        agent_id=after.ask.agent,
+        ticket_id=after.id,
+        revision=after.revision,
+        binding=after.binding,
+        tool=after.ask.tool,
+        action=after.ask.action.value,
+        data_class=after.ask.data_class,
+        approval_status=approval_status(after),
+        outcome=_outcome(event, after),
+    )
+
+
+def _of_ask(ask: Ask, *, outcome: str | None) -> Header:
+    return Header(
+        tenant=ask.tenant,
+        actor=actor_agent(ask.agent),
+        trace_id=ask.trace_id,
+        agent_id=ask.agent,
+        tool=ask.tool,
+        action=ask.action.value,
+        data_class=ask.data_class,
+        approval_status="denied" if outcome else None,
+        outcome=outcome,
+    )
+
+
+def _is_blocked(event: ev.SubmissionThrottled | ev.DecisionEvaluated) -> bool:
+    return isinstance(event, ev.SubmissionThrottled)
+
+
+def approval_status(ticket: Ticket) -> str:
+    """auto (no people needed), pending, approved or denied."""
+    if ticket.state in _REFUSED:
+        return "denied"
+    if ticket.basis is Basis.POLICY:
+        return "auto"
+    return _WAITING.get(ticket.state, "approved")
+
+
+def _outcome(event: ev.TicketEvent, after: Ticket) -> str | None:
+    match event:
+        case ev.ExecutionSucceeded():
+            return "success"
+        case ev.UnknownResolved():
+            return "success" if event.took_effect else "error"
+        case ev.ExecutionFailed() | ev.ExecutionLost():
+            return "error"
+        case ev.OutcomeReported():
+            by_status = {RunStatus.SUCCEEDED: "success", RunStatus.FAILED: "error"}
+            return by_status.get(event.report.status)
+        case _:
+            return "blocked" if after.state in _REFUSED else None
+
+
+def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
+    match event:
+        case ev.TicketOpened() | ev.GrantRedeemed() | ev.OutcomeReported():
+            return actor_agent(ticket.ask.agent)
+        case ev.VoteCast():
+            return actor_person(event.vote.person)
+        case (
+            ev.VoteWithdrawn()
+            | ev.VoteRefused()
+            | ev.FullViewOpened()
+            | ev.TicketRejected()
+            | ev.UnknownResolved()
+        ):
+            return actor_person(event.person)
+        case ev.TicketCancelled():
+            return event.actor
+        case ev.ExecutionStarted():
+            return f"executor:{event.run.executor}"
+        case ev.ExecutionSucceeded() | ev.ExecutionFailed() | ev.LeaseRenewed():
+            return f"executor:{ticket.run.executor}" if ticket.run else "executor:unknown"
+        case _:
+            return "system:placet"
+
+
+def _control_actor(event: ctl.ControlEvent) -> str:
+    match event:
+        case ctl.BundleActivated() | ctl.CredentialIssued() | ctl.CredentialRevoked():
+            return event.actor
+        case ctl.AgentFrozen() | ctl.UnfreezeAsked() | ctl.AgentUnfrozen():
+            return actor_person(event.person)
+        case ctl.KeyRegistered() | ctl.CheckpointSigned():
+            return "system:placet"
+        case _:
+            assert_never(event)
+
+
+def checkpoint_body(*, origin: str, size: int, root: bytes, head: str, at: datetime) -> str:
+    """The text that a checkpoint signs: origin, size, Merkle root, then our extension lines.
+
+    ``root`` is the 32-byte RFC 6962 root over the records' bytes; ``head`` the last hash in hex.
+    """
+    lines = [origin, str(size), base64.b64encode(root).decode(), f"head {head}", f"at {stamp(at)}"]
+    return "\n".join(lines) + "\n"
+
+
+def signed_note(body: str, *, key_name: str, key_hash: bytes, signature: bytes) -> str:
+    """``body`` with its signature line; ``key_hash`` is the first 4 bytes that name the key."""
+    blob = base64.b64encode(key_hash + signature).decode()
+    return f"{body}\n\u2014 {key_name} {blob}\n"

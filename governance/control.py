@@ -1,0 +1,209 @@
+"""What governs every ticket at once: the active bundle, freezes, credentials and keys.
+
+Lives here: that state, its events, and the pure functions that change it.
+Must not live here: tickets. Law: one person freezes at once, two people unfreeze; the active
+bundle is a fact of the log; a credential's secret is never kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import ClassVar
+
+from governance.errors import Code, Refused
+from governance.principal import AgentId, Credential, Person, PersonId, TenantId
+
+EVERYONE = "all"
+"""The freeze target that stops every agent of the tenant."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublicKey:
+    """A signing key as the log knows it: ``pem`` is its public half."""
+
+    id: str
+    purpose: str
+    """``vote:<role>`` or ``checkpoint``."""
+    pem: str
+    valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """One freeze; ``unfreeze_asked_by`` is the first of the two people who lift it."""
+
+    target: str
+    by: PersonId
+    at: datetime
+    reason: str = ""
+    unfreeze_asked_by: PersonId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """The governing state of one ledger at one moment."""
+
+    snapshot: str = ""
+    """The active bundle's snapshot, empty before the first activation."""
+    frozen: Mapping[str, Frozen] = field(default_factory=dict)
+    keys: Mapping[str, PublicKey] = field(default_factory=dict)
+
+    def freeze_of(self, agent: AgentId) -> Frozen | None:
+        """The freeze that stops ``agent`` now."""
+        return self.frozen.get(EVERYONE) or self.frozen.get(agent)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleActivated:
+    """A bundle became the one that decides; its bytes lie in the payload table by digest."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    actor: str
+    snapshot: str
+    content_digest: str
+    registry_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentFrozen:
+    """One person stopped an agent, or all."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    target: str
+    person: PersonId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfreezeAsked:
+    """The first of two people wants to lift a freeze."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    target: str
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentUnfrozen:
+    """The second person agreed."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    target: str
+    person: PersonId
+    asked_by: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialIssued:
+    """A bearer credential exists from now on."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    actor: str
+    credential: Credential
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredentialRevoked:
+    """A bearer credential no longer works."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    actor: str
+    credential_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRegistered:
+    """Signatures by this key may be trusted from ``key.valid_from`` on."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    key: PublicKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSigned:
+    """The head was signed; ``note`` is the whole signed text."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    size: int
+    head: str
+    note: str
+
+
+ControlEvent = (
+    BundleActivated
+    | AgentFrozen
+    | UnfreezeAsked
+    | AgentUnfrozen
+    | CredentialIssued
+    | CredentialRevoked
+    | KeyRegistered
+    | CheckpointSigned
+)
+"""Everything that can happen to the governing state."""
+
+
+def freeze(
+    control: Control, *, tenant: TenantId, target: str, person: Person, reason: str
+) -> tuple[ControlEvent, ...]:
+    """Stop ``target`` (an agent id or ``all``) at once; a repeat changes nothing.
+
+    Raises:
+        Refused: ``wrong_role``: the person holds no role that approves.
+    """
+    _check_eligible(person)
+    if target in control.frozen:
+        return ()
+    return (AgentFrozen(tenant=tenant, target=target, person=person.id, reason=reason),)
+
+
+def unfreeze(
+    control: Control, *, tenant: TenantId, target: str, person: Person
+) -> tuple[ControlEvent, ...]:
+    """Ask to lift a freeze, or agree as the second person; a repeat of one's own changes nothing.
+
+    Raises:
+        Refused: ``wrong_role``, or ``not_found`` where ``target`` is not frozen.
+    """
+    _check_eligible(person)
+    frozen = control.frozen.get(target)
+    if frozen is None:
+        raise Refused(Code.NOT_FOUND, f"{target} is not frozen")
+    asked_by = frozen.unfreeze_asked_by
+    if asked_by is None:
+        return (UnfreezeAsked(tenant=tenant, target=target, person=person.id),)
+    if asked_by == person.id:
+        return ()
+    return (AgentUnfrozen(tenant=tenant, target=target, person=person.id, asked_by=asked_by),)
+
+
+def _check_eligible(person: Person) -> None:
+    if not person.roles:
+        raise Refused(Code.WRONG_ROLE, "only people with an approver's role freeze and unfreeze")
+
+
+def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
+    """The governing state after ``event``; credentials are kept in their own projection."""
+    match event:
+        case BundleActivated():
+            return replace(control, snapshot=event.snapshot)
+        case AgentFrozen():
+            entry = Frozen(target=event.target, by=event.person, at=at, reason=event.reason)
+            return replace(control, frozen={**control.frozen, event.target: entry})
+        case UnfreezeAsked():
+            entry = replace(control.frozen[event.target], unfreeze_asked_by=event.person)
+            return replace(control, frozen={**control.frozen, event.target: entry})
+        case AgentUnfrozen():
+            rest = {name: item for name, item in control.frozen.items() if name != event.target}
+            return replace(control, frozen=rest)
+        case KeyRegistered():
+            return replace(control, keys={**control.keys, event.key.id: event.key})
+        case CredentialIssued() | CredentialRevoked() | CheckpointSigned():
+            return control

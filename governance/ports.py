@@ -1,0 +1,316 @@
+"""What the core needs from the world, as protocols.
+
+Lives here: the ledger's contract, clocks, signers and directories as shapes. Must not live here:
+any of them. Law: a step is a pure function of the state that the writer hands it inside the
+transaction, and is run again on a retry.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from governance.audit import Event, Header
+from governance.canonical import Json
+from governance.control import Control, PublicKey
+from governance.errors import PlacetError
+from governance.outbox import Owed, OwedKind
+from governance.policy.throttle import Bucket
+from governance.principal import AgentId, Credential, Eligible, Person, PersonId, TenantId
+from governance.tickets.ticket import Ticket, TicketId, TicketState
+
+T = TypeVar("T")
+
+IdempotencyKey = tuple[TenantId, AgentId, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """What a step will look at; nothing else is in its ``State``."""
+
+    tickets: tuple[TicketId, ...] = ()
+    idempotency: tuple[IdempotencyKey, ...] = ()
+    buckets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What an idempotency key was used for."""
+
+    request_digest: str
+    ticket_id: TicketId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The committed state (with the batch so far) of what ``Keys`` named; absent = never seen.
+
+    ``at`` is event time: max(now, time of the log's head). ``pending`` counts pending tickets.
+    """
+
+    at: datetime
+    control: Control
+    tickets: Mapping[TicketId, Ticket] = field(default_factory=dict)
+    idempotency: Mapping[IdempotencyKey, Remembered] = field(default_factory=dict)
+    buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Generic[T]):
+    """What a step wants committed, and what its caller gets after that.
+
+    ``contents`` maps content digests to bytes for the payload table. A ``reply`` that is a
+    ``PlacetError`` is raised to the caller after the events were committed.
+    """
+
+    reply: T | PlacetError
+    events: tuple[Event, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+
+
+Step = Callable[[State], Result[T]]
+"""A pure function; it may run more than once and only the last run counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed(Generic[T]):
+    """A reply whose events are durable; ``seqs`` are their sequence numbers."""
+
+    reply: T
+    seqs: tuple[int, ...] = ()
+
+
+class Ledger(Protocol):
+    """The one writer. Everything that changes state goes through ``commit``."""
+
+    async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
+        """Run ``step`` inside a transaction and answer once its events are durable.
+
+        Raises:
+            Unavailable: ``ledger_unavailable`` or ``ledger_busy``; nothing was written.
+            PlacetError: what the step replied, after its events were committed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """A record as read back: ``encoded`` are the very bytes that were hashed."""
+
+    seq: int
+    type: str
+    version: int
+    at: datetime
+    header: Header
+    payload: Json
+    hash: str
+    encoded: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketQuery:
+    """Which tickets, newest first; None = any. ``before`` is a ticket id to page on from."""
+
+    tenant: TenantId | None = None
+    states: tuple[TicketState, ...] = ()
+    agent: AgentId | None = None
+    trace_id: str | None = None
+    topic: str | None = None
+    needed_people: bool | None = None
+    """True: only those that needed people."""
+    before: TicketId | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueWork:
+    """What the clock must see to at one moment."""
+
+    expiring: tuple[TicketId, ...] = ()
+    overdue: tuple[TicketId, ...] = ()
+    lost: tuple[TicketId, ...] = ()
+    uncleared: tuple[TicketId, ...] = ()
+    """Approved, to be executed, with no clearance younger than the given age."""
+
+
+class Reader(Protocol):
+    """Reads of committed state; none of them decides anything."""
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """One ticket."""
+        ...
+
+    async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
+        """Tickets that match, newest first."""
+        ...
+
+    async def content(self, digest: str) -> bytes | None:
+        """Content by its digest; None when it never was or has been erased."""
+        ...
+
+    async def control(self) -> Control:
+        """The governing state."""
+        ...
+
+    async def credential(self, credential_id: str) -> Credential | None:
+        """A credential, revoked ones included."""
+        ...
+
+    async def credentials(self) -> Sequence[Credential]:
+        """All credentials, oldest first."""
+        ...
+
+    async def timeline(self, trace_id: str) -> Sequence[Logged]:
+        """Every record of one trace, oldest first."""
+        ...
+
+    async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
+        """Every record of one ticket, oldest first."""
+        ...
+
+    async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
+        """Records after a sequence number, oldest first."""
+        ...
+
+    async def head(self) -> tuple[int, str]:
+        """Sequence number and hash of the newest record; (0, GENESIS) when empty."""
+        ...
+
+    async def due(self, at: datetime, *, clearance_age_s: int, limit: int) -> DueWork:
+        """What the clock must see to, by indexes."""
+        ...
+
+    async def changed(self, after_seq: int, timeout_s: float) -> int:
+        """Wait until the log has grown past ``after_seq`` (or the time is over); its size."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A message in the hands of one worker until its claim runs out."""
+
+    owed: Owed
+    token: str
+    """Names this claim; a message that changed meanwhile is not removed by ``done``."""
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a ticket's card is, and a digest of what it shows."""
+
+    channel: str
+    ts: str
+    shown: str
+
+
+class Outbox(Protocol):
+    """Messages owed, claimed by one worker at a time."""
+
+    async def claim(
+        self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
+    ) -> Sequence[Claimed]:
+        """Due messages, earliest first, hidden from other workers for ``lease_s``."""
+        ...
+
+    async def done(self, claimed: Claimed) -> None:
+        """Delivered: gone, unless it was owed again meanwhile."""
+        ...
+
+    async def retry(self, claimed: Claimed, *, at: datetime, error: str) -> None:
+        """Not delivered: due again at ``at``."""
+        ...
+
+    async def bury(self, claimed: Claimed, *, error: str) -> None:
+        """Given up: kept as a dead letter for people to see."""
+        ...
+
+    async def owe(self, owed: Owed, *, at: datetime) -> None:
+        """Owe a message outside any event (a repair, a fan-out)."""
+        ...
+
+    async def dead(self) -> Sequence[tuple[Owed, str]]:
+        """Dead letters with their last error."""
+        ...
+
+    async def cursor(self, name: str) -> int:
+        """How far a sink has read the log; 0 at first."""
+        ...
+
+    async def advance(self, name: str, seq: int) -> None:
+        """Remember how far a sink has read."""
+        ...
+
+    async def place(self, ticket_id: TicketId) -> Place | None:
+        """Where a card is."""
+        ...
+
+    async def put_place(self, ticket_id: TicketId, place: Place) -> None:
+        """Remember where a card is."""
+        ...
+
+
+class Clock(Protocol):
+    """Wall clock, aware and in UTC."""
+
+    def now(self) -> datetime:
+        """This instant."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """base64 of r and s (64 bytes, ES256), and the key that made it."""
+
+    key_id: str
+    value: str
+
+
+class Signer(Protocol):
+    """Signs with the key of a purpose (``vote:<role>``, ``checkpoint``)."""
+
+    async def sign(self, purpose: str, message: bytes) -> Signature:
+        """Sign ``message``.
+
+        Raises:
+            Unavailable: the key cannot be used now.
+        """
+        ...
+
+    def public_keys(self) -> Sequence[PublicKey]:
+        """Every key that this signer may use."""
+        ...
+
+
+class Directory(Protocol):
+    """Who people are now. Fails closed: what cannot be looked up is refused."""
+
+    async def person(self, person_id: PersonId) -> Person:
+        """A person who may act, with their roles.
+
+        Raises:
+            Refused: ``voter_is_bot`` and its like: an account that may not vote, and why.
+            Unavailable: ``identity_unavailable``: nobody could be asked.
+        """
+        ...
+
+    async def eligible(self, roles: Sequence[str]) -> Eligible:
+        """The people who hold any of ``roles``, from the bundle and its groups.
+
+        Raises:
+            Unavailable: ``identity_unavailable``.
+        """
+        ...
+
+
+class Ids(Protocol):
+    """Unguessable names, made outside the core."""
+
+    def ticket(self) -> TicketId:
+        """A new ticket id."""
+        ...
+
+    def nonce(self) -> str:
+        """128 random bits or more, in hex."""
+        ...

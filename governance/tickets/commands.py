@@ -1,0 +1,231 @@
+"""What may be asked of a ticket, in the imperative.
+
+Lives here: commands as values, already parsed and resolved. Must not live here: decisions.
+Law: every door (Slack, REST, command line, clock, executor) builds these and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from governance.action import ActionRequest
+from governance.errors import Code
+from governance.execution import RunReport, SandboxTier
+from governance.policy.decision import Decision
+from governance.principal import Agent, AgentId, Eligible, Person, PersonId
+from governance.tickets.ticket import Choice, TicketId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTicket:
+    """Open the ticket of a decided request; ``eligible`` are the people who could vote."""
+
+    ticket_id: TicketId
+    request: ActionRequest
+    agent: Agent
+    decision: Decision
+    content_digest: str
+    eligible: Eligible = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CastVote:
+    """Count one signed vote. ``signed_at`` is what was signed, not when it is judged."""
+
+    ticket_id: TicketId
+    revision: int
+    person: Person
+    choice: Choice
+    role: str
+    weight: int
+    binding: str
+    signed_at: datetime
+    nonce: str
+    key_id: str
+    signature: str
+    comment_digest: str = ""
+    eligible: Eligible = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawVote:
+    """Take one's vote back while the ticket is pending."""
+
+    ticket_id: TicketId
+    revision: int
+    person: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordRefusal:
+    """Record that a person who may not vote tried to (identity refusals come before a vote)."""
+
+    ticket_id: TicketId
+    person: PersonId
+    choice: Choice
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFullView:
+    """Record that the last page of the whole action goes to this person now."""
+
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTicket:
+    """Withdraw the request; only the agent that asked, its owners, or the human it acts for."""
+
+    ticket_id: TicketId
+    actor: str
+    agent: AgentId | None = None
+    person: PersonId | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopTicket:
+    """An approver stops an approved action before it starts."""
+
+    ticket_id: TicketId
+    person: Person
+    comment_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireTicket:
+    """Expire it if it is due; a no-op otherwise."""
+
+    ticket_id: TicketId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkOverdue:
+    """Note that nobody decided within ``respond_within``; a no-op when it is not so."""
+
+    ticket_id: TicketId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClearExecution:
+    """Confirm the voters against the directory before the action starts.
+
+    ``standing``: each voter's current roles, without those who lost theirs or were deactivated.
+    ``withdrawn``: requester or owner who was deactivated, which cancels the ticket.
+    """
+
+    ticket_id: TicketId
+    revision: int
+    standing: Mapping[PersonId, frozenset[str]]
+    withdrawn: PersonId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartExecution:
+    """Commit to running, before the effect. The digests are of the bytes that will run."""
+
+    ticket_id: TicketId
+    run_id: str
+    executor: str
+    lease_s: int
+    action_digest: str
+    plan_digest: str
+    sandbox: SandboxTier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewLease:
+    """The executor is alive and still running it."""
+
+    ticket_id: TicketId
+    run_id: str
+    lease_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeferExecution:
+    """It cannot start now: it stays approved and says why."""
+
+    ticket_id: TicketId
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordOutcome:
+    """What came of a run."""
+
+    ticket_id: TicketId
+    run_id: str
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclareLost:
+    """The lease passed without an outcome; a no-op while it lives."""
+
+    ticket_id: TicketId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolveUnknown:
+    """A person says whether an interrupted run took effect."""
+
+    ticket_id: TicketId
+    person: Person
+    took_effect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RedeemGrant:
+    """The agent consumes the approval, once; ``grant_id`` names the grant it then holds."""
+
+    ticket_id: TicketId
+    agent: AgentId
+    grant_id: str
+    action_digest: str = ""
+    """The digest of what it will run, where the client can say it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOutcome:
+    """What the agent says came of a released action; never reopens the ticket."""
+
+    ticket_id: TicketId
+    agent: AgentId
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReassessTicket:
+    """Judge an open ticket by a newly activated bundle."""
+
+    ticket_id: TicketId
+    decision: Decision
+
+
+Command = (
+    CastVote
+    | WithdrawVote
+    | RecordRefusal
+    | OpenFullView
+    | CancelTicket
+    | StopTicket
+    | ExpireTicket
+    | MarkOverdue
+    | ClearExecution
+    | StartExecution
+    | RenewLease
+    | DeferExecution
+    | RecordOutcome
+    | DeclareLost
+    | ResolveUnknown
+    | RedeemGrant
+    | ReportOutcome
+    | ReassessTicket
+)
+"""Everything that may be asked of an existing ticket."""

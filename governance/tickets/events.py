@@ -1,0 +1,328 @@
+"""What happened to a ticket, in the past tense.
+
+Lives here: event shapes, their type names and versions. Must not live here: who appends them.
+Law: a stored shape never changes; a new field goes at the end with a default, as a new version,
+and golden bytes prove it. Only this package builds events that change a ticket's state.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from governance.errors import Code
+from governance.execution import RunReport, SandboxTier
+from governance.policy.decision import TraceLine
+from governance.principal import AgentId, PersonId
+from governance.tickets.ticket import Ask, Basis, Choice, Ruling, Run, TicketId, TicketState, Vote
+
+Counter = tuple[str, int, datetime]
+"""Bucket key, tokens left in thousandths, and when that was so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketOpened:
+    """A request was decided and has its one ticket, born in ``state``."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    state: TicketState
+    basis: Basis | None
+    ask: Ask
+    ruling: Ruling
+    binding: str
+    expires_at: datetime
+    counters: tuple[Counter, ...] = ()
+    trace: tuple[TraceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmissionThrottled:
+    """A request came too fast; it has no ticket."""
+
+    version: ClassVar[int] = 1
+    ask: Ask
+    ruling: Ruling
+    retry_after_s: int
+    counters: tuple[Counter, ...] = ()
+    trace: tuple[TraceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionEvaluated:
+    """A decision was asked for without a job."""
+
+    version: ClassVar[int] = 1
+    ask: Ask
+    ruling: Ruling
+    counters: tuple[Counter, ...] = ()
+    trace: tuple[TraceLine, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteCast:
+    """A vote counts; it replaces an earlier one of the same person on this revision."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    vote: Vote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteWithdrawn:
+    """A person took their vote back."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRefused:
+    """A vote did not count; recorded once per person, ticket and code."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+    choice: Choice
+    code: Code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullViewOpened:
+    """A person was sent the last page of the whole action."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketApproved:
+    """The quorum is met."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    weight: int
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRejected:
+    """People said no: ``cause`` is veto, unreachable or stopped."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+    cause: str
+    comment_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketExpired:
+    """Its time ran out."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketCancelled:
+    """Whoever asked took it back."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketDenied:
+    """A newly activated bundle denies it."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    ruling: Ruling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketRevised:
+    """It is pending again as a new revision; every vote on the old one is void.
+
+    ``cause`` is execution_failed, policy_changed or retry_after_unknown.
+    """
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    cause: str
+    ruling: Ruling
+    binding: str
+    expires_at: datetime
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuorumLost:
+    """Voters no longer hold their role; their votes are gone and it is pending again."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    dropped: tuple[PersonId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseOverdue:
+    """Nobody decided within the tier's ``respond_within``."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionCleared:
+    """The directory confirmed every voter just now."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    people: tuple[PersonId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionDeferred:
+    """It could not start and stays approved."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionStarted:
+    """The effect may begin: committed before it."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    run: Run
+    action_digest: str
+    plan_digest: str
+    sandbox: SandboxTier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseRenewed:
+    """Its executor is alive."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    run_id: str
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionSucceeded:
+    """The action was done."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    run_id: str
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionFailed:
+    """The action ran and failed; a revision or an expiry follows in the same commit."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    run_id: str
+    report: RunReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionLost:
+    """The lease passed: nobody knows whether it took effect."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownResolved:
+    """A person found out; when it took no effect, a revision follows in the same commit."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+    took_effect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRedeemed:
+    """The agent holds a single-use grant; ``unenforced`` names constraints left to it."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    agent: AgentId
+    grant_id: str
+    action_digest: str
+    unenforced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeReported:
+    """What the agent said came of a released action."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    report: RunReport
+
+
+TicketEvent = (
+    TicketOpened
+    | VoteCast
+    | VoteWithdrawn
+    | VoteRefused
+    | FullViewOpened
+    | TicketApproved
+    | TicketRejected
+    | TicketExpired
+    | TicketCancelled
+    | TicketDenied
+    | TicketRevised
+    | QuorumLost
+    | ResponseOverdue
+    | ExecutionCleared
+    | ExecutionDeferred
+    | ExecutionStarted
+    | LeaseRenewed
+    | ExecutionSucceeded
+    | ExecutionFailed
+    | ExecutionLost
+    | UnknownResolved
+    | GrantRedeemed
+    | OutcomeReported
+)
+"""Everything that can happen to a ticket."""

@@ -1,0 +1,152 @@
+"""Weighted votes: what counts, what is missing, what can still be reached.
+
+Lives here: pure arithmetic over roles, weights and people. Must not live here: who a person is.
+Law: met = total weight >= threshold AND every role's min_required; one person, one vote, one role.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from governance.policy.decision import Requirement
+from governance.principal import Eligible, PersonId
+from governance.tickets.ticket import Choice, Vote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleTally:
+    """One role's share: ``count`` votes of ``weight`` each, ``min_required`` needed."""
+
+    role: str
+    weight: int
+    min_required: int
+    count: int
+
+    @property
+    def missing(self) -> int:
+        """Votes that this role must still bring."""
+        return max(0, self.min_required - self.count)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Where the approving votes stand against a requirement."""
+
+    weight: int
+    threshold: int
+    roles: tuple[RoleTally, ...]
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the quorum is reached."""
+        return self.weight >= self.threshold and not any(role.missing for role in self.roles)
+
+    @property
+    def missing_weight(self) -> int:
+        """Weight still lacking."""
+        return max(0, self.threshold - self.weight)
+
+    def sentence(self) -> str:
+        """What is missing, for people: ``needs 1 operator and 2 more weight``."""
+        if self.is_met:
+            return "quorum met"
+        needs = [f"{role.missing} {role.role}" for role in self.roles if role.missing]
+        named = sum(role.missing * role.weight for role in self.roles)
+        if self.missing_weight > named:
+            needs.append(f"{self.missing_weight - named} more weight")
+        return "needs " + " and ".join(needs)
+
+
+def tally(requirement: Requirement, votes: Iterable[Vote]) -> Tally:
+    """Count the approving votes, one per person, and per role where roles must be distinct."""
+    approving: dict[PersonId, Vote] = {}
+    for vote in votes:
+        if vote.choice is Choice.APPROVE:
+            approving.setdefault(vote.person, vote)
+    counts = {item.role: 0 for item in requirement.roles}
+    for vote in approving.values():
+        if vote.role in counts and not (requirement.distinct_roles and counts[vote.role]):
+            counts[vote.role] += 1
+    roles = tuple(
+        RoleTally(
+            role=item.role,
+            weight=item.weight,
+            min_required=item.min_required,
+            count=counts[item.role],
+        )
+        for item in requirement.roles
+    )
+    return Tally(
+        weight=sum(role.weight * role.count for role in roles),
+        threshold=requirement.threshold,
+        roles=roles,
+    )
+
+
+def is_reachable(requirement: Requirement, votes: Iterable[Vote], eligible: Eligible) -> bool:
+    """Whether the quorum can still be met by the votes cast and the people who could vote.
+
+    ``eligible`` has no requester, owner or delegator in it; people who voted are counted by their
+    vote and not again. Exact: each person is tried in each role, by a table over what is missing.
+    """
+    cast = list(votes)
+    now = tally(requirement, cast)
+    voted = {vote.person for vote in cast}
+    # Where roles are distinct, each has one slot; elsewhere only what is missing must be tracked.
+    best: dict[tuple[int, ...], int] = {
+        tuple(
+            int(not role.count) if requirement.distinct_roles else role.missing
+            for role in now.roles
+        ): 0
+    }
+    for person, held in eligible.items():
+        if person not in voted:
+            best = _with_person(requirement, best, held)
+    return any(
+        _is_enough(requirement, left) and now.weight + gained >= requirement.threshold
+        for left, gained in best.items()
+    )
+
+
+def _is_enough(requirement: Requirement, left: tuple[int, ...]) -> bool:
+    return not any(
+        slots and item.min_required for slots, item in zip(left, requirement.roles, strict=True)
+    )
+
+
+def _with_person(
+    requirement: Requirement, best: Mapping[tuple[int, ...], int], held: frozenset[str]
+) -> dict[tuple[int, ...], int]:
+    """The best weight for each vector of open slots when one more person may vote."""
+    grown = dict(best)
+    for left, gained in best.items():
+        for index, item in enumerate(requirement.roles):
+            if item.role not in held or (requirement.distinct_roles and not left[index]):
+                continue
+            rest = (*left[:index], max(0, left[index] - 1), *left[index + 1 :])
+            grown[rest] = max(grown.get(rest, -1), gained + item.weight)
+    return grown
+
+
+def choose_role(
+    requirement: Requirement,
+    votes: Iterable[Vote],
+    eligible: Eligible,
+    person: PersonId,
+    roles: frozenset[str],
+) -> str | None:
+    """The heaviest role of ``person`` under which the quorum stays reachable.
+
+    The heaviest role that has a vote at all where none keeps it reachable; None where the person
+    holds no role of the requirement.
+    """
+    others = [vote for vote in votes if vote.person != person]
+    remaining = {who: held for who, held in eligible.items() if who != person}
+    ranked = sorted(
+        (item for item in requirement.roles if item.role in roles),
+        key=lambda item: -item.weight,
+    )
+    for item in ranked:
+        only = {**remaining, person: frozenset({item.role})}
+        if is_reachable(requirement, others, only):
+            return item.role
+    return ranked[0].role if ranked else None

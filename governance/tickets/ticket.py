@@ -1,0 +1,174 @@
+"""A ticket and its parts, as immutable values.
+
+Lives here: what a ticket is at one moment. Must not live here: how it changes (``lifecycle``).
+Law: one ticket is one action; everything people approve is frozen per revision in ``binding``.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from governance.action import ActionKind, Dispatch
+from governance.execution import RunReport
+from governance.policy.decision import Constraints, Effect, Requirement, Warned
+from governance.principal import AgentId, PersonId, TenantId
+
+TicketId = NewType("TicketId", str)
+
+
+class TicketState(StrEnum):
+    """Where a ticket stands; ``lifecycle.TRANSITIONS`` says what may follow."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    EXECUTING = "EXECUTING"
+    EXECUTED = "EXECUTED"
+    RELEASED = "RELEASED"
+    DENIED = "DENIED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Basis(StrEnum):
+    """Why an approved ticket is approved."""
+
+    POLICY = "policy"
+    PEOPLE = "people"
+
+
+class Choice(StrEnum):
+    """What a vote says."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """One person's signed vote on one revision.
+
+    ``signature`` is base64 of 64 bytes (r and s, ES256) over ``binding.vote_message``.
+    """
+
+    person: PersonId
+    role: str
+    weight: int
+    choice: Choice
+    at: datetime
+    nonce: str
+    key_id: str
+    signature: str
+    comment_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullView:
+    """A person has been sent the last page of the whole action."""
+
+    person: PersonId
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One attempt to execute; ``lease_until`` passes when its executor is gone."""
+
+    id: str
+    executor: str
+    started_at: datetime
+    lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What was asked, without its content: the part of the request that the log may keep."""
+
+    tenant: TenantId
+    agent: AgentId
+    on_behalf_of: PersonId | None = None
+    owners: tuple[PersonId, ...] = ()
+    topic: str
+    tool: str = ""
+    action: ActionKind
+    environment: str
+    target: str = ""
+    capability: str = ""
+    risk_tags: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    data_class: str = "internal"
+    dispatch: Dispatch
+    trace_id: str
+    idempotency_key: str
+    request_digest: str
+    content_digest: str
+    action_digest: str
+    needs_full_view: bool = False
+
+    @property
+    def excluded(self) -> frozenset[PersonId]:
+        """The people who may not vote on it: whom it acts for and who answers for the agent."""
+        return frozenset(self.owners) | ({self.on_behalf_of} if self.on_behalf_of else set())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What policy decided about a ticket, as far as the ticket keeps it."""
+
+    effect: Effect
+    reason: str
+    snapshot: str
+    rule_ids: tuple[str, ...] = ()
+    constraint_ids: tuple[str, ...] = ()
+    constraint_id: str = ""
+    constraints: Constraints = field(default_factory=Constraints)
+    warnings: tuple[Warned, ...] = ()
+    risk_tier: str = ""
+    requirement: Requirement | None = None
+    plan_digest: str = ""
+    sandbox: str = "A"
+    safety_bypassed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """The whole of a ticket at one moment.
+
+    ``binding`` is hex of what this revision's votes sign. ``note`` is one sentence on why the
+    ticket stands where it does (a failure, a deferral, who decided).
+    """
+
+    id: TicketId
+    revision: int
+    state: TicketState
+    basis: Basis | None = None
+    ask: Ask
+    ruling: Ruling
+    binding: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+    votes: tuple[Vote, ...] = ()
+    full_views: tuple[FullView, ...] = ()
+    approved_at: datetime | None = None
+    cleared_at: datetime | None = None
+    deferrals: int = 0
+    run: Run | None = None
+    report: RunReport | None = None
+    decided_by: str = ""
+    note: str = ""
+    is_overdue: bool = False
+    refusals: tuple[tuple[PersonId, str], ...] = ()
+    """Refused votes already recorded, by person and code: a repeat adds no event."""
+
+    def vote_of(self, person: PersonId) -> Vote | None:
+        """The counted vote of ``person`` on this revision."""
+        return next((vote for vote in self.votes if vote.person == person), None)
+
+    def has_seen_all(self, person: PersonId) -> bool:
+        """Whether ``person`` may approve without opening the full view first."""
+        if not self.ask.needs_full_view:
+            return True
+        return any(v.person == person and v.revision == self.revision for v in self.full_views)
