@@ -182,7 +182,7 @@ def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
             return event.actor
         case ev.ExecutionStarted():
             return f"executor:{event.run.executor}"
-        case ev.ExecutionSucceeded() | ev.ExecutionFailed() | ev.LeaseRenewed():
+        case ev.ExecutionSucceeded() | ev.ExecutionFailed():
             return f"executor:{ticket.run.executor}" if ticket.run else "executor:unknown"
         case _:
             return "system:placet"

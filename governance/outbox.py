@@ -37,7 +37,7 @@ class Owed:
     key: str
 
 
-_SILENT = (ev.LeaseRenewed, ev.VoteRefused, ev.ExecutionCleared)
+_SILENT = (ev.VoteRefused, ev.ExecutionCleared)
 
 
 def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:

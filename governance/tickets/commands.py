@@ -138,15 +138,6 @@ class StartExecution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenewLease:
-    """The executor is alive and still running it."""
-
-    ticket_id: TicketId
-    run_id: str
-    lease_s: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeferExecution:
     """It cannot start now: it stays approved and says why."""
 
@@ -219,7 +210,6 @@ Command = (
     | MarkOverdue
     | ClearExecution
     | StartExecution
-    | RenewLease
     | DeferExecution
     | RecordOutcome
     | DeclareLost

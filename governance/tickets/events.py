@@ -224,17 +224,6 @@ class ExecutionStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseRenewed:
-    """Its executor is alive."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    run_id: str
-    lease_until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionSucceeded:
     """The action was done."""
 
@@ -317,7 +306,6 @@ TicketEvent = (
     | ExecutionCleared
     | ExecutionDeferred
     | ExecutionStarted
-    | LeaseRenewed
     | ExecutionSucceeded
     | ExecutionFailed
     | ExecutionLost

@@ -34,11 +34,17 @@ class Tally:
     weight: int
     threshold: int
     roles: tuple[RoleTally, ...]
+    awaits_reviewer: bool = False
+    """The tier names a reviewer who has not approved yet."""
 
     @property
     def is_met(self) -> bool:
         """Whether the quorum is reached."""
-        return self.weight >= self.threshold and not any(role.missing for role in self.roles)
+        return (
+            self.weight >= self.threshold
+            and not self.awaits_reviewer
+            and not any(role.missing for role in self.roles)
+        )
 
     @property
     def missing_weight(self) -> int:
@@ -53,6 +59,8 @@ class Tally:
         named = sum(role.missing * role.weight for role in self.roles)
         if self.missing_weight > named:
             needs.append(f"{self.missing_weight - named} more weight")
+        if self.awaits_reviewer:
+            needs.append("the named reviewer")
         return "needs " + " and ".join(needs)
 
 
@@ -79,6 +87,7 @@ def tally(requirement: Requirement, votes: Iterable[Vote]) -> Tally:
         weight=sum(role.weight * role.count for role in roles),
         threshold=requirement.threshold,
         roles=roles,
+        awaits_reviewer=requirement.reviewer not in {None, *approving},
     )
 
 
@@ -91,6 +100,10 @@ def is_reachable(requirement: Requirement, votes: Iterable[Vote], eligible: Elig
     cast = list(votes)
     now = tally(requirement, cast)
     voted = {vote.person for vote in cast}
+    if now.awaits_reviewer and (
+        requirement.reviewer in voted or requirement.reviewer not in eligible
+    ):
+        return False
     # Where roles are distinct, each has one slot; elsewhere only what is missing must be tracked.
     best: dict[tuple[int, ...], int] = {
         tuple(

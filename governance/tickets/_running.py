@@ -1,0 +1,275 @@
+"""How an approved action is started, redeemed, and ends.
+
+Lives here: the deciders from APPROVED on. Must not live here: anything that runs.
+Law: at most once: the start is committed before the effect, on a fresh clearance, for exactly the
+digests that were bound; an interrupted run is UNKNOWN until people say what became of it.
+"""
+
+from datetime import datetime, timedelta
+
+from governance.action import Dispatch
+from governance.errors import Code, Refused
+from governance.execution import RunStatus, SandboxTier
+from governance.policy.decision import Requirement
+from governance.principal import actor_person
+from governance.tickets import commands as cmd
+from governance.tickets import events as ev
+from governance.tickets._opening import revise
+from governance.tickets.decided import NOTHING, Decided, refused
+from governance.tickets.quorum import tally
+from governance.tickets.ticket import Basis, Run, Ticket, TicketState
+
+CLEARANCE_LIFE_S = 60
+
+
+def clear_execution(ticket: Ticket, command: cmd.ClearExecution) -> Decided:
+    """Confirm the voters: cleared, back to pending, or cancelled with its requester gone."""
+    if ticket.state is not TicketState.APPROVED or command.revision != ticket.revision:
+        return NOTHING
+    if command.withdrawn is not None:
+        cancelled = ev.TicketCancelled(
+            ticket_id=ticket.id,
+            revision=ticket.revision,
+            actor="system:placet",
+            reason=f"{actor_person(command.withdrawn)} who answers for it is deactivated",
+        )
+        return Decided(events=(cancelled,))
+    requirement = ticket.ruling.requirement
+    if ticket.basis is Basis.PEOPLE and requirement is not None:
+        dropped = _dropped(ticket, command, requirement)
+        if dropped is not None:
+            return Decided(events=(dropped,))
+    people = tuple(sorted(command.standing))
+    cleared = ev.ExecutionCleared(ticket_id=ticket.id, revision=ticket.revision, people=people)
+    return Decided(events=(cleared,))
+
+
+def _dropped(
+    ticket: Ticket, command: cmd.ClearExecution, requirement: Requirement
+) -> ev.QuorumLost | None:
+    standing = [
+        vote for vote in ticket.votes if vote.role in command.standing.get(vote.person, frozenset())
+    ]
+    if tally(requirement, standing).is_met:
+        return None
+    kept = {vote.person for vote in standing}
+    return ev.QuorumLost(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        dropped=tuple(vote.person for vote in ticket.votes if vote.person not in kept),
+    )
+
+
+def _start_problem(ticket: Ticket, at: datetime, *, is_frozen: bool) -> Refused | None:
+    """What keeps an action from starting or being redeemed now."""
+    if ticket.state in (TicketState.EXECUTING, TicketState.EXECUTED, TicketState.RELEASED):
+        return Refused(Code.ALREADY_CONSUMED, f"ticket {ticket.id} was used already")
+    if ticket.state is not TicketState.APPROVED:
+        return Refused(
+            Code.NOT_APPROVED, f"ticket {ticket.id} is {ticket.state.value.lower()}, not approved"
+        )
+    if is_frozen:
+        return Refused(Code.FROZEN, f"{ticket.ask.agent} is frozen")
+    age = at - ticket.cleared_at if ticket.cleared_at else None
+    if age is None or age >= timedelta(seconds=CLEARANCE_LIFE_S):
+        return Refused(Code.CLEARANCE_STALE, f"the voters of {ticket.id} were not confirmed lately")
+    return None
+
+
+def start_execution(
+    ticket: Ticket, command: cmd.StartExecution, at: datetime, *, is_frozen: bool
+) -> Decided:
+    """Commit to running exactly the approved action."""
+    if ticket.ask.dispatch is not Dispatch.EXECUTE:
+        return refused(Code.WRONG_DISPATCH, f"ticket {ticket.id} is released, not executed")
+    late = expire_ticket(ticket, at)
+    if late.events:
+        return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", *late.events)
+    problem = _start_problem(ticket, at, is_frozen=is_frozen)
+    if problem is not None:
+        return Decided(refusal=problem)
+    wanted = (ticket.ask.action_digest, ticket.ruling.plan_digest)
+    if (command.action_digest, command.plan_digest) != wanted:
+        return refused(
+            Code.DIGEST_MISMATCH, f"the bytes to run are not what ticket {ticket.id} approves"
+        )
+    if not SandboxTier(ticket.ruling.sandbox).accepts(command.sandbox):
+        return refused(
+            Code.NO_SANDBOX,
+            f"ticket {ticket.id} needs sandbox {ticket.ruling.sandbox}, offered {command.sandbox}",
+        )
+    run = Run(
+        id=command.run_id,
+        executor=command.executor,
+        started_at=at,
+        lease_until=at + timedelta(seconds=command.lease_s),
+    )
+    started = ev.ExecutionStarted(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        run=run,
+        action_digest=command.action_digest,
+        plan_digest=command.plan_digest,
+        sandbox=command.sandbox,
+    )
+    return Decided(events=(started,))
+
+
+def defer_execution(ticket: Ticket, command: cmd.DeferExecution) -> Decided:
+    """Note why it does not start; the same reason twice is one event."""
+    if ticket.state is not TicketState.APPROVED or ticket.note == command.reason:
+        return NOTHING
+    event = ev.ExecutionDeferred(
+        ticket_id=ticket.id, revision=ticket.revision, code=command.code, reason=command.reason
+    )
+    return Decided(events=(event,))
+
+
+def record_outcome(ticket: Ticket, command: cmd.RecordOutcome, at: datetime) -> Decided:
+    """What came of a run: done, or void votes and pending again."""
+    run = ticket.run
+    if ticket.state is not TicketState.EXECUTING or run is None or run.id != command.run_id:
+        return refused(
+            Code.WRONG_STATE, f"ticket {ticket.id} is not executing run {command.run_id}"
+        )
+    if command.report.status is RunStatus.SUCCEEDED:
+        done = ev.ExecutionSucceeded(
+            ticket_id=ticket.id,
+            revision=ticket.revision,
+            run_id=command.run_id,
+            report=command.report,
+        )
+        return Decided(events=(done,))
+    failed = ev.ExecutionFailed(
+        ticket_id=ticket.id, revision=ticket.revision, run_id=command.run_id, report=command.report
+    )
+    return Decided(events=(failed, *_again(ticket, at, cause="execution_failed")))
+
+
+def _again(ticket: Ticket, at: datetime, *, cause: str) -> tuple[ev.TicketEvent, ...]:
+    """After a run that had no effect: pending anew, expired, or (nobody to ask) cancelled."""
+    if at >= ticket.expires_at:
+        return (ev.TicketExpired(ticket_id=ticket.id, revision=ticket.revision),)
+    note = "the run failed; its votes are void" if ticket.votes else "the run failed"
+    revised = revise(ticket, cause=cause, note=note)
+    if ticket.ruling.requirement is not None:
+        return (revised,)
+    # Policy alone allowed it: there is nobody to approve a second run, the agent asks anew.
+    cancelled = ev.TicketCancelled(
+        ticket_id=ticket.id,
+        revision=revised.revision,
+        actor="system:placet",
+        reason="the run failed; ask again for another",
+    )
+    return (revised, cancelled)
+
+
+def declare_lost(ticket: Ticket, at: datetime) -> Decided:
+    """No outcome within the lease: nobody knows what happened."""
+    run = ticket.run
+    if ticket.state is not TicketState.EXECUTING or run is None or at < run.lease_until:
+        return NOTHING
+    event = ev.ExecutionLost(ticket_id=ticket.id, revision=ticket.revision, run_id=run.id)
+    return Decided(events=(event,))
+
+
+def resolve_unknown(ticket: Ticket, command: cmd.ResolveUnknown, at: datetime) -> Decided:
+    """A person found out what became of an interrupted run."""
+    if ticket.state is not TicketState.UNKNOWN:
+        return refused(Code.WRONG_STATE, f"ticket {ticket.id} is {ticket.state.value.lower()}")
+    requirement = ticket.ruling.requirement
+    names = {item.role for item in requirement.roles} if requirement else command.person.roles
+    if not names & command.person.roles:
+        return refused(Code.WRONG_ROLE, "only an approver of this ticket may resolve it")
+    if command.person.id in ticket.ask.excluded:
+        return refused(Code.SELF_APPROVAL_DENIED, "somebody else must say what became of it")
+    resolved = ev.UnknownResolved(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        person=command.person.id,
+        took_effect=command.took_effect,
+    )
+    if command.took_effect:
+        return Decided(events=(resolved,))
+    return Decided(events=(resolved, *_again(ticket, at, cause="retry_after_unknown")))
+
+
+def redeem_grant(
+    ticket: Ticket, command: cmd.RedeemGrant, at: datetime, *, is_frozen: bool
+) -> Decided:
+    """Hand the approval to its agent, once."""
+    if command.agent != ticket.ask.agent:
+        return refused(Code.NOT_FOUND, f"no ticket {ticket.id} of yours")
+    if ticket.ask.dispatch is not Dispatch.RELEASE:
+        return refused(Code.WRONG_DISPATCH, f"ticket {ticket.id} is executed here, not released")
+    late = expire_ticket(ticket, at)
+    if late.events:
+        return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", *late.events)
+    problem = _start_problem(ticket, at, is_frozen=is_frozen)
+    if problem is not None:
+        return Decided(refusal=problem)
+    if command.action_digest not in ("", ticket.ask.action_digest):
+        return refused(Code.DIGEST_MISMATCH, f"ticket {ticket.id} approves another action")
+    event = ev.GrantRedeemed(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        agent=command.agent,
+        grant_id=command.grant_id,
+        action_digest=ticket.ask.action_digest,
+        unenforced=tuple(sorted(ticket.ruling.constraints.to_json())),
+    )
+    return Decided(events=(event,))
+
+
+def report_outcome(ticket: Ticket, command: cmd.ReportOutcome) -> Decided:
+    """An agent's word on a released action, once; it never reopens the ticket."""
+    if command.agent != ticket.ask.agent:
+        return refused(Code.NOT_FOUND, f"no ticket {ticket.id} of yours")
+    if ticket.state is not TicketState.RELEASED:
+        return refused(Code.WRONG_STATE, f"ticket {ticket.id} was not released")
+    if ticket.report is not None:
+        return (
+            NOTHING
+            if ticket.report == command.report
+            else refused(Code.ALREADY_CONSUMED, f"the outcome of {ticket.id} was reported already")
+        )
+    event = ev.OutcomeReported(ticket_id=ticket.id, revision=ticket.revision, report=command.report)
+    return Decided(events=(event,))
+
+
+def expire_ticket(ticket: Ticket, at: datetime) -> Decided:
+    """Expire what is due and still open."""
+    if ticket.state in (TicketState.PENDING, TicketState.APPROVED) and at >= ticket.expires_at:
+        event = ev.TicketExpired(ticket_id=ticket.id, revision=ticket.revision)
+        return Decided(events=(event,))
+    return NOTHING
+
+
+def mark_overdue(ticket: Ticket, at: datetime) -> Decided:
+    """Note once that nobody answered in time."""
+    requirement = ticket.ruling.requirement
+    if ticket.state is not TicketState.PENDING or ticket.is_overdue or requirement is None:
+        return NOTHING
+    within = requirement.respond_within_s
+    if within is None or at < ticket.created_at + timedelta(seconds=within):
+        return NOTHING
+    event = ev.ResponseOverdue(ticket_id=ticket.id, revision=ticket.revision)
+    return Decided(events=(event,))
+
+
+def cancel_ticket(ticket: Ticket, command: cmd.CancelTicket) -> Decided:
+    """Whoever asked, or answers for who asked, takes it back."""
+    is_own = command.agent == ticket.ask.agent or command.person in ticket.ask.excluded
+    if not is_own:
+        return refused(Code.NOT_FOUND, f"no ticket {ticket.id} of yours")
+    if ticket.state is TicketState.CANCELLED:
+        return NOTHING
+    if ticket.state not in (TicketState.PENDING, TicketState.APPROVED):
+        return refused(Code.ALREADY_RESOLVED, f"ticket {ticket.id} is {ticket.state.value.lower()}")
+    event = ev.TicketCancelled(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        actor=command.actor,
+        reason=command.reason,
+    )
+    return Decided(events=(event,))

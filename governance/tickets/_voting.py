@@ -1,0 +1,220 @@
+"""How votes count.
+
+Lives here: the deciders for votes, their withdrawal, the full view and an approver's stop.
+Must not live here: arithmetic (``quorum``), identity (``bot.identity``). Law: one person, one vote
+per revision, in one role, never on one's own request; every refusal has its own code.
+"""
+
+from datetime import datetime
+
+from governance.errors import Code
+from governance.policy.decision import RejectPolicy, Requirement
+from governance.principal import Eligible
+from governance.tickets import commands as cmd
+from governance.tickets import events as ev
+from governance.tickets._opening import without
+from governance.tickets.decided import NOTHING, Decided, refused
+from governance.tickets.quorum import choose_role, is_reachable, tally
+from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
+
+MAX_RECORDED_REFUSALS = 100
+
+
+def cast_vote(ticket: Ticket, command: cmd.CastVote, at: datetime, *, is_frozen: bool) -> Decided:
+    """Count a vote, and settle the ticket if it is the one that settles it."""
+    earlier = ticket.vote_of(command.person.id)
+    if earlier and earlier.choice is command.choice and command.revision == ticket.revision:
+        return NOTHING  # already counted
+    if ticket.state is not TicketState.PENDING:
+        return _resolved(ticket, command)
+    if at >= ticket.expires_at:
+        expired = ev.TicketExpired(ticket_id=ticket.id, revision=ticket.revision)
+        return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", expired)
+    requirement = ticket.ruling.requirement
+    if requirement is None:
+        return refused(Code.WRONG_STATE, f"ticket {ticket.id} asks for no votes")
+    problem = _identity_problem(ticket, requirement, command) or _form_problem(
+        ticket, requirement, command, is_frozen=is_frozen
+    )
+    if problem is not None:
+        code, reason = problem
+        return record_refusal(
+            ticket,
+            cmd.RecordRefusal(
+                ticket_id=ticket.id,
+                person=command.person.id,
+                choice=command.choice,
+                code=code,
+                reason=reason,
+            ),
+        )
+    return _count(ticket, requirement, command)
+
+
+def _resolved(ticket: Ticket, command: cmd.CastVote) -> Decided:
+    code = Code.EXPIRED if ticket.state is TicketState.EXPIRED else Code.ALREADY_RESOLVED
+    return refused(
+        code, f"ticket {command.ticket_id} is {ticket.state.value.lower()}: nothing is left to vote"
+    )
+
+
+def _identity_problem(
+    ticket: Ticket, requirement: Requirement, command: cmd.CastVote
+) -> tuple[Code, str] | None:
+    """Why this person's vote cannot count on this ticket."""
+    person = command.person
+    if command.revision != ticket.revision:
+        return (
+            Code.SUPERSEDED_REVISION,
+            f"you saw revision {command.revision}, ticket {ticket.id} is at {ticket.revision}",
+        )
+    if command.binding != ticket.binding:
+        return Code.BINDING_MISMATCH, f"what was shown is not what ticket {ticket.id} now binds"
+    if person.id in ticket.ask.excluded:
+        return (
+            Code.SELF_APPROVAL_DENIED,
+            "you asked for this, or answer for the agent that did: somebody else decides",
+        )
+    roles = ", ".join(item.role for item in requirement.roles)
+    if not any(item.role in person.roles for item in requirement.roles):
+        return Code.WRONG_ROLE, f"tier {requirement.tier} is decided by: {roles}"
+    if command.role not in person.roles or requirement.weight_of(command.role) is None:
+        return Code.WRONG_ROLE, f"you do not hold role {command.role}; it takes one of: {roles}"
+    if requirement.weight_of(command.role) != command.weight:
+        return Code.ROLE_NO_LONGER_FITS, f"a vote of role {command.role} has another weight"
+    return None
+
+
+def _form_problem(
+    ticket: Ticket, requirement: Requirement, command: cmd.CastVote, *, is_frozen: bool
+) -> tuple[Code, str] | None:
+    """What this vote lacks."""
+    if requirement.comment_required and not command.comment_digest:
+        return Code.COMMENT_REQUIRED, f"tier {requirement.tier} asks for a comment with each vote"
+    if command.choice is Choice.REJECT:
+        return None
+    if is_frozen:
+        return Code.FROZEN, f"{ticket.ask.agent} is frozen: unfreeze it before approving"
+    if requirement.step_up:
+        return Code.STEP_UP_REQUIRED, f"tier {requirement.tier} needs your passkey"
+    if not ticket.has_seen_all(command.person.id):
+        return Code.FULL_VIEW_REQUIRED, "the card shows only a part: open Details to its end first"
+    return None
+
+
+def _count(ticket: Ticket, requirement: Requirement, command: cmd.CastVote) -> Decided:
+    eligible = without(command.eligible, ticket.ask)
+    others = tuple(vote for vote in ticket.votes if vote.person != command.person.id)
+    vote = Vote(
+        person=command.person.id,
+        role=command.role,
+        weight=command.weight,
+        choice=command.choice,
+        at=command.signed_at,
+        nonce=command.nonce,
+        key_id=command.key_id,
+        signature=command.signature,
+        comment_digest=command.comment_digest,
+    )
+    votes = (*others, vote)
+    cast = ev.VoteCast(ticket_id=ticket.id, revision=ticket.revision, vote=vote)
+    if command.choice is Choice.REJECT:
+        return _rejected(requirement, cast, votes, eligible)
+    counted = tally(requirement, votes)
+    if counted.is_met:
+        approved = ev.TicketApproved(
+            ticket_id=ticket.id,
+            revision=ticket.revision,
+            weight=counted.weight,
+            threshold=counted.threshold,
+        )
+        return Decided(events=(cast, approved))
+    if not is_reachable(requirement, votes, eligible):
+        better = choose_role(requirement, others, eligible, command.person.id, command.person.roles)
+        if better not in (None, command.role):
+            return refused(
+                Code.ROLE_NO_LONGER_FITS, f"vote as {better}: {command.role} is filled already"
+            )
+    return Decided(events=(cast,))
+
+
+def _rejected(
+    requirement: Requirement, cast: ev.VoteCast, votes: tuple[Vote, ...], eligible: Eligible
+) -> Decided:
+    """A veto ends it; by weight it ends once approval is out of reach."""
+    if requirement.reject_policy is RejectPolicy.VETO:
+        cause = "veto"
+    elif not is_reachable(requirement, votes, eligible):
+        cause = "unreachable"
+    else:
+        return Decided(events=(cast,))
+    rejected = ev.TicketRejected(
+        ticket_id=cast.ticket_id,
+        revision=cast.revision,
+        person=cast.vote.person,
+        cause=cause,
+        comment_digest=cast.vote.comment_digest,
+    )
+    return Decided(events=(cast, rejected))
+
+
+def withdraw_vote(ticket: Ticket, command: cmd.WithdrawVote) -> Decided:
+    """Take a vote back while nothing is settled."""
+    if ticket.state is not TicketState.PENDING or command.revision != ticket.revision:
+        return refused(Code.ALREADY_RESOLVED, f"ticket {ticket.id} is no longer open to votes")
+    if ticket.vote_of(command.person.id) is None:
+        return refused(Code.NO_VOTE, f"you have no vote on ticket {ticket.id}")
+    event = ev.VoteWithdrawn(
+        ticket_id=ticket.id, revision=ticket.revision, person=command.person.id
+    )
+    return Decided(events=(event,))
+
+
+def record_refusal(ticket: Ticket, command: cmd.RecordRefusal) -> Decided:
+    """Refuse, leaving one event per person, ticket and code."""
+    known = (command.person, command.code.value) in ticket.refusals
+    if known or len(ticket.refusals) >= MAX_RECORDED_REFUSALS:
+        return refused(command.code, command.reason)
+    event = ev.VoteRefused(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        person=command.person,
+        choice=command.choice,
+        code=command.code,
+    )
+    return refused(command.code, command.reason, event)
+
+
+def open_full_view(ticket: Ticket, command: cmd.OpenFullView) -> Decided:
+    """Note that a person has the whole action before them."""
+    if command.revision != ticket.revision:
+        return refused(Code.SUPERSEDED_REVISION, f"ticket {ticket.id} has a newer revision")
+    already = any(
+        view.person == command.person and view.revision == command.revision
+        for view in ticket.full_views
+    )
+    if already or ticket.state is not TicketState.PENDING:
+        return NOTHING
+    event = ev.FullViewOpened(ticket_id=ticket.id, revision=ticket.revision, person=command.person)
+    return Decided(events=(event,))
+
+
+def stop_ticket(ticket: Ticket, command: cmd.StopTicket) -> Decided:
+    """An approver takes an approved action back before it starts."""
+    if ticket.state is not TicketState.APPROVED:
+        return refused(
+            Code.WRONG_STATE,
+            f"ticket {ticket.id} is {ticket.state.value.lower()}: too late to stop",
+        )
+    requirement = ticket.ruling.requirement
+    names = {item.role for item in requirement.roles} if requirement else command.person.roles
+    if not names & command.person.roles:
+        return refused(Code.WRONG_ROLE, "only an approver of this ticket may stop it")
+    event = ev.TicketRejected(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        person=command.person.id,
+        cause="stopped",
+        comment_digest=command.comment_digest,
+    )
+    return Decided(events=(event,))
