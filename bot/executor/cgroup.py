@@ -1,7 +1,7 @@
 """Control groups: the part of the machine that one run may use.
 
-Here: the group of one run, and its two forms (v1 controllers, the unified v2 tree); finding which
-can be used is `cgroup_discovery`. Not here: namespaces, rlimits, processes' starting. Law kept: a
+Here: what a group and a way to make groups are, and reading and writing their files. Not here:
+the forms (`cgroup_v1`, `cgroup_v2`, `cgroup_scope`), finding which works (`cgroup_discovery`), namespaces, rlimits, processes' starting. Law kept: a
 limit counts only when it is read back from the kernel as asked; anything else is an error, and
 nothing runs in a group that could not be limited.
 """
@@ -46,6 +46,9 @@ class GroupStats:
     peak_memory_bytes: int | None
     oom_kills: int
     throttled_periods: int
+
+
+TRIAL: Final = GroupLimits(cpu=0.5, memory_bytes=64 * 1024 * 1024, pids=16)
 
 
 class Group(Protocol):
@@ -122,16 +125,22 @@ def fields(path: Path) -> dict[str, int]:
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}  # noqa: PLR2004 - a key and its value
 
 
-def _number(path: Path) -> int:
+def number(path: Path) -> int:
+    """A control file that holds one number.
+
+    Raises:
+        SandboxSetupFailed: it holds none, for instance `max`.
+    """
     text = read(path)
     if not text.lstrip("-").isdigit():
         raise SandboxSetupFailed(f"control group file {path.name} holds no limit")
     return int(text)
 
 
-def _optional_number(path: Path) -> int | None:
+def optional_number(path: Path) -> int | None:
+    """The same, None where the kernel does not say."""
     try:
-        return _number(path)
+        return number(path)
     except SandboxSetupFailed:
         return None
 
@@ -145,7 +154,7 @@ def _members(directory: Path) -> list[int]:
     return [int(line) for line in text.split() if line != "0"]
 
 
-def _kill_members(directory: Path) -> None:
+def kill_members(directory: Path) -> None:
     """SIGKILL whoever is inside, again and again, until nobody is.
 
     Raises:
@@ -161,7 +170,12 @@ def _kill_members(directory: Path) -> None:
         time.sleep(_KILL_STEP_S)
 
 
-def _remove_directory(directory: Path) -> None:
+def remove_directory(directory: Path) -> None:
+    """Remove the directory of an empty group, waiting until the kernel sees it as empty.
+
+    Raises:
+        SandboxSetupFailed: it is still there after five seconds.
+    """
     deadline = time.monotonic() + _KILL_WAIT_S
     while True:
         try:
@@ -178,7 +192,12 @@ def _remove_directory(directory: Path) -> None:
             return
 
 
-def _make_directory(directory: Path) -> None:
+def make_directory(directory: Path) -> None:
+    """Make the directory of a new group.
+
+    Raises:
+        SandboxSetupFailed: the kernel refused it.
+    """
     try:
         directory.mkdir()
     except OSError as error:
@@ -187,194 +206,12 @@ def _make_directory(directory: Path) -> None:
         ) from error
 
 
-def _check(asked: GroupLimits, group: Group) -> None:
+def check(asked: GroupLimits, group: Group) -> None:
+    """Read the limits back.
+
+    Raises:
+        SandboxSetupFailed: the kernel does not report what was asked for.
+    """
     got = group.limits()
     if not asked.covers(got):
         raise SandboxSetupFailed(f"control group limits: asked for {asked}, the kernel says {got}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class V1Group:
-    """One directory in each of the cpu, memory and pids hierarchies."""
-
-    cpu: Path
-    memory: Path
-    pids: Path
-
-    @property
-    def prefix(self) -> tuple[str, ...]:
-        """Nothing: the starting process joins by itself."""
-        return ()
-
-    @property
-    def procs_files(self) -> tuple[Path, ...]:
-        """One file in each hierarchy."""
-        return tuple(path / "cgroup.procs" for path in dict.fromkeys(self._directories()))
-
-    def _directories(self) -> tuple[Path, ...]:
-        return (self.cpu, self.memory, self.pids)
-
-    def started(self, pid: int) -> None:
-        """Nothing to learn."""
-
-    def apply(self, limits: GroupLimits) -> None:
-        """Set every limit, then read them back."""
-        write(self.cpu / "cpu.cfs_period_us", str(CPU_PERIOD_US))
-        write(self.cpu / "cpu.cfs_quota_us", str(round(limits.cpu * CPU_PERIOD_US)))
-        write(self.memory / "memory.limit_in_bytes", str(limits.memory_bytes))
-        swap = self.memory / "memory.memsw.limit_in_bytes"
-        if swap.exists():
-            write(swap, str(limits.memory_bytes))
-        write(self.pids / "pids.max", str(limits.pids))
-        _check(limits, self)
-
-    def limits(self) -> GroupLimits:
-        """The limits as the kernel now reports them."""
-        quota = _number(self.cpu / "cpu.cfs_quota_us")
-        period = _number(self.cpu / "cpu.cfs_period_us")
-        memory = _number(self.memory / "memory.limit_in_bytes")
-        swap = self.memory / "memory.memsw.limit_in_bytes"
-        if swap.exists():
-            memory = max(memory, _number(swap))
-        return GroupLimits(
-            cpu=quota / period, memory_bytes=memory, pids=_number(self.pids / "pids.max")
-        )
-
-    def kill(self) -> None:
-        """Kill everything inside until it is empty."""
-        for directory in dict.fromkeys(self._directories()):
-            _kill_members(directory)
-
-    def stats(self) -> GroupStats:
-        """What was used so far."""
-        return GroupStats(
-            peak_memory_bytes=_optional_number(self.memory / "memory.max_usage_in_bytes"),
-            oom_kills=fields(self.memory / "memory.oom_control").get("oom_kill", 0),
-            throttled_periods=fields(self.cpu / "cpu.stat").get("nr_throttled", 0),
-        )
-
-    def remove(self) -> None:
-        """Remove the empty group."""
-        for directory in dict.fromkeys(self._directories()):
-            _remove_directory(directory)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class V2Group:
-    """One directory of the unified tree."""
-
-    directory: Path
-
-    @property
-    def prefix(self) -> tuple[str, ...]:
-        """Nothing: the starting process joins by itself."""
-        return ()
-
-    @property
-    def procs_files(self) -> tuple[Path, ...]:
-        """One file."""
-        return (self.directory / "cgroup.procs",)
-
-    def started(self, pid: int) -> None:
-        """Nothing to learn."""
-
-    def apply(self, limits: GroupLimits) -> None:
-        """Set every limit, then read them back."""
-        quota = round(limits.cpu * CPU_PERIOD_US)
-        write(self.directory / "cpu.max", f"{quota} {CPU_PERIOD_US}")
-        write(self.directory / "memory.max", str(limits.memory_bytes))
-        swap = self.directory / "memory.swap.max"
-        if swap.exists():
-            write(swap, "0")
-        if (self.directory / "memory.oom.group").exists():
-            write(self.directory / "memory.oom.group", "0")
-        write(self.directory / "pids.max", str(limits.pids))
-        _check(limits, self)
-
-    def limits(self) -> GroupLimits:
-        """The limits as the kernel now reports them; swap counts as memory."""
-        quota, _, period = read(self.directory / "cpu.max").partition(" ")
-        if not quota.isdigit() or not period.isdigit() or period == "0":
-            raise SandboxSetupFailed("control group file cpu.max holds no limit")
-        memory = _number(self.directory / "memory.max")
-        swap = self.directory / "memory.swap.max"
-        if swap.exists():
-            memory += _number(swap)
-        return GroupLimits(
-            cpu=int(quota) / int(period),
-            memory_bytes=memory,
-            pids=_number(self.directory / "pids.max"),
-        )
-
-    def kill(self) -> None:
-        """Kill everything inside until it is empty."""
-        if (self.directory / "cgroup.kill").exists():
-            with contextlib.suppress(SandboxSetupFailed):  # the loop below does it without
-                write(self.directory / "cgroup.kill", "1")
-        _kill_members(self.directory)
-
-    def stats(self) -> GroupStats:
-        """What was used so far."""
-        return GroupStats(
-            peak_memory_bytes=_optional_number(self.directory / "memory.peak"),
-            oom_kills=fields(self.directory / "memory.events").get("oom_kill", 0),
-            throttled_periods=fields(self.directory / "cpu.stat").get("nr_throttled", 0),
-        )
-
-    def remove(self) -> None:
-        """Remove the empty group."""
-        _remove_directory(self.directory)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class V1Backend:
-    """Groups under one directory in each v1 hierarchy."""
-
-    cpu: Path
-    memory: Path
-    pids: Path
-    name: str = "cgroup-v1"
-
-    def create(self, run_id: str, limits: GroupLimits) -> V1Group:
-        """A new group, limited and read back.
-
-        Raises:
-            SandboxSetupFailed: a directory or a limit was refused; nothing is left behind.
-        """
-        group = V1Group(cpu=self.cpu / run_id, memory=self.memory / run_id, pids=self.pids / run_id)
-        made: list[Path] = []
-        try:
-            for directory in dict.fromkeys((group.cpu, group.memory, group.pids)):
-                _make_directory(directory)
-                made.append(directory)
-            group.apply(limits)
-        except SandboxSetupFailed:
-            for directory in made:
-                with contextlib.suppress(OSError):
-                    directory.rmdir()
-            raise
-        return group
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class V2Backend:
-    """Groups under one directory whose children have the cpu, memory and pids controllers."""
-
-    parent: Path
-    name: str = "cgroup-v2"
-
-    def create(self, run_id: str, limits: GroupLimits) -> V2Group:
-        """A new group, limited and read back.
-
-        Raises:
-            SandboxSetupFailed: the directory or a limit was refused; nothing is left behind.
-        """
-        group = V2Group(directory=self.parent / run_id)
-        _make_directory(group.directory)
-        try:
-            group.apply(limits)
-        except SandboxSetupFailed:
-            with contextlib.suppress(OSError):
-                group.directory.rmdir()
-            raise
-        return group

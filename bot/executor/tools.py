@@ -57,19 +57,31 @@ class Python:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Drop:
+    """What a root executor needs besides: whom to become, and the programs that do it."""
+
+    run_as: RunAs
+    setpriv: Path
+    unshare: Path
+    mount: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What was found. `run_as` is None when this process is not root and nothing is dropped."""
+    """What was found. `drop` is None when this process is not root: nothing is dropped then."""
 
     bwrap: Path
     bwrap_version: str
     can_disable_userns: bool
     prlimit: Path
-    setpriv: Path
-    unshare: Path
-    mount: Path
     shell: Path
     python: Python
-    run_as: RunAs | None
+    drop: Drop | None
+
+    @property
+    def run_as(self) -> RunAs | None:
+        """The user that the sandbox is on this machine, where it is not this process's own."""
+        return None if self.drop is None else self.drop.run_as
 
 
 def reachable(path: Path, run_as: RunAs | None) -> bool:
@@ -206,6 +218,15 @@ def own_python() -> Python | None:
     )
 
 
+def _drop(run_as: RunAs) -> Drop:
+    return Drop(
+        run_as=run_as,
+        setpriv=_program("setpriv", "util-linux"),
+        unshare=_program("unshare", "util-linux"),
+        mount=_program("mount", "util-linux"),
+    )
+
+
 def find(
     *,
     run_as: RunAs | None = None,
@@ -221,8 +242,8 @@ def find(
     """
     if not sys.platform.startswith("linux"):
         raise SandboxUnavailable("the sandbox needs Linux")
-    drop = (run_as or RunAs()) if os.geteuid() == 0 else None
-    found = _usable_bwrap(bwrap, drop)
+    drop = _drop(run_as or RunAs()) if os.geteuid() == 0 else None
+    found = _usable_bwrap(bwrap, None if drop is None else drop.run_as)
     candidates = [system_python(), own_python()]
     if prefer_own_python:
         candidates.reverse()
@@ -234,10 +255,7 @@ def find(
         bwrap_version=found.version,
         can_disable_userns="--disable-userns" in found.options,
         prlimit=_program("prlimit", "util-linux"),
-        setpriv=_program("setpriv", "util-linux"),
-        unshare=_program("unshare", "util-linux"),
-        mount=_program("mount", "util-linux"),
         shell=_program("sh", "a POSIX shell"),
         python=python,
-        run_as=drop,
+        drop=drop,
     )

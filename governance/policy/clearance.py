@@ -18,9 +18,7 @@ UNSTATED = "internal"
 
 def highest(classes: Iterable[str]) -> str:
     """The highest ordered class among ``classes``; marks do not count."""
-    return max(
-        (name for name in classes if name in ORDERED), key=ORDERED.index, default=UNSTATED
-    )
+    return max((name for name in classes if name in ORDERED), key=ORDERED.index, default=UNSTATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -189,3 +189,5 @@ class Decision:
     retry_after_s: int = 0
     safety_bypassed: bool = False
     trace: tuple[TraceLine, ...] = ()
+    data_classes: tuple[str, ...] = ()
+    """Every class and mark in play, sorted: retention takes the longest that applies."""

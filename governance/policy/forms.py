@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.json_schema import JsonDict
 
+from governance.errors import Code, InvalidInput
+
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}[smhd]$")]
 """A whole number with its unit: 30s, 5m, 4h, 2d."""
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
@@ -139,9 +141,7 @@ class ToolForm(Form):
     """What one tool may do; an action that it does not list is refused."""
 
     actions: list[Kind] = Field(min_length=1, validation_alias=_also("actions", "allowedActions"))
-    classification: Name = Field(
-        validation_alias=_also("classification", "dataClassification")
-    )
+    classification: Name = Field(validation_alias=_also("classification", "dataClassification"))
     requires_approval: bool = Field(
         False, validation_alias=_also("requires_approval", "requiresApproval")
     )
@@ -334,3 +334,13 @@ class BundleForm(Form):
     exception_routing: ExceptionRoutingForm | None = None
     runtime: RuntimeForm | None = None
     policy_engine: PolicyEngineForm | None = None
+
+
+def refuse(pointer: str, message: str) -> InvalidInput:
+    """The error for the key at ``pointer``."""
+    return InvalidInput(Code.INVALID_BUNDLE, message, pointer=pointer)
+
+
+def pointer(*parts: str | int) -> str:
+    """A JSON pointer (RFC 6901) to ``parts``."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

@@ -5,6 +5,7 @@ Must not live here: votes and runs. Law: required approvals come from policy, ne
 request; everything that people approve is frozen per revision; a revision voids every vote.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from governance.action import ActionRequest, Dispatch, action_digest, needs_full_view
@@ -99,7 +100,11 @@ def without(eligible: Eligible, ask: Ask) -> Eligible:
 
 
 def ask_of(request: ActionRequest, agent: Agent, decision: Decision, *, content: str) -> Ask:
-    """The part of a request that the log may keep."""
+    """The part of a request that the log may keep.
+
+    The digest is over the environment as policy took it, since that is what people are shown.
+    """
+    shown = replace(request, environment=decision.environment)
     return Ask(
         tenant=request.tenant,
         agent=request.agent,
@@ -119,7 +124,7 @@ def ask_of(request: ActionRequest, agent: Agent, decision: Decision, *, content:
         idempotency_key=request.idempotency_key,
         request_digest=fingerprint(request),
         content_digest=content,
-        action_digest=action_digest(request),
+        action_digest=action_digest(shown),
         needs_full_view=needs_full_view(request.content),
     )
 

@@ -1,0 +1,180 @@
+"""From the validated form of a bundle to its values.
+
+Lives here: the checks that look at two places at once, and the merge of the seeds' sections with
+our own. Must not live here: single-key checks (``forms``) or the decision (``evaluate``).
+Law: what cannot work (a tier that nobody can meet, a rule that names a tier that is not there)
+is refused at load, with a pointer, and not at the first ticket.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+from governance.action import ActionKind
+from governance.canonical import Json
+from governance.execution import SandboxTier
+from governance.policy.clearance import DEFAULT_CLEARANCE, DEFAULT_RESTRICTED, Clearance
+from governance.policy.compile_rules import compile_constraints, compile_rules, effect_of
+from governance.policy.compile_tiers import BUILT_IN, compile_tiers, default_tier
+from governance.policy.compile_tools import compile_gates, compile_tools
+from governance.policy.constraints import ConstraintRegistry
+from governance.policy.forms import BundleForm, DirectoryForm, TicketForm, pointer, refuse
+from governance.policy.index import RuleIndex
+from governance.policy.matching import fold
+from governance.policy.model import (
+    AuditPolicy,
+    Bundle,
+    Members,
+    Note,
+    OutputPolicy,
+    Strategy,
+    snapshot_of,
+)
+from governance.policy.seeds import credential_ttl_s
+from governance.policy.tools import ToolRegistry
+from governance.principal import PersonId
+
+DEFAULT_APPROVAL = frozenset({ActionKind.WRITE.value, ActionKind.EXECUTE.value})
+DEFAULT_TTL_HOURS = 48
+DEFAULT_RETENTION_DAYS = 365
+
+
+def compile_bundle(form: BundleForm, source: Mapping[str, Json], notes: list[Note]) -> Bundle:
+    """Check ``form`` as a whole and build the bundle.
+
+    Raises:
+        InvalidInput: ``invalid_bundle`` with a pointer.
+    """
+    max_ttl_s = _max_ttl_s(form)
+    tiers = compile_tiers(form, max_ttl_s, notes)
+    clearance = _clearance(form)
+    gates = compile_gates(form)
+    registry = ConstraintRegistry(compile_constraints(form, source))
+    bundle = Bundle(
+        name=form.name,
+        strategy=Strategy(form.strategy),
+        default_decision=effect_of(form.default_decision),
+        default_tier=default_tier(form, tiers),
+        minimum_sandbox=SandboxTier(form.minimum_sandbox),
+        rules=RuleIndex(compile_rules(form, gates, notes)),
+        constraints=registry,
+        exceptions=MappingProxyType(dict(form.exceptions)),
+        tools=ToolRegistry(tools=MappingProxyType(compile_tools(form, source, clearance))),
+        tiers=MappingProxyType(tiers),
+        environments=MappingProxyType(gates),
+        clearance=clearance,
+        approval_required_for=_approval_required_for(form),
+        required_fields=frozenset().union(*(ticket.required_fields for ticket in _tickets(form))),
+        max_ttl_s=max_ttl_s,
+        max_pending=form.limits.max_pending,
+        credential_ttl_s=credential_ttl_s(form),
+        output=OutputPolicy(
+            quarantine=form.output.policy == "quarantine", max_bytes=form.output.max_bytes
+        ),
+        audit=_audit(form),
+        directory=MappingProxyType(_directory(form.directory)),
+        not_enforced=tuple(notes),
+        source=source,
+        registry_digest=registry.digest,
+        snapshot=snapshot_of(source, registry.digest),
+    )
+    _check_tiers_exist(form, tiers)
+    _check_exceptions(form, registry)
+    return bundle
+
+
+def _tickets(form: BundleForm) -> list[TicketForm]:
+    block = form.exception_routing
+    return [form.ticket] if block is None else [form.ticket, block.ticket]
+
+
+def _max_ttl_s(form: BundleForm) -> int:
+    hours = [ticket.max_ttl_hours for ticket in _tickets(form) if ticket.max_ttl_hours is not None]
+    return min(hours, default=DEFAULT_TTL_HOURS) * 3_600
+
+
+def _both(
+    form: BundleForm, read: Callable[[BundleForm], list[str] | None], other: list[str] | None
+) -> frozenset[str] | None:
+    """The union of a section of ours and of the seed's; None where neither is written."""
+    mine = read(form)
+    if mine is None and other is None:
+        return None
+    return fold([*(mine or ()), *(other or ())])
+
+
+def _approval_required_for(form: BundleForm) -> frozenset[str]:
+    engine = form.policy_engine
+    theirs = (
+        None
+        if engine is None or engine.approval_required_for is None
+        else [*engine.approval_required_for]
+    )
+    written = _both(
+        form,
+        lambda f: None if f.approval_required_for is None else [*f.approval_required_for],
+        theirs,
+    )
+    return DEFAULT_APPROVAL if written is None else written
+
+
+def _clearance(form: BundleForm) -> Clearance:
+    engine = form.policy_engine
+    theirs = None if engine is None else engine.restricted_data_classes
+    restricted = _both(form, lambda f: f.restricted_data_classes, theirs)
+    roles: Mapping[str, Iterable[str]] = (
+        DEFAULT_CLEARANCE if form.clearance is None else form.clearance
+    )
+    return Clearance(
+        restricted=DEFAULT_RESTRICTED if restricted is None else restricted,
+        roles=MappingProxyType(
+            {name.casefold(): frozenset(holders) for name, holders in roles.items()}
+        ),
+    )
+
+
+def _audit(form: BundleForm) -> AuditPolicy:
+    block = form.exception_routing
+    audits = [form.audit] if block is None else [form.audit, block.audit]
+    days = [audit.retention_days for audit in audits if audit.retention_days is not None]
+    return AuditPolicy(
+        channel=next((audit.channel for audit in audits if audit.channel), ""),
+        retention_days=max(days, default=DEFAULT_RETENTION_DAYS),
+        fields=next((tuple(audit.fields) for audit in audits if audit.fields), ()),
+    )
+
+
+def _directory(form: DirectoryForm) -> dict[str, Members]:
+    return {
+        role: Members(
+            people=tuple(PersonId(person) for person in members.people),
+            slack_usergroups=tuple(members.slack_usergroups),
+        )
+        for role, members in form.roles.items()
+    }
+
+
+def _check_tiers_exist(form: BundleForm, tiers: Mapping[str, object]) -> None:
+    named: list[tuple[str | None, tuple[str | int, ...]]] = [
+        (form.default_tier, ("default_tier",)),
+        *((rule.tier, ("rules", n, "tier")) for n, rule in enumerate(form.rules)),
+        *((tool.tier, ("tools", name, "tier")) for name, tool in form.tools.items()),
+        *((gate.tier, ("environments", name, "tier")) for name, gate in form.environments.items()),
+        *((tier, ("exceptions", name)) for name, tier in form.exceptions.items()),
+    ]
+    if form.policy_engine is not None:
+        named += [
+            (gate.tier, ("policy_engine", "environment_gates", name, "tier"))
+            for name, gate in form.policy_engine.environment_gates.items()
+        ]
+    for tier, place in named:
+        if tier is not None and (tier not in tiers or tier == BUILT_IN):
+            raise refuse(pointer(*place), f"there is no tier {tier!r}")
+
+
+def _check_exceptions(form: BundleForm, registry: ConstraintRegistry) -> None:
+    for name in form.exceptions:
+        constraint = registry.get(name)
+        if constraint is None:
+            raise refuse(pointer("exceptions", name), f"there is no constraint {name!r}")
+        if constraint.violation_action.value != "BLOCK":
+            raise refuse(pointer("exceptions", name), f"{name!r} only warns: it needs no exception")

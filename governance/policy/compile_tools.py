@@ -1,0 +1,126 @@
+"""Tools and environment gates, checked and compiled.
+
+Lives here: the tools, tool_groups and environments sections and seed 001's gates.
+Must not live here: what a tool's refusal leads to (``sources``).
+Law: a schema refers to nothing outside itself; a group that is not declared is empty; to let
+actions through unjudged in prod takes two written words.
+"""
+
+from collections.abc import Mapping
+
+from governance.action import ActionKind
+from governance.canonical import Json, digest
+from governance.policy.clearance import Clearance
+from governance.policy.forms import BundleForm, EnvironmentForm, ToolForm, pointer, refuse
+from governance.policy.matching import fold
+from governance.policy.model import PROD, Gate
+from governance.policy.tools import ArgumentSchema, Scope, Tool, parse_scope
+
+
+def compile_tools(
+    form: BundleForm, source: Mapping[str, Json], clearance: Clearance
+) -> dict[str, Tool]:
+    """Every tool by name.
+
+    Raises:
+        InvalidInput: ``invalid_bundle``: an unknown class, a bad scope or schema.
+    """
+    written = source.get("tools", {})
+    assert isinstance(written, Mapping)  # noqa: S101  # the form has seen a mapping
+    tools = {}
+    for name, item in form.tools.items():
+        raw = written[name]
+        assert isinstance(raw, Mapping)  # noqa: S101  # the form has seen a mapping
+        tools[name] = _tool(name, item, raw, clearance)
+    return tools
+
+
+def _tool(name: str, item: ToolForm, raw: Mapping[str, Json], clearance: Clearance) -> Tool:
+    classification = item.classification.casefold()
+    if classification not in clearance.known:
+        raise refuse(
+            pointer("tools", name, "classification"),
+            f"the data class {item.classification!r} is not known",
+        )
+    run = raw.get("run")
+    assert run is None or isinstance(run, Mapping)  # noqa: S101  # the form has seen it
+    return Tool(
+        name=name,
+        actions=tuple(ActionKind(action) for action in item.actions),
+        classification=classification,
+        requires_approval=item.requires_approval,
+        scope=_scope(name, item),
+        environments=fold(item.environments),
+        arguments=_arguments(name, raw),
+        risk_tags=fold(item.risk_tags),
+        capability=(item.capability or "").casefold(),
+        tier=item.tier or "",
+        run=run,
+        plan_digest="" if run is None else digest("plan", {"tool": name, "run": run}),
+    )
+
+
+def _scope(name: str, item: ToolForm) -> Scope | None:
+    if item.scope is None:
+        return None
+    try:
+        return parse_scope(item.scope)
+    except ValueError as error:
+        raise refuse(pointer("tools", name, "scope"), str(error)) from error
+
+
+def _arguments(name: str, raw: Mapping[str, Json]) -> ArgumentSchema | None:
+    schema = raw.get("arguments")
+    if schema is None:
+        return None
+    assert isinstance(schema, Mapping)  # noqa: S101  # the form has seen a mapping
+    try:
+        return ArgumentSchema(schema)
+    except ValueError as error:
+        first = str(error).partition("\n")[0]
+        raise refuse(pointer("tools", name, "arguments"), f"not a JSON Schema: {first}") from error
+
+
+def compile_gates(form: BundleForm) -> dict[str, Gate]:
+    """Every environment's gate by its folded name.
+
+    Raises:
+        InvalidInput: ``invalid_bundle``: a gate twice, or an open prod that nobody signed for.
+    """
+    sections: list[tuple[tuple[str, ...], Mapping[str, EnvironmentForm]]] = [
+        (("environments",), form.environments)
+    ]
+    if form.policy_engine is not None:
+        place = ("policy_engine", "environment_gates")
+        sections.append((place, form.policy_engine.environment_gates))
+    gates: dict[str, Gate] = {}
+    for place, section in sections:
+        for name, item in section.items():
+            if name.casefold() in gates:
+                raise refuse(pointer(*place, name), f"the environment {name!r} has two gates")
+            gates[name.casefold()] = _gate(name.casefold(), item, form, (*place, name))
+    return gates
+
+
+def _gate(name: str, item: EnvironmentForm, form: BundleForm, place: tuple[str, ...]) -> Gate:
+    unsafe_open = item.fail_mode == "unsafe_open"
+    if unsafe_open and name == PROD and not item.i_understand:
+        raise refuse(
+            pointer(*place, "fail_mode"),
+            "unsafe_open in prod lets actions through unjudged: write i_understand: true to mean it",
+        )
+    if item.i_understand and not unsafe_open:
+        raise refuse(pointer(*place, "i_understand"), "i_understand only goes with unsafe_open")
+    allowed = None
+    if item.allowed_tools is not None:
+        allowed = frozenset(
+            tool
+            for entry in item.allowed_tools
+            for tool in form.tool_groups.get(entry, [entry] if entry in form.tools else [])
+        )
+    return Gate(
+        requires_human_approval=item.requires_human_approval,
+        allowed_tools=allowed,
+        unsafe_open=unsafe_open,
+        tier=item.tier or "",
+    )

@@ -1,0 +1,119 @@
+"""What a loaded bundle holds, as values.
+
+Lives here: the bundle and its sections. Must not live here: how they are read (``bundle``,
+``compile``) or the answer to a request (``evaluate``). Law: a bundle is immutable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from governance.canonical import Json, canonical_bytes, digest
+from governance.execution import SandboxTier
+from governance.policy.clearance import Clearance
+from governance.policy.constraints import ConstraintRegistry
+from governance.policy.decision import Effect, Requirement
+from governance.policy.index import RuleIndex
+from governance.policy.tools import ToolRegistry
+from governance.principal import PersonId
+
+PROD = "prod"
+
+
+class Strategy(StrEnum):
+    """How several matching rules make one answer."""
+
+    MOST_RESTRICTIVE = "most_restrictive"
+    FIRST_MATCH = "first_match"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A key that this version reads and does not enforce."""
+
+    pointer: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """What one environment demands of every action."""
+
+    requires_human_approval: bool = False
+    allowed_tools: frozenset[str] | None = None
+    """Names of tools, groups resolved; None = every registered tool."""
+    unsafe_open: bool = False
+    """Let actions through, marked, while policy cannot be evaluated."""
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Members:
+    """Who holds a role: people by id, and Slack user groups by id."""
+
+    people: tuple[PersonId, ...] = ()
+    slack_usergroups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputPolicy:
+    """What becomes of an output with findings, and its size cap."""
+
+    quarantine: bool = False
+    max_bytes: int = 262_144
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPolicy:
+    """The audit channel, retention, and the columns of a sink (empty = all)."""
+
+    channel: str = ""
+    retention_days: int = 365
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """One loaded policy bundle."""
+
+    name: str
+    strategy: Strategy
+    default_decision: Effect
+    default_tier: str
+    """Always a key of ``tiers``."""
+    minimum_sandbox: SandboxTier
+    rules: RuleIndex
+    constraints: ConstraintRegistry
+    exceptions: Mapping[str, str]
+    """Constraint id -> tier."""
+    tools: ToolRegistry
+    tiers: Mapping[str, Requirement]
+    environments: Mapping[str, Gate]
+    clearance: Clearance
+    approval_required_for: frozenset[str]
+    required_fields: frozenset[str]
+    max_ttl_s: int
+    max_pending: int
+    credential_ttl_s: int
+    output: OutputPolicy
+    audit: AuditPolicy
+    directory: Mapping[str, Members]
+    """Role -> who holds it."""
+    not_enforced: tuple[Note, ...]
+    source: Mapping[str, Json]
+    """The mapping it was loaded from; its canonical bytes load to the same snapshot."""
+    registry_digest: str
+    snapshot: str
+
+    def gate(self, environment: str) -> Gate:
+        """The gate of a normalised environment; prod may have none."""
+        return self.environments.get(environment, Gate())
+
+    def to_bytes(self) -> bytes:
+        """Canonical bytes of the source: ``load(parse(bytes))`` is this bundle again."""
+        return canonical_bytes(self.source)
+
+
+def snapshot_of(source: Mapping[str, Json], registry_digest: str) -> str:
+    """The name of a bundle's content, constraint registry included."""
+    return "v1:" + digest("bundle", {"bundle": source, "constraints": registry_digest})

@@ -1,0 +1,223 @@
+"""What each source of a decision has to say, except the rules.
+
+Lives here: the request as the registry and the credential see it, and the words of credential,
+tool registry, clearance, environment gate and constraint registry.
+Must not live here: rules and the final answer (``evaluate``).
+Law: claims loosen nothing. ``facts`` hold what credential and registry vouch for; ``claims`` add
+what the agent says and can only make the answer stricter. A request that names no tool has no
+registry behind it and is judged by its own words.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from governance.action import ActionRequest, Dispatch
+from governance.policy.clearance import UNSTATED, highest
+from governance.policy.constraints import ViolationAction
+from governance.policy.decision import Effect, TraceLine
+from governance.policy.matching import Subject, fold
+from governance.policy.model import PROD, Bundle
+from governance.policy.tools import WIDTH, Tool
+from governance.principal import Agent
+
+_WORDS = {action.value: action for action in WIDTH}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One source's word; without an effect it only stands in the trace."""
+
+    source: str
+    id: str
+    effect: Effect | None
+    reason: str
+    tier: str = ""
+
+    def trace(self) -> TraceLine:
+        verdict = "pass" if self.effect is None else self.effect.value
+        return TraceLine(source=self.source, id=self.id, verdict=verdict, note=self.reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A request as it is judged."""
+
+    request: ActionRequest
+    agent: Agent
+    bundle: Bundle
+    tool_name: str
+    tool: Tool | None
+    environment: str
+    facts: Subject
+    claims: Subject
+
+    @property
+    def data_classes(self) -> tuple[str, ...]:
+        """Every class and mark in play, sorted; what nobody states counts as internal."""
+        return tuple(sorted(self.claims.data_classes))
+
+    @property
+    def data_class(self) -> str:
+        """The highest ordered class in play."""
+        return highest(self.claims.data_classes)
+
+
+def judged(request: ActionRequest, agent: Agent, bundle: Bundle) -> Judged:
+    """Harden ``request`` by what credential and registry know."""
+    tool_name = request.tool or request.labels.get("mcp.tool", "")
+    tool = bundle.tools.get(tool_name)
+    action = request.action if tool is None else tool.action(request.action)
+    action = max(action, _WORDS.get(request.labels.get("mcp.action", ""), action), key=WIDTH.index)
+    environment = environment_of(request, bundle)
+    named = fold([request.environment] if request.environment else [])
+    claimed_classes = fold(request.data_classes)
+    classes = frozenset({UNSTATED if tool is None else tool.classification})
+    claimed = Subject(
+        tenant=request.tenant,
+        agent=request.agent,
+        roles=frozenset(agent.roles),
+        topic=request.topic,
+        tool=tool_name,
+        action=action,
+        target=request.target,
+        environments=named | {environment},
+        capabilities=fold([request.capability] if request.capability else []),
+        risk_tags=fold(request.risk_tags),
+        requires=fold(request.requires),
+        labels=request.labels,
+        data_classes=claimed_classes | classes,
+    )
+    return Judged(
+        request=request,
+        agent=agent,
+        bundle=bundle,
+        tool_name=tool_name,
+        tool=tool,
+        environment=environment,
+        facts=_vouched(claimed, environment, tool),
+        claims=_with_registry(claimed, tool),
+    )
+
+
+def environment_of(request: ActionRequest, bundle: Bundle) -> str:
+    """The environment whose gate holds; a missing one, or one without a gate, is prod."""
+    name = request.environment.strip().casefold()
+    return name if name in bundle.environments else PROD
+
+
+def may_name_environment(request: ActionRequest, agent: Agent) -> bool:
+    """Whether the credential lets the agent work where it says (or does not say) it does."""
+    named = request.environment.strip().casefold() or PROD
+    return not agent.environments or named in fold(agent.environments)
+
+
+def _with_registry(claimed: Subject, tool: Tool | None) -> Subject:
+    if tool is None:
+        return claimed
+    return replace(
+        claimed,
+        capabilities=claimed.capabilities | _capability(tool),
+        risk_tags=claimed.risk_tags | tool.risk_tags,
+    )
+
+
+def _vouched(claimed: Subject, environment: str, tool: Tool | None) -> Subject:
+    """What remains without the agent's word, where a registry knows better."""
+    if tool is None:
+        return replace(claimed, environments=frozenset({environment}))
+    return replace(
+        claimed,
+        environments=frozenset({environment}),
+        capabilities=_capability(tool),
+        risk_tags=tool.risk_tags,
+        requires=frozenset(),
+        data_classes=frozenset({tool.classification}),
+    )
+
+
+def _capability(tool: Tool) -> frozenset[str]:
+    return frozenset({tool.capability}) if tool.capability else frozenset()
+
+
+def sources(judged: Judged) -> Iterator[Said]:
+    """Every source's word in the order in which they are told."""
+    yield from _credential(judged)
+    yield from _registry(judged)
+    yield from _clearance(judged)
+    yield from _gate(judged)
+    yield from _constraints(judged)
+
+
+def _credential(judged: Judged) -> Iterator[Said]:
+    request, agent = judged.request, judged.agent
+    if (request.agent, request.tenant) != (agent.id, agent.tenant):
+        yield _deny("credential", agent.id, "the credential belongs to another agent or tenant")
+    if not may_name_environment(request, agent):
+        named = request.environment or PROD
+        yield _deny("credential", agent.id, f"agent {agent.id} may not act in {named}")
+
+
+def _registry(judged: Judged) -> Iterator[Said]:
+    name, tool, request = judged.tool_name, judged.tool, judged.request
+    if not name:
+        if request.dispatch is Dispatch.EXECUTE:
+            yield _deny("registry", "", "an action that is executed for an agent names its tool")
+        return
+    if tool is None:
+        yield _deny("registry", name, f"tool {name} is not registered")
+        return
+    action = judged.claims.action
+    actions = frozenset({action, request.action})
+    refusals = tool.refusals(request, actions, judged.environment)
+    for reason in refusals:
+        yield _deny("registry", name, reason)
+    if not refusals:
+        yield Said(
+            source="registry",
+            id=name,
+            effect=Effect.ALLOW,
+            reason=f"tool {name} may {action.value} within its grant",
+        )
+    if tool.requires_approval:
+        yield _approve("registry", name, f"tool {name} requires approval", tool.tier)
+    if action.value in judged.bundle.approval_required_for:
+        reason = f"{action.value} with a tool requires approval"
+        yield _approve("registry", name, reason, tool.tier)
+
+
+def _clearance(judged: Judged) -> Iterator[Said]:
+    missing = judged.bundle.clearance.missing(judged.data_classes, judged.facts.roles)
+    for name in missing:
+        yield _deny("clearance", name, f"no role of the requester is cleared for {name} data")
+
+
+def _gate(judged: Judged) -> Iterator[Said]:
+    name = judged.environment
+    gate = judged.bundle.gate(name)
+    allowed = gate.allowed_tools
+    if judged.tool is not None and allowed is not None and judged.tool_name not in allowed:
+        yield _deny(
+            "environment", name, f"tool {judged.tool_name} is not among the tools of {name}"
+        )
+    if gate.requires_human_approval:
+        yield _approve("environment", name, f"every action in {name} requires approval", gate.tier)
+
+
+def _constraints(judged: Judged) -> Iterator[Said]:
+    exceptions = judged.bundle.exceptions
+    for rule in judged.bundle.constraints.violations(judged.claims):
+        if rule.violation_action is ViolationAction.WARN:
+            yield Said(source="warning", id=rule.id, effect=None, reason=rule.description)
+        elif rule.id in exceptions:
+            reason = f"exception to constraint {rule.id}: {rule.description}"
+            yield _approve("constraint", rule.id, reason, exceptions[rule.id])
+        else:
+            yield _deny("constraint", rule.id, f"constraint {rule.id}: {rule.description}")
+
+
+def _deny(source: str, name: str, reason: str) -> Said:
+    return Said(source=source, id=name, effect=Effect.DENY, reason=reason)
+
+
+def _approve(source: str, name: str, reason: str, tier: str) -> Said:
+    return Said(source=source, id=name, effect=Effect.REQUIRE_APPROVAL, reason=reason, tier=tier)

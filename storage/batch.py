@@ -1,0 +1,306 @@
+"""One batch of the writer: steps run on committed state plus what the batch did so far.
+
+Lives here: order, sequence numbers, links, projections and messages owed, for every engine alike.
+Must not live here: SQL, threads, or any state that outlives a transaction.
+Law: a step that fails leaves nothing behind; whatever a step commits is seen by the next one of
+the batch; the head is read inside the transaction and never remembered between batches.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from governance import control as ctl
+from governance.action import content_digest
+from governance.audit import GENESIS, Event, Record, describe, encode, hash_of
+from governance.control import Control
+from governance.errors import Code, PlacetError, Unavailable
+from governance.outbox import Owed, owed
+from governance.policy.throttle import Bucket
+from governance.ports import IdempotencyKey, Keys, Logged, Remembered, State, Step
+from governance.principal import Credential
+from governance.tickets import events as ev
+from governance.tickets.lifecycle import evolve
+from governance.tickets.ticket import Ticket, TicketId, TicketState, Vote
+from storage import codec
+from storage.merkle import Range
+
+T = TypeVar("T")
+_log = logging.getLogger("placet.ledger")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where the log ends; ``at`` is its high-water time, None while it is empty."""
+
+    seq: int = 0
+    hash: str = GENESIS
+    at: datetime | None = None
+    pending: int = 0
+    tree: Range = field(default_factory=Range)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRow:
+    """One person's standing on one revision; ``is_new``: the database must know no vote yet."""
+
+    vote: Vote
+    is_withdrawn: bool
+    is_new: bool
+
+
+VoteKey = tuple[TicketId, int, str]
+
+
+class Source(Protocol):
+    """Committed state, read under the writer's lock."""
+
+    def control(self) -> Control:
+        """The governing state."""
+        ...
+
+    def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """One ticket."""
+        ...
+
+    def remembered(self, key: IdempotencyKey) -> Remembered | None:
+        """What an idempotency key was used for."""
+        ...
+
+    def bucket(self, key: str) -> Bucket | None:
+        """The level of one bucket."""
+        ...
+
+    def credential(self, credential_id: str) -> Credential | None:
+        """One credential."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What is to be written; one of these for a step, merged into the batch's when it held."""
+
+    head: Head
+    events: list[Logged] = field(default_factory=list)
+    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
+    opened: dict[TicketId, int] = field(default_factory=dict)
+    """Tickets born here, with the sequence number of their birth."""
+    remembered: dict[IdempotencyKey, Remembered] = field(default_factory=dict)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+    control: Control | None = None
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    votes: dict[VoteKey, VoteRow] = field(default_factory=dict)
+    owed: dict[Owed, None] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def take(self, other: "Changes") -> None:
+        """Add what a later step changed."""
+        self.head = other.head
+        self.events += other.events
+        self.tickets |= other.tickets
+        self.opened |= other.opened
+        self.remembered |= other.remembered
+        self.buckets |= other.buckets
+        self.control = other.control or self.control
+        self.credentials |= other.credentials
+        for key, row in other.votes.items():
+            self.votes[key] = _after_earlier(self.votes.get(key), row)
+        self.owed |= other.owed
+        self.contents |= other.contents
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Generic[T]):
+    """What the caller of one step gets once the batch is durable."""
+
+    reply: T | PlacetError
+    seqs: tuple[int, ...] = ()
+
+
+class Batch:
+    """The steps of one transaction, run one after the other at one event time."""
+
+    def __init__(self, source: Source, head: Head, now: datetime) -> None:
+        self.at = now if head.at is None else max(now, head.at)
+        self.changes = Changes(head=replace(head, at=self.at))
+        self._source = source
+
+    def attempt(self, keys: Keys, step: Step[T]) -> Outcome[T]:
+        """Run one step; its failure is its own and leaves no trace in the batch."""
+        draft = _Draft(self._source, self.changes, self.at)
+        try:
+            result = step(draft.state(keys))
+            for event in result.events:
+                draft.append(event)
+            draft.keep(result.contents)
+        except PlacetError as error:
+            return Outcome(reply=error)
+        except Exception as error:  # noqa: BLE001  # a step is foreign code: its bug is its own failure
+            _log.exception("a step failed", extra={"error": type(error).__name__})
+            return Outcome(reply=unavailable("the step could not be run"))
+        self.changes.take(draft.changes)
+        return Outcome(reply=result.reply, seqs=tuple(e.seq for e in draft.changes.events))
+
+
+class _Draft:
+    """One step's changes over the batch's, over committed state."""
+
+    def __init__(self, source: Source, base: Changes, at: datetime) -> None:
+        self._source = source
+        self._base = base
+        self._at = at
+        self.changes = Changes(head=base.head)
+
+    def state(self, keys: Keys) -> State:
+        """What the step may look at."""
+        tickets = {key: self._ticket(key) for key in keys.tickets}
+        used = {key: self._remembered(key) for key in keys.idempotency}
+        levels = {key: self._bucket(key) for key in keys.buckets}
+        return State(
+            at=self._at,
+            control=self._control(),
+            tickets={key: value for key, value in tickets.items() if value is not None},
+            idempotency={key: value for key, value in used.items() if value is not None},
+            buckets={key: value for key, value in levels.items() if value is not None},
+            pending=self.changes.head.pending,
+        )
+
+    def append(self, event: Event) -> None:
+        """Number, link and project one event."""
+        after: Ticket | None = None
+        if isinstance(event, ev.TicketEvent):
+            after = self._project_ticket(event)
+        elif isinstance(event, ctl.ControlEvent):
+            self._project_control(event)
+        if isinstance(event, ev.TicketOpened | ev.SubmissionThrottled | ev.DecisionEvaluated):
+            for key, tokens, since in event.counters:
+                self.changes.buckets[key] = Bucket(tokens_milli=tokens, updated_at=since)
+        self._link(event, after)
+        self.changes.owed |= dict.fromkeys(owed(event, after))
+
+    def keep(self, contents: Mapping[str, bytes]) -> None:
+        """Put contents into the payload table, under no other name than their own digest."""
+        for digest, body in contents.items():
+            if content_digest(body) != digest:
+                raise ValueError("content under another digest than its own")
+            self.changes.contents[digest] = body
+
+    def _link(self, event: Event, after: Ticket | None) -> None:
+        head = self.changes.head
+        record = Record(
+            seq=head.seq + 1,
+            previous=head.hash,
+            type=type(event).__name__,
+            version=event.version,
+            at=self._at,
+            header=describe(event, after),
+            payload=codec.payload(event),
+        )
+        encoded = encode(record)
+        logged = Logged(
+            seq=record.seq,
+            type=record.type,
+            version=record.version,
+            at=self._at,
+            header=record.header,
+            payload=record.payload,
+            hash=hash_of(encoded),
+            encoded=encoded,
+        )
+        self.changes.events.append(logged)
+        self.changes.head = replace(
+            head, seq=logged.seq, hash=logged.hash, tree=head.tree.grown((encoded,))
+        )
+
+    def _project_ticket(self, event: ev.TicketEvent) -> Ticket:
+        before = self._ticket(event.ticket_id)
+        after = evolve(before, event, self._at)
+        changes, head = self.changes, self.changes.head
+        if isinstance(event, ev.TicketOpened):
+            changes.opened[after.id] = head.seq + 1
+            self._remember(after)
+        grown = (after.state is TicketState.PENDING) - (
+            before is not None and before.state is TicketState.PENDING
+        )
+        if grown:
+            changes.head = replace(head, pending=head.pending + grown)
+        changes.tickets[after.id] = after
+        if before is not None and before.votes != after.votes:
+            for key, row in _vote_rows(before, after):
+                changes.votes[key] = _after_earlier(changes.votes.get(key), row)
+        return after
+
+    def _remember(self, ticket: Ticket) -> None:
+        ask = ticket.ask
+        key = (ask.tenant, ask.agent, ask.idempotency_key)
+        if self._remembered(key) is not None:
+            raise ValueError("an idempotency key is used twice")
+        self.changes.remembered[key] = Remembered(
+            request_digest=ask.request_digest, ticket_id=ticket.id
+        )
+
+    def _project_control(self, event: ctl.ControlEvent) -> None:
+        self.changes.control = ctl.evolve(self._control(), event, self._at)
+        match event:
+            case ctl.CredentialIssued():
+                self.changes.credentials[event.credential.id] = event.credential
+            case ctl.CredentialRevoked():
+                known = self._credential(event.credential_id)
+                if known is None:
+                    raise ValueError("a credential that was never issued cannot be revoked")
+                self.changes.credentials[known.id] = replace(known, revoked_at=self._at)
+            case _:
+                pass
+
+    def _control(self) -> Control:
+        return self.changes.control or self._base.control or self._source.control()
+
+    def _ticket(self, key: TicketId) -> Ticket | None:
+        mine = self.changes.tickets.get(key) or self._base.tickets.get(key)
+        return mine or self._source.ticket(key)
+
+    def _remembered(self, key: IdempotencyKey) -> Remembered | None:
+        mine = self.changes.remembered.get(key) or self._base.remembered.get(key)
+        return mine or self._source.remembered(key)
+
+    def _bucket(self, key: str) -> Bucket | None:
+        mine = self.changes.buckets.get(key) or self._base.buckets.get(key)
+        return mine or self._source.bucket(key)
+
+    def _credential(self, key: str) -> Credential | None:
+        mine = self.changes.credentials.get(key) or self._base.credentials.get(key)
+        return mine or self._source.credential(key)
+
+
+def _vote_rows(before: Ticket, after: Ticket) -> list[tuple[VoteKey, VoteRow]]:
+    """What changed about the votes of one revision; a new revision leaves the old rows alone."""
+    if before.revision != after.revision:
+        return []
+    old = {vote.person: vote for vote in before.votes}
+    new = {vote.person: vote for vote in after.votes}
+    rows: list[tuple[VoteKey, VoteRow]] = []
+    for person in {**old, **new}:
+        if old.get(person) == new.get(person):
+            continue
+        vote = new.get(person) or old[person]
+        row = VoteRow(vote=vote, is_withdrawn=person not in new, is_new=person not in old)
+        rows.append(((after.id, after.revision, person), row))
+    return rows
+
+
+def _after_earlier(earlier: VoteRow | None, row: VoteRow) -> VoteRow:
+    return row if earlier is None else replace(row, is_new=earlier.is_new)
+
+
+def unavailable(message: str) -> Unavailable:
+    """The ledger cannot do it now; nothing was written."""
+    return Unavailable(Code.LEDGER_UNAVAILABLE, message)
+
+
+def raised(outcome: Outcome[T]) -> T:
+    """The reply, or the error raised that stands in its place."""
+    if isinstance(outcome.reply, PlacetError):
+        raise outcome.reply
+    return outcome.reply

@@ -1,0 +1,167 @@
+"""Governance values <-> JSON: event payloads by type and version, and projection bodies.
+
+Lives here: the one way a value becomes stored JSON and comes back. Must not live here: SQL, and
+what is hashed around a payload (``governance.audit``).
+Law: append only. A stored shape never changes; a class's version grows with each field added at
+its end with a default, and every earlier version is still read. Golden bytes prove it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Any, TypeVar, cast, get_args
+
+from pydantic import TypeAdapter, ValidationError
+
+from governance.audit import Event, Header
+from governance.canonical import Json, canonical_bytes, parse
+from governance.control import Control
+from governance.errors import Code, InvalidInput, Unavailable
+from governance.principal import Credential
+from governance.tickets.binding import stamp
+from governance.tickets.ticket import Ticket
+
+T = TypeVar("T")
+
+MAX_RECORD_BYTES = 16_777_216
+
+_CLASSES: tuple[type[Event], ...] = get_args(Event)
+
+REGISTRY: Mapping[str, Mapping[int, type[Event]]] = {
+    cls.__name__: dict.fromkeys(range(1, cls.version + 1), cls) for cls in _CLASSES
+}
+"""Type name -> version -> the class that reads it."""
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+_PLAIN = frozenset({str, int, bool, type(None)})
+
+
+def to_json(value: object) -> Json:
+    """``value`` as plain JSON: dataclasses by field name, sets sorted, instants as ``stamp``.
+
+    Raises:
+        TypeError: a type that stored values do not hold.
+    """
+    kind = type(value)
+    if kind in _PLAIN:
+        return cast("Json", value)
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, Enum):
+        return cast("Json", value.value)
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    if isinstance(value, Set):
+        return sorted(cast("str", to_json(item)) for item in value)
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {name: to_json(getattr(value, name)) for name in _names(cast("Any", kind))}
+    raise TypeError(f"{kind.__name__} is not a stored type")
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(spec.name for spec in fields(kind))
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a cache's keys have no type
+    return TypeAdapter(kind)
+
+
+def payload(event: Event) -> Json:
+    """What the log keeps of ``event`` beside its header."""
+    return to_json(event)
+
+
+def event(type_name: str, version: int, stored: Json) -> Event:
+    """The event that ``payload`` wrote, of this or any earlier version of its class.
+
+    Raises:
+        Unavailable: ``ledger_unavailable``: a type or version from a newer build, or a shape that
+            no build ever wrote (fails closed: it is not guessed at).
+    """
+    cls = REGISTRY.get(type_name, {}).get(version)
+    if cls is None:
+        raise _unreadable(f"{type_name} version {version} is not known to this build")
+    found = load(cls, canonical_bytes(stored))
+    if not _is_within(stored, to_json(found)):
+        raise _unreadable(f"{type_name} version {version} holds fields that it never had")
+    return found
+
+
+def dump(value: Ticket | Control | Credential) -> bytes:
+    """A projection's body as JSON bytes."""
+    return _ENCODER.encode(to_json(value)).encode("utf-8")
+
+
+def load(kind: type[T], body: bytes) -> T:
+    """Read a value back, strictly.
+
+    Raises:
+        Unavailable: ``ledger_unavailable``: the bytes are not such a value.
+    """
+    try:
+        return cast("T", _adapter(cast("Any", kind)).validate_json(body, strict=True))
+    except ValidationError as error:
+        raise _unreadable(f"a stored {kind.__name__} does not read back") from error
+
+
+def record(encoded: bytes) -> Mapping[str, Json]:
+    """The fields of a stored record from the very bytes that were hashed.
+
+    Raises:
+        Unavailable: ``ledger_unavailable``: the bytes are not such a record.
+    """
+    try:
+        fields_ = parse(encoded, max_bytes=MAX_RECORD_BYTES)
+    except InvalidInput as error:
+        raise _unreadable("a stored record is not JSON") from error
+    if not isinstance(fields_, Mapping):
+        raise _unreadable("a stored record is not an object")
+    return fields_
+
+
+def header(stored: Mapping[str, Json]) -> Header:
+    """The header within a stored record's fields."""
+    text = {name: stored[key] for name, key in _HEADER_KEYS.items()}
+    return Header(**cast("Any", text))
+
+
+_HEADER_KEYS = {
+    "tenant": "tenant",
+    "actor": "actor",
+    "trace_id": "traceId",
+    "agent_id": "agentId",
+    "ticket_id": "ticketId",
+    "revision": "revision",
+    "binding": "binding",
+    "tool": "tool",
+    "action": "action",
+    "data_class": "dataClass",
+    "approval_status": "approvalStatus",
+    "outcome": "outcome",
+}
+
+
+def _is_within(stored: Json, whole: Json) -> bool:
+    """Whether everything ``stored`` is in ``whole``, which may have newer fields besides."""
+    if isinstance(stored, Mapping):
+        return isinstance(whole, Mapping) and all(
+            key in whole and _is_within(item, whole[key]) for key, item in stored.items()
+        )
+    if isinstance(stored, Sequence) and not isinstance(stored, str):
+        return (
+            isinstance(whole, Sequence)
+            and len(stored) == len(whole)
+            and all(_is_within(a, b) for a, b in zip(stored, whole, strict=True))
+        )
+    return stored == whole
+
+
+def _unreadable(message: str) -> Unavailable:
+    return Unavailable(Code.LEDGER_UNAVAILABLE, message)

@@ -1,0 +1,181 @@
+"""The ledger in memory: the same contract, for tests and examples.
+
+Lives here: ``MemoryLedger``, which is Ledger, Reader and Outbox at once. Must not live here:
+anything that outlives the process.
+Law: it runs the very batches that the durable ledgers run; only the keeping differs.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Self, TypeVar
+
+from governance.control import Control
+from governance.policy.throttle import Bucket
+from governance.ports import (
+    Clock,
+    Committed,
+    DueWork,
+    IdempotencyKey,
+    Keys,
+    Logged,
+    Remembered,
+    Step,
+    TicketQuery,
+)
+from governance.principal import Credential
+from governance.tickets.ticket import Ticket, TicketId
+from storage.batch import Batch, Changes, Head, VoteKey, VoteRow, raised
+from storage.bell import Bell
+from storage.memory_outbox import MemoryOutbox
+from storage.projections import due_columns, needed_people
+
+T = TypeVar("T")
+
+
+class MemoryLedger(MemoryOutbox):
+    """Ledger, Reader and Outbox over dictionaries; one event loop, no threads."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self._bell = Bell()
+        self._head = Head()
+        self._events: list[Logged] = []
+        self._tickets: dict[TicketId, Ticket] = {}
+        self._remembered: dict[IdempotencyKey, Remembered] = {}
+        self._buckets: dict[str, Bucket] = {}
+        self._control = Control()
+        self._credentials: dict[str, Credential] = {}
+        self._votes: dict[VoteKey, VoteRow] = {}
+        self._contents: dict[str, bytes] = {}
+
+    async def start(self) -> Self:
+        """Nothing to open; here so that every ledger is started alike."""
+        return self
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
+        """See ``governance.ports.Ledger``."""
+        batch = Batch(_Source(self), self._head, self._clock.now())
+        outcome = batch.attempt(keys, step)
+        self._apply(batch.changes, batch.at)
+        return Committed(reply=raised(outcome), seqs=outcome.seqs)
+
+    def _apply(self, changes: Changes, at: datetime) -> None:
+        if changes.events:
+            self._head = changes.head
+        self._events += changes.events
+        self._tickets |= changes.tickets
+        self._remembered |= changes.remembered
+        self._buckets |= changes.buckets
+        self._control = changes.control or self._control
+        self._credentials |= changes.credentials
+        self._votes |= changes.votes
+        self._contents |= changes.contents
+        for message in changes.owed:
+            self.owe_now(message, at)
+        self._bell.ring(self._head.seq)
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """See ``governance.ports.Reader``; so are the other reads."""
+        return self._tickets.get(ticket_id)
+
+    async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
+        newest_first = list(reversed(self._tickets.values()))
+        if query.before is not None:
+            ids = [ticket.id for ticket in newest_first]
+            past = ids.index(query.before) + 1 if query.before in ids else len(ids)
+            newest_first = newest_first[past:]
+        return [ticket for ticket in newest_first if _matches(ticket, query)][: query.limit]
+
+    async def content(self, digest: str) -> bytes | None:
+        return self._contents.get(digest)
+
+    async def erase_content(self, digest: str) -> None:
+        """Forget content for good; the log keeps its digest."""
+        self._contents.pop(digest, None)
+
+    async def control(self) -> Control:
+        return self._control
+
+    async def credential(self, credential_id: str) -> Credential | None:
+        return self._credentials.get(credential_id)
+
+    async def credentials(self) -> Sequence[Credential]:
+        return list(self._credentials.values())
+
+    async def timeline(self, trace_id: str) -> Sequence[Logged]:
+        return [event for event in self._events if trace_id and event.header.trace_id == trace_id]
+
+    async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
+        return [e for e in self._events if ticket_id and e.header.ticket_id == ticket_id]
+
+    async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
+        start = max(0, after_seq)
+        return self._events[start : start + limit]
+
+    async def head(self) -> tuple[int, str]:
+        return self._head.seq, self._head.hash
+
+    async def tree_head(self) -> tuple[int, bytes, str]:
+        """Size, RFC 6962 root and head hash of one moment, for a checkpoint."""
+        return self._head.seq, self._head.tree.root, self._head.hash
+
+    async def due(self, at: datetime, *, clearance_age_s: int, limit: int) -> DueWork:
+        stale = at - timedelta(seconds=clearance_age_s)
+        columns = [(ticket.id, due_columns(ticket)) for ticket in self._tickets.values()]
+        expiring = sorted((c.expiring_at, i) for i, c in columns if c.expiring_at)
+        overdue = sorted((c.overdue_at, i) for i, c in columns if c.overdue_at)
+        lost = sorted((c.lease_until, i) for i, c in columns if c.lease_until)
+        uncleared = sorted((c.uncleared_since, i) for i, c in columns if c.uncleared_since)
+        return DueWork(
+            expiring=tuple(i for when, i in expiring if when <= at)[:limit],
+            overdue=tuple(i for when, i in overdue if when <= at)[:limit],
+            lost=tuple(i for when, i in lost if when <= at)[:limit],
+            uncleared=tuple(i for when, i in uncleared if when <= stale)[:limit],
+        )
+
+    async def changed(self, after_seq: int, timeout_s: float) -> int:
+        return await self._bell.wait(after_seq, timeout_s)
+
+
+class _Source:
+    """Committed state for a batch."""
+
+    def __init__(self, ledger: MemoryLedger) -> None:
+        self._ledger = ledger
+
+    def control(self) -> Control:
+        return self._ledger._control  # noqa: SLF001  # one class in two parts
+
+    def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        return self._ledger._tickets.get(ticket_id)  # noqa: SLF001
+
+    def remembered(self, key: IdempotencyKey) -> Remembered | None:
+        return self._ledger._remembered.get(key)  # noqa: SLF001
+
+    def bucket(self, key: str) -> Bucket | None:
+        return self._ledger._buckets.get(key)  # noqa: SLF001
+
+    def credential(self, credential_id: str) -> Credential | None:
+        return self._ledger._credentials.get(credential_id)  # noqa: SLF001
+
+
+def _matches(ticket: Ticket, query: TicketQuery) -> bool:
+    ask = ticket.ask
+    return (
+        query.tenant in (None, ask.tenant)
+        and (not query.states or ticket.state in query.states)
+        and query.agent in (None, ask.agent)
+        and query.trace_id in (None, ask.trace_id)
+        and query.topic in (None, ask.topic)
+        and query.needed_people in (None, needed_people(ticket))
+    )

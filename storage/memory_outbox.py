@@ -1,0 +1,133 @@
+"""The outbox in memory: the same contract, for tests and examples.
+
+Lives here: messages owed, cursors and places over dictionaries. Must not live here: events.
+Law: a message claimed is hidden until its claim runs out; one that was owed again meanwhile
+survives ``done`` and is due at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import count
+
+from governance.outbox import Owed, OwedKind
+from governance.ports import Claimed, Place
+from governance.tickets.ticket import TicketId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    """One row; ``token`` is empty while nobody holds it."""
+
+    due_at: datetime
+    generation: int = 0
+    claimed_until: datetime | None = None
+    token: str = ""
+    claimed_generation: int = 0
+    attempts: int = 0
+    error: str = ""
+    is_dead: bool = False
+
+
+class MemoryOutbox:
+    """Outbox over dictionaries."""
+
+    def __init__(self) -> None:
+        self._messages: dict[Owed, _Message] = {}
+        self._cursors: dict[str, int] = {}
+        self._places: dict[TicketId, Place] = {}
+        self._tokens = count(1)
+
+    def owe_now(self, owed: Owed, at: datetime) -> None:
+        """Owe a message, or owe it anew: the newest state is due at once."""
+        known = self._messages.get(owed)
+        if known is None:
+            self._messages[owed] = _Message(due_at=at)
+            return
+        attempts = 0 if known.is_dead else known.attempts
+        self._messages[owed] = replace(
+            known, due_at=at, generation=known.generation + 1, is_dead=False, attempts=attempts
+        )
+
+    async def claim(
+        self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
+    ) -> Sequence[Claimed]:
+        """See ``governance.ports.Outbox``; so are the other methods."""
+        due = [
+            (message.due_at, number, owed)
+            for number, (owed, message) in enumerate(self._messages.items())
+            if owed.kind in kinds and _is_free(message, at)
+        ]
+        claimed: list[Claimed] = []
+        for _, _, owed in sorted(due, key=lambda item: item[:2])[:limit]:
+            message = self._messages[owed]
+            held = replace(
+                message,
+                claimed_until=at + timedelta(seconds=lease_s),
+                token=f"{next(self._tokens)}",
+                claimed_generation=message.generation,
+                attempts=message.attempts + 1,
+            )
+            self._messages[owed] = held
+            claimed.append(Claimed(owed=owed, token=held.token, attempts=held.attempts))
+        return claimed
+
+    async def done(self, claimed: Claimed) -> None:
+        message = self._held(claimed)
+        if message is None:
+            return
+        if message.generation == message.claimed_generation:
+            del self._messages[claimed.owed]
+        else:
+            self._messages[claimed.owed] = replace(_released(message), attempts=0, error="")
+
+    async def retry(self, claimed: Claimed, *, at: datetime, error: str) -> None:
+        message = self._held(claimed)
+        if message is None:
+            return
+        is_same = message.generation == message.claimed_generation
+        due_at = at if is_same else message.due_at
+        self._messages[claimed.owed] = replace(_released(message), due_at=due_at, error=error)
+
+    async def bury(self, claimed: Claimed, *, error: str) -> None:
+        message = self._held(claimed)
+        if message is None:
+            return
+        if message.generation == message.claimed_generation:
+            self._messages[claimed.owed] = replace(_released(message), error=error, is_dead=True)
+        else:
+            self._messages[claimed.owed] = replace(_released(message), attempts=0, error=error)
+
+    async def owe(self, owed: Owed, *, at: datetime) -> None:
+        self.owe_now(owed, at)
+
+    async def dead(self) -> Sequence[tuple[Owed, str]]:
+        return [
+            (owed, message.error) for owed, message in self._messages.items() if message.is_dead
+        ]
+
+    async def cursor(self, name: str) -> int:
+        return self._cursors.get(name, 0)
+
+    async def advance(self, name: str, seq: int) -> None:
+        self._cursors[name] = max(seq, self._cursors.get(name, 0))
+
+    async def place(self, ticket_id: TicketId) -> Place | None:
+        return self._places.get(ticket_id)
+
+    async def put_place(self, ticket_id: TicketId, place: Place) -> None:
+        self._places[ticket_id] = place
+
+    def _held(self, claimed: Claimed) -> _Message | None:
+        message = self._messages.get(claimed.owed)
+        return message if message is not None and message.token == claimed.token else None
+
+
+def _is_free(message: _Message, at: datetime) -> bool:
+    if message.is_dead or message.due_at > at:
+        return False
+    return message.claimed_until is None or message.claimed_until <= at
+
+
+def _released(message: _Message) -> _Message:
+    return replace(message, claimed_until=None, token="")

@@ -1,0 +1,340 @@
+"""Sample values for tests: asks, rulings, votes and every event, with plain defaults.
+
+Each builder takes keyword overrides; ids are plain words so that a failure reads well.
+"""
+
+# ruff: noqa: ANN401  # overrides are any field of the value that is built
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from governance import control as ctl
+from governance.action import ActionKind, Dispatch
+from governance.audit import Event
+from governance.control import PublicKey
+from governance.errors import Code
+from governance.execution import Finding, OutputState, RunReport, RunStatus, SandboxTier
+from governance.policy.decision import (
+    Constraints,
+    Effect,
+    Requirement,
+    RoleRequirement,
+    TraceLine,
+    Warned,
+)
+from governance.principal import Agent, AgentId, Credential, PersonId, Scope, TenantId
+from governance.tickets import events as ev
+from governance.tickets.binding import binding_of
+from governance.tickets.ticket import (
+    Ask,
+    Basis,
+    Choice,
+    Ruling,
+    Run,
+    Ticket,
+    TicketId,
+    TicketState,
+    Vote,
+)
+
+T0 = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+TENANT = TenantId("acme")
+AGENT = AgentId("deployer")
+ANNA = PersonId("slack:T1/UANNA")
+BEN = PersonId("slack:T1/UBEN")
+OWNER = PersonId("slack:T1/UOWNER")
+
+
+class FixedClock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self, at: datetime = T0) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        """This instant."""
+        return self.at
+
+    def pass_(self, seconds: float) -> None:
+        """Let time go by (or back)."""
+        self.at += timedelta(seconds=seconds)
+
+
+def requirement(**changes: Any) -> Requirement:
+    """One operator and one security admin, threshold 4."""
+    base = Requirement(
+        tier="high",
+        roles=(
+            RoleRequirement(role="operator", weight=1, min_required=1),
+            RoleRequirement(role="security-admin", weight=3, min_required=1),
+        ),
+        threshold=4,
+        ttl_s=3600,
+        respond_within_s=900,
+    )
+    return replace(base, **changes)
+
+
+def ask(**changes: Any) -> Ask:
+    """A deployment that the agent asks for."""
+    base = Ask(
+        tenant=TENANT,
+        agent=AGENT,
+        on_behalf_of=None,
+        owners=(OWNER,),
+        topic="job.deploy",
+        tool="deploy.service",
+        action=ActionKind.EXECUTE,
+        environment="prod",
+        target="web-1",
+        risk_tags=("prod",),
+        labels=(("team", "core"),),
+        dispatch=Dispatch.EXECUTE,
+        trace_id="a" * 32,
+        idempotency_key="key-1",
+        request_digest="1" * 64,
+        content_digest="2" * 64,
+        action_digest="3" * 64,
+    )
+    return replace(base, **changes)
+
+
+def ruling(effect: Effect = Effect.REQUIRE_APPROVAL, **changes: Any) -> Ruling:
+    """What policy said; a requirement comes with REQUIRE_APPROVAL."""
+    base = Ruling(
+        effect=effect,
+        reason="writes to prod",
+        snapshot="5" * 64,
+        rule_ids=("prod-writes",),
+        constraints=Constraints(max_runtime_s=60),
+        warnings=(Warned(constraint_id="late", description="outside office hours"),),
+        risk_tier="high",
+        requirement=requirement() if effect is Effect.REQUIRE_APPROVAL else None,
+        plan_digest="6" * 64,
+    )
+    return replace(base, **changes)
+
+
+def bind(ticket_id: str, revision: int, asked: Ask, ruled: Ruling, expires_at: datetime) -> str:
+    """The binding that such a revision has."""
+    return binding_of(
+        ticket_id=ticket_id,
+        revision=revision,
+        action_digest=asked.action_digest,
+        constraints=ruled.constraints,
+        snapshot=ruled.snapshot,
+        requirement=ruled.requirement,
+        constraint_id=ruled.constraint_id,
+        plan_digest=ruled.plan_digest,
+        expires_at=expires_at,
+    )
+
+
+def opened(ticket_id: str = "t-1", **changes: Any) -> ev.TicketOpened:
+    """A ticket's birth, its binding right; ``ask``, ``ruling``, ``state`` and so on override."""
+    asked: Ask = changes.pop("ask", None) or ask(idempotency_key=f"key-{ticket_id}")
+    ruled: Ruling = changes.pop("ruling", None) or ruling()
+    expires_at: datetime = changes.pop("expires_at", T0 + timedelta(hours=1))
+    born = {
+        Effect.REQUIRE_APPROVAL: (TicketState.PENDING, None),
+        Effect.DENY: (TicketState.DENIED, None),
+    }.get(ruled.effect, (TicketState.APPROVED, Basis.POLICY))
+    base = ev.TicketOpened(
+        ticket_id=TicketId(ticket_id),
+        state=born[0],
+        basis=born[1],
+        ask=asked,
+        ruling=ruled,
+        binding=bind(ticket_id, 1, asked, ruled, expires_at),
+        expires_at=expires_at,
+    )
+    return replace(base, **changes)
+
+
+def allowed(ticket_id: str = "t-1", **changes: Any) -> ev.TicketOpened:
+    """A ticket that policy alone approved."""
+    return opened(ticket_id, ruling=ruling(Effect.ALLOW), **changes)
+
+
+def vote(person: str = ANNA, role: str = "operator", weight: int = 1, **changes: Any) -> Vote:
+    """An approving vote; its signature is no signature."""
+    base = Vote(
+        person=PersonId(person),
+        role=role,
+        weight=weight,
+        choice=Choice.APPROVE,
+        at=T0,
+        nonce="7" * 32,
+        key_id=f"key:{role}",
+        signature="c2ln",
+    )
+    return replace(base, **changes)
+
+
+def cast(ticket_id: str = "t-1", revision: int = 1, **changes: Any) -> ev.VoteCast:
+    """A vote that counts."""
+    return ev.VoteCast(ticket_id=TicketId(ticket_id), revision=revision, vote=vote(**changes))
+
+
+def on(ticket_id: str, kind: type[Any], revision: int = 1, **fields: Any) -> Any:
+    """Any ticket event by its class, for those that need little beside id and revision."""
+    return kind(ticket_id=TicketId(ticket_id), revision=revision, **fields)
+
+
+def run(run_id: str = "run-1", **changes: Any) -> Run:
+    """One attempt with a lease of a minute."""
+    base = Run(id=run_id, executor="exec-1", started_at=T0, lease_until=T0 + timedelta(minutes=1))
+    return replace(base, **changes)
+
+
+def started(ticket_id: str = "t-1", **changes: Any) -> ev.ExecutionStarted:
+    """The start of exactly the approved action."""
+    base = ev.ExecutionStarted(
+        ticket_id=TicketId(ticket_id),
+        revision=1,
+        run=run(),
+        action_digest="3" * 64,
+        plan_digest="6" * 64,
+        sandbox=SandboxTier.A,
+    )
+    return replace(base, **changes)
+
+
+def report(status: RunStatus = RunStatus.SUCCEEDED, **changes: Any) -> RunReport:
+    """What a run yielded."""
+    base = RunReport(
+        status=status,
+        exit_code=0,
+        duration_ms=12,
+        sandbox="A",
+        output_state=OutputState.REDACTED,
+        output_digest="8" * 64,
+        shown_digest="9" * 64,
+        findings=(Finding(scanner="secrets", rule="aws-key", place="3-23"),),
+    )
+    return replace(base, **changes)
+
+
+def evaluated(**changes: Any) -> ev.DecisionEvaluated:
+    """The simplest event: a decision without a job."""
+    return ev.DecisionEvaluated(ask=ask(**changes), ruling=ruling(Effect.ALLOW))
+
+
+def credential(credential_id: str = "cred-1", **changes: Any) -> Credential:
+    """An agent's credential."""
+    base = Credential(
+        id=credential_id,
+        tenant=TENANT,
+        secret_digest="4" * 64,
+        scopes=frozenset({Scope.SUBMIT, Scope.READ}),
+        agent=Agent(id=AGENT, tenant=TENANT, owners=(OWNER,)),
+        person=None,
+        issued_at=T0,
+    )
+    return replace(base, **changes)
+
+
+def samples() -> dict[str, tuple[Event, Ticket | None]]:
+    """One of every event type, each with its ticket as it stands afterwards."""
+    ticket = sample_ticket()
+    events: list[Event] = [*_ticket_events(), *_other_events()]
+    return {
+        type(event).__name__: (event, ticket if isinstance(event, ev.TicketEvent) else None)
+        for event in events
+    }
+
+
+def sample_ticket(**changes: Any) -> Ticket:
+    """A ticket with something in every part."""
+    birth = opened()
+    base = Ticket(
+        id=birth.ticket_id,
+        revision=1,
+        state=TicketState.PENDING,
+        ask=birth.ask,
+        ruling=birth.ruling,
+        binding=birth.binding,
+        created_at=T0,
+        updated_at=T0,
+        expires_at=birth.expires_at,
+        votes=(vote(),),
+        run=run(),
+        report=report(),
+        refusals=((BEN, "wrong_role"),),
+    )
+    return replace(base, **changes)
+
+
+def _ticket_events() -> list[Event]:
+    birth = opened(
+        counters=(("agent:deployer", 4_000, T0),),
+        trace=(TraceLine(source="rule", id="prod-writes", verdict="REQUIRE_APPROVAL"),),
+    )
+    return [
+        birth,
+        cast(),
+        on("t-1", ev.VoteWithdrawn, person=ANNA),
+        on("t-1", ev.VoteRefused, person=BEN, choice=Choice.APPROVE, code=Code.WRONG_ROLE),
+        on("t-1", ev.FullViewOpened, person=ANNA),
+        on("t-1", ev.TicketApproved, weight=4, threshold=4),
+        on("t-1", ev.TicketRejected, person=BEN, cause="veto"),
+        on("t-1", ev.TicketExpired),
+        on("t-1", ev.TicketCancelled, actor="agent:deployer", reason="no longer needed"),
+        on("t-1", ev.TicketDenied, ruling=ruling(Effect.DENY)),
+        revised(),
+        on("t-1", ev.QuorumLost, dropped=(ANNA,)),
+        on("t-1", ev.ResponseOverdue),
+        on("t-1", ev.ExecutionCleared, people=(ANNA, BEN)),
+        on("t-1", ev.ExecutionDeferred, code=Code.NO_SANDBOX, reason="no sandbox of tier A"),
+        started(),
+        on("t-1", ev.ExecutionSucceeded, run_id="run-1", report=report()),
+        on("t-1", ev.ExecutionFailed, run_id="run-1", report=report(RunStatus.FAILED)),
+        on("t-1", ev.ExecutionLost, run_id="run-1"),
+        on("t-1", ev.UnknownResolved, person=ANNA, took_effect=True),
+        on("t-1", ev.GrantRedeemed, agent=AGENT, grant_id="g-1", action_digest="3" * 64),
+        on("t-1", ev.OutcomeReported, report=report()),
+    ]
+
+
+def revised(ticket_id: str = "t-1", revision: int = 2, **changes: Any) -> ev.TicketRevised:
+    """Pending again, with a binding of its own."""
+    birth = opened(ticket_id)
+    asked: Ask = changes.pop("ask", birth.ask)
+    base = ev.TicketRevised(
+        ticket_id=TicketId(ticket_id),
+        revision=revision,
+        cause="execution_failed",
+        ruling=birth.ruling,
+        binding=bind(ticket_id, revision, asked, birth.ruling, birth.expires_at),
+        expires_at=birth.expires_at,
+        note="the run failed; its votes are void",
+    )
+    return replace(base, **changes)
+
+
+def public_key(key_id: str = "key:operator", pem: str = "PEM", **changes: Any) -> PublicKey:
+    """A key as the log knows it."""
+    return replace(PublicKey(id=key_id, purpose="vote:operator", pem=pem, valid_from=T0), **changes)
+
+
+def _other_events() -> list[Event]:
+    throttled = ruling(Effect.THROTTLE, requirement=None)
+    return [
+        ev.SubmissionThrottled(ask=ask(), ruling=throttled, retry_after_s=3),
+        evaluated(),
+        ctl.BundleActivated(
+            tenant=TENANT,
+            actor="system:placet",
+            snapshot="5" * 64,
+            content_digest="a" * 64,
+            registry_digest="b" * 64,
+        ),
+        ctl.AgentFrozen(tenant=TENANT, target=AGENT, person=ANNA, reason="odd requests"),
+        ctl.UnfreezeAsked(tenant=TENANT, target=AGENT, person=ANNA),
+        ctl.AgentUnfrozen(tenant=TENANT, target=AGENT, person=BEN, asked_by=ANNA),
+        ctl.CredentialIssued(tenant=TENANT, actor="system:placet", credential=credential()),
+        ctl.CredentialRevoked(tenant=TENANT, actor="system:placet", credential_id="cred-1"),
+        ctl.KeyRegistered(tenant=TENANT, key=public_key()),
+        ctl.CheckpointSigned(tenant=TENANT, size=3, head="c" * 64, note="note\n"),
+    ]
