@@ -105,8 +105,7 @@ class Delivery:
             await self._outbox.done(item)
         except PlacetError as error:
             await self._again(item, error.code, None)
-        except Exception as error:
-            # The outbox must outlive any one effect: a bug in it is logged and tried again.
+        except Exception as error:  # noqa: BLE001  # the loop outlives a bug in any one effect
             _log.exception("%s of %s failed", item.owed.kind, item.owed.key)
             await self._again(item, type(error).__name__, None)
         else:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from governance.canonical import Json, canonical_bytes, digest, digest_bytes, parse, to_text
+from governance.canonical import Json, digest, digest_bytes, parse, to_text
 from governance.errors import Code, InvalidInput
 from governance.principal import AgentId, PersonId, TenantId
 
@@ -166,12 +166,13 @@ def check_one_target(request: ActionRequest) -> None:
     """One ticket is one action: category words in a target are refused.
 
     Raises:
-        InvalidInput: ``target_too_broad`` with a pointer to the word; ``too_large`` content.
+        InvalidInput: ``target_too_broad`` with a pointer to the word; ``too_large`` content,
+            counted as it is stored, so that it can be read back.
     """
-    size = len(canonical_bytes(request.content.arguments)) + len(request.content.prompt)
+    size = len(request.content.to_bytes())
     if size > MAX_CONTENT_BYTES:
         raise InvalidInput(
-            Code.TOO_LARGE, f"arguments and prompt of {size} bytes, at most {MAX_CONTENT_BYTES}"
+            Code.TOO_LARGE, f"arguments and words of {size} bytes, at most {MAX_CONTENT_BYTES}"
         )
     _refuse_broad(request.target, "/target")
     for key in ("target", "resource", "resources"):

@@ -14,9 +14,8 @@ from governance import control as ctl
 from governance import steps
 from governance.action import content_digest
 from governance.audit import checkpoint_body, signed_note
-from governance.canonical import canonical_bytes
 from governance.errors import Code, Refused
-from governance.policy.bundle import Bundle
+from governance.policy.model import Bundle
 from governance.ports import Clock, Keys, Ledger, Reader, Result, Signer, State
 from governance.principal import Credential, TenantId
 
@@ -51,7 +50,7 @@ class Administration:
         Raises:
             Unavailable: ``ledger_*``.
         """
-        source = canonical_bytes(bundle.source)
+        source = bundle.to_bytes()
         event = ctl.BundleActivated(
             tenant=self._tenant,
             actor=actor,

@@ -12,9 +12,10 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
-from typing import NoReturn
+from typing import cast
 
 from governance.errors import Code, InvalidInput
 
@@ -24,12 +25,21 @@ Json = None | bool | int | Decimal | str | Sequence["Json"] | Mapping[str, "Json
 MAX_DEPTH = 32
 MAX_DIGITS = 100
 MAX_EXPONENT = 308
-_EXPONENT_CHARS = 5
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Linear on any text: the loop never gives back, and an open string runs to the end.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _LARGEST_PLAIN = 21  # RFC 8785 (ECMAScript): integers below 1e21 print without an exponent
 _SMALLEST_PLAIN = -6
+
+
+@dataclass(frozen=True, slots=True)
+class _Bad:
+    """What the parser met and refuses once the walk over the value knows its place."""
+
+    code: Code
+    message: str
+    key: str | None = None
 
 
 def _escape(token: str) -> str:
@@ -49,7 +59,7 @@ def parse(text: bytes | str, *, max_bytes: int = 1_048_576) -> Json:
         raise InvalidInput(Code.TOO_LARGE, f"{len(raw)} bytes, at most {max_bytes} are read")
     _check_depth(raw)
     try:
-        value: Json = json.loads(
+        value = json.loads(
             raw.decode("utf-8"),
             parse_int=_exact_int,
             parse_float=_exact,
@@ -61,8 +71,7 @@ def parse(text: bytes | str, *, max_bytes: int = 1_048_576) -> Json:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno} column {error.colno}"
         raise InvalidInput(Code.INVALID_JSON, f"not JSON at {place}: {error.msg}") from error
-    _check_text(value, "")
-    return value
+    return _checked(value, "")
 
 
 def _check_depth(raw: bytes) -> None:
@@ -76,51 +85,56 @@ def _check_depth(raw: bytes) -> None:
             raise InvalidInput(Code.TOO_DEEP, f"more than {MAX_DEPTH} levels")
 
 
-def _exact_int(literal: str) -> int:
+def _exact_int(literal: str) -> int | _Bad:
     if len(literal.lstrip("-")) > MAX_DIGITS:
-        raise InvalidInput(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
+        return _Bad(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
     return int(literal)
 
 
-def _exact(literal: str) -> Decimal:
+def _exact(literal: str) -> Decimal | _Bad:
+    """Bounds hold for the value, however it is spelt: what is read can be written and read."""
     mantissa, _, exponent = literal.lower().partition("e")
-    if len(re.sub("[^0-9]", "", mantissa)) > MAX_DIGITS:
-        raise InvalidInput(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
-    if len(exponent) > _EXPONENT_CHARS or (exponent and abs(int(exponent)) > MAX_EXPONENT):
-        raise InvalidInput(Code.INVALID_NUMBER, f"an exponent beyond {MAX_EXPONENT}")
+    digits = re.sub("[^0-9]", "", mantissa).lstrip("0")
+    if len(digits) > MAX_DIGITS:
+        return _Bad(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
+    spelt = exponent.lstrip("+-").lstrip("0") or "0"
+    is_far = len(spelt) > len(str(MAX_EXPONENT)) or int(spelt) > MAX_EXPONENT
+    if is_far or abs(Decimal(literal).adjusted()) > MAX_EXPONENT:
+        return _Bad(Code.INVALID_NUMBER, f"an exponent beyond {MAX_EXPONENT}")
     return Decimal(literal)
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise InvalidInput(Code.INVALID_NUMBER, f"{name} is not a JSON number")
+def _no_constant(name: str) -> _Bad:
+    return _Bad(Code.INVALID_NUMBER, f"{name} is not a JSON number")
 
 
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise InvalidInput(
-            Code.DUPLICATE_KEY, "a key stands twice in one object", pointer=f"/{_escape(twice)}"
-        )
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object] | _Bad:
+    found: dict[str, object] = {}
+    for key, item in pairs:
+        if key in found:
+            return _Bad(Code.DUPLICATE_KEY, "a key stands twice in one object", key)
+        found[key] = item
     return found
 
 
-def _check_text(value: Json, pointer: str) -> None:
+def _checked(value: object, pointer: str) -> Json:
+    if isinstance(value, _Bad):
+        place = pointer if value.key is None else f"{pointer}/{_escape(value.key)}"
+        raise InvalidInput(value.code, value.message, pointer=place)
     if isinstance(value, str):
         _check_string(value, pointer)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, item in value.items():
-            place = f"{pointer}/{_escape(key)}"
             _check_string(key, pointer)
             if not unicodedata.is_normalized("NFC", key):
                 raise InvalidInput(
                     Code.INVALID_TEXT, "a key is not in Unicode NFC", pointer=pointer
                 )
-            _check_text(item, place)
-    elif isinstance(value, Sequence):
+            _checked(item, f"{pointer}/{_escape(key)}")
+    elif isinstance(value, list):
         for number, item in enumerate(value):
-            _check_text(item, f"{pointer}/{number}")
+            _checked(item, f"{pointer}/{number}")
+    return cast("Json", value)
 
 
 def _check_string(text: str, pointer: str) -> None:
@@ -154,7 +168,7 @@ def _write(value: Json, out: list[str]) -> None:
             out.append(_string(key) + ":")
             _write(value[key], out)
         out.append("}")
-    elif isinstance(value, Sequence):
+    elif isinstance(value, list | tuple):  # bytes are a Sequence too, and not JSON
         out.append("[")
         for number, item in enumerate(value):
             out.append("," if number else "")

@@ -13,9 +13,9 @@ from functools import partial
 from governance import steps
 from governance.action import ActionRequest, check_one_target, content_digest, request_digest
 from governance.errors import Code, Refused
-from governance.policy.bundle import Bundle
-from governance.policy.decision import Constraints, Decision, Effect
-from governance.policy.evaluate import evaluate
+from governance.policy.decision import Decision
+from governance.policy.evaluate import evaluate, unavailable
+from governance.policy.model import Bundle
 from governance.ports import (
     Clock,
     Directory,
@@ -119,7 +119,8 @@ class Service:
         asked_at = self._clock.now()
         decision = evaluate(request, agent, self.bundle, at=asked_at)
         if steps.is_overdue_answer(asked_at, self._clock.now(), DECISION_DEADLINE_S):
-            decision = _denied(decision, f"no decision within {DECISION_DEADLINE_S} s")
+            late = f"no decision within {DECISION_DEADLINE_S} s"
+            decision = unavailable(request, agent, self.bundle, late)
         eligible: Eligible = {}
         if decision.requirement is not None:
             roles = [item.role for item in decision.requirement.roles]
@@ -209,7 +210,7 @@ class Service:
             chosen = choose_role(requirement, ticket.votes, fair, person.id, person.roles)
             role = ballot.role or chosen or ""
             weight = requirement.weight_of(role) or 0
-        if weight:
+        if weight and role in person.roles:  # a role that one does not hold is never attested
             message = vote_message(
                 binding=ticket.binding,
                 choice=ballot.choice,
@@ -321,18 +322,6 @@ class Service:
         person = await self._directory.person(person_id)
         step = partial(steps.unfreeze, tenant=self.tenant, target=target, person=person)
         return (await self._ledger.commit(Keys(), step)).reply
-
-
-def _denied(decision: Decision, reason: str) -> Decision:
-    """Fail closed: what the decision would be had the policy not answered."""
-    return replace(
-        decision,
-        effect=Effect.DENY,
-        reason=f"policy_unavailable: {reason}",
-        constraints=Constraints(),
-        requirement=None,
-        demands=(),
-    )
 
 
 def _shown(claimed: str | None, binding: str) -> str:

@@ -26,7 +26,8 @@ from bot.emulator.values import JsonObject
 from bot.emulator.workspace import Workspace
 
 _FILES = Path(__file__).parent / "ui"
-_TYPES = {"app.js": "text/javascript", "style.css": "text/css", "index.html": "text/html"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+_NAMES = frozenset(one.name for one in _FILES.iterdir() if one.suffix in _TYPES)
 _IMAGE_MARKS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
 _HEARTBEAT_S = 15.0
 
@@ -64,9 +65,10 @@ class Page:
 
     async def _file(self, request: web.Request) -> web.Response:
         name = request.match_info.get("file", "index.html")
-        if name not in _TYPES:
+        if name not in _NAMES:
             raise web.HTTPNotFound
-        return web.Response(body=_read(name), content_type=_TYPES[name], charset="utf-8")
+        kind = _TYPES[Path(name).suffix]
+        return web.Response(body=_read(name), content_type=kind, charset="utf-8")
 
     async def _state(self, request: web.Request) -> web.Response:
         b = self._b

@@ -1,9 +1,9 @@
 """Control groups: the part of the machine that one run may use.
 
 Here: what a group and a way to make groups are, and reading and writing their files. Not here:
-the forms (`cgroup_v1`, `cgroup_v2`, `cgroup_scope`), finding which works (`cgroup_discovery`), namespaces, rlimits, processes' starting. Law kept: a
-limit counts only when it is read back from the kernel as asked; anything else is an error, and
-nothing runs in a group that could not be limited.
+the forms (`cgroup_v1`, `cgroup_v2`, `cgroup_scope`) and finding which works (`cgroup_discovery`).
+Law kept: a limit counts only when it is read back from the kernel as asked; anything else is an
+error, and nothing runs in a group that could not be limited.
 """
 
 import contextlib

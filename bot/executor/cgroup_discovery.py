@@ -1,8 +1,9 @@
 """Finding the control groups that this process may make.
 
 Here: reading where the controllers are mounted, trying each place for real, dividing a delegated
-v2 group. Not here: the groups themselves (`cgroup_v1`, `cgroup_v2`, `cgroup_scope`). Law kept: a back end is returned only after a trial group with limits was made, read
-back and removed there; otherwise the answer is the reasons.
+v2 group. Not here: the groups themselves (`cgroup_v1`, `cgroup_v2`, `cgroup_scope`). Law kept: a
+back end is returned only after a trial group with limits was made, read back and removed there;
+otherwise the answer is the reasons.
 """
 
 import contextlib

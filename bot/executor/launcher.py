@@ -1,8 +1,8 @@
 """Starting one sandboxed run, watching it, and ending all of it.
 
 Here: the one door to a run, and its result. Not here: the run's own parts (`run`), what the walls
-are (`sandbox`), whether they hold on this machine (`selftest`). Law kept: nothing runs in a tier that
-was not proven, an error says whether the program can have begun, and when `run` returns, is
+are (`sandbox`), whether they hold on this machine (`selftest`). Law kept: nothing runs in a tier
+that was not proven, an error says whether the program can have begun, and when `run` returns, is
 cancelled or fails, nothing of the run is alive.
 """
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bot.executor.errors import SandboxUnavailable
-from bot.executor.syscalls import ARCHITECTURES, LAST_KNOWN_CALL, REFUSED, Architecture
+from bot.executor.syscalls import ARCHITECTURES, LAST_KNOWN_CALL, Architecture
 
 # Opcodes: load a word, jump if equal / greater-or-equal / any bit set, and, return.
 LD_WORD: Final = 0x20
@@ -39,6 +39,108 @@ _OFFSET_NR: Final = 0
 _OFFSET_ARCH: Final = 4
 _OFFSET_ARGS: Final = 16
 _MAX_JUMP: Final = 255
+
+REFUSED: Final = (
+    # other processes
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "process_madvise",
+    "process_mrelease",
+    "kcmp",
+    "pidfd_getfd",
+    # wide kernel interfaces
+    "io_uring_setup",
+    "io_uring_enter",
+    "io_uring_register",
+    "bpf",
+    "userfaultfd",
+    "perf_event_open",
+    "memfd_secret",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "fanotify_init",
+    "fanotify_mark",
+    "lsm_set_self_attr",
+    # the file tree and name spaces
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "move_mount",
+    "open_tree",
+    "fsopen",
+    "fsconfig",
+    "fsmount",
+    "fspick",
+    "mount_setattr",
+    "statmount",
+    "listmount",
+    "unshare",
+    "setns",
+    "name_to_handle_at",
+    "open_by_handle_at",
+    # shared memory and queues outside the file system
+    "shmget",
+    "shmat",
+    "shmctl",
+    "shmdt",
+    "msgget",
+    "msgsnd",
+    "msgrcv",
+    "msgctl",
+    "semget",
+    "semop",
+    "semctl",
+    "semtimedop",
+    "mq_open",
+    "mq_unlink",
+    "mq_timedsend",
+    "mq_timedreceive",
+    "mq_notify",
+    "mq_getsetattr",
+    # the machine
+    "kexec_load",
+    "kexec_file_load",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "create_module",
+    "query_module",
+    "get_kernel_syms",
+    "swapon",
+    "swapoff",
+    "reboot",
+    "syslog",
+    "acct",
+    "quotactl",
+    "quotactl_fd",
+    "settimeofday",
+    "clock_settime",
+    "clock_adjtime",
+    "adjtimex",
+    "sethostname",
+    "setdomainname",
+    "iopl",
+    "ioperm",
+    "modify_ldt",
+    "uselib",
+    "ustat",
+    "sysfs",
+    "_sysctl",
+    "lookup_dcookie",
+    "nfsservctl",
+    "vhangup",
+    "migrate_pages",
+    "move_pages",
+    "mbind",
+    "set_mempolicy",
+    "get_mempolicy",
+    "set_mempolicy_home_node",
+    "remap_file_pages",
+    "personality",
+)
 
 # Calls whose mode argument may not carry set-id bits: name -> index of that argument.
 _MODE_ARGUMENT: Final = {
@@ -75,8 +177,7 @@ def _load_nr() -> Instruction:
 
 
 def _load_argument(index: int) -> Instruction:
-    # Both architectures are little-endian: the low word comes first. The kernel reads only the
-    # low word of every argument that is looked at here.
+    # Little-endian both: the low word is first, and of these arguments the kernel reads no more.
     return Instruction(code=LD_WORD, k=_OFFSET_ARGS + 8 * index)
 
 
@@ -170,11 +271,7 @@ def architecture(machine: str | None = None) -> Architecture:
 
 
 def program(machine: str | None = None) -> tuple[Instruction, ...]:
-    """The filter as instructions.
-
-    Raises:
-        SandboxUnavailable: the architecture is unknown.
-    """
+    """The filter as instructions; raises as `architecture` does."""
     arch = architecture(machine)
     out = list(_head(arch))
     # Two pointers to structures cannot be read from here, so these calls do not exist: the C

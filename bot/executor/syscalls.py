@@ -1,13 +1,11 @@
 """System call numbers of the two architectures that the filter knows.
 
-Here: numbers, as the kernel's headers give them, and which calls nobody inside may make. Not
-here: the filter's program, and the calls whose arguments decide (`seccomp`).
+Here: numbers, as the kernel's headers give them. Not here: what is done with them (`seccomp`).
 Law kept: an architecture without a full table is unknown, and unknown means no sandbox.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 # Numbers from 424 on are the same everywhere.
 _COMMON: Mapping[str, int] = {
@@ -226,105 +224,3 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         machine="aarch64", audit_arch=0xC00000B7, numbers=_AARCH64, has_x32=False
     ),
 }
-
-REFUSED: Final = (
-    # other processes
-    "ptrace",
-    "process_vm_readv",
-    "process_vm_writev",
-    "process_madvise",
-    "process_mrelease",
-    "kcmp",
-    "pidfd_getfd",
-    # wide kernel interfaces
-    "io_uring_setup",
-    "io_uring_enter",
-    "io_uring_register",
-    "bpf",
-    "userfaultfd",
-    "perf_event_open",
-    "memfd_secret",
-    "add_key",
-    "request_key",
-    "keyctl",
-    "fanotify_init",
-    "fanotify_mark",
-    "lsm_set_self_attr",
-    # the file tree and name spaces
-    "mount",
-    "umount2",
-    "pivot_root",
-    "chroot",
-    "move_mount",
-    "open_tree",
-    "fsopen",
-    "fsconfig",
-    "fsmount",
-    "fspick",
-    "mount_setattr",
-    "statmount",
-    "listmount",
-    "unshare",
-    "setns",
-    "name_to_handle_at",
-    "open_by_handle_at",
-    # shared memory and queues outside the file system
-    "shmget",
-    "shmat",
-    "shmctl",
-    "shmdt",
-    "msgget",
-    "msgsnd",
-    "msgrcv",
-    "msgctl",
-    "semget",
-    "semop",
-    "semctl",
-    "semtimedop",
-    "mq_open",
-    "mq_unlink",
-    "mq_timedsend",
-    "mq_timedreceive",
-    "mq_notify",
-    "mq_getsetattr",
-    # the machine
-    "kexec_load",
-    "kexec_file_load",
-    "init_module",
-    "finit_module",
-    "delete_module",
-    "create_module",
-    "query_module",
-    "get_kernel_syms",
-    "swapon",
-    "swapoff",
-    "reboot",
-    "syslog",
-    "acct",
-    "quotactl",
-    "quotactl_fd",
-    "settimeofday",
-    "clock_settime",
-    "clock_adjtime",
-    "adjtimex",
-    "sethostname",
-    "setdomainname",
-    "iopl",
-    "ioperm",
-    "modify_ldt",
-    "uselib",
-    "ustat",
-    "sysfs",
-    "_sysctl",
-    "lookup_dcookie",
-    "nfsservctl",
-    "vhangup",
-    "migrate_pages",
-    "move_pages",
-    "mbind",
-    "set_mempolicy",
-    "get_mempolicy",
-    "set_mempolicy_home_node",
-    "remap_file_pages",
-    "personality",
-)

@@ -85,4 +85,4 @@ def _sentence(kind: str, message: str, place: tuple[int | str, ...]) -> str:
         return f"{key!r} is not a key that is known here"
     if kind == "missing":
         return f"{key!r} is missing"
-    return f"{key!r}: {message[0].lower()}{message[1:]}"
+    return f"{key!r}: {message[0].lower()}{message[1:]}".replace("input should", "it should")

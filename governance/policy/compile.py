@@ -6,7 +6,8 @@ Law: what cannot work (a tier that nobody can meet, a rule that names a tier tha
 is refused at load, with a pointer, and not at the first ticket.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain
 from types import MappingProxyType
 
 from governance.action import ActionKind
@@ -17,7 +18,7 @@ from governance.policy.compile_rules import compile_constraints, compile_rules, 
 from governance.policy.compile_tiers import BUILT_IN, compile_tiers, default_tier
 from governance.policy.compile_tools import compile_gates, compile_tools
 from governance.policy.constraints import ConstraintRegistry
-from governance.policy.forms import BundleForm, DirectoryForm, TicketForm, pointer, refuse
+from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.index import RuleIndex
 from governance.policy.matching import fold
 from governance.policy.model import (
@@ -29,6 +30,7 @@ from governance.policy.model import (
     Strategy,
     snapshot_of,
 )
+from governance.policy.sections import DirectoryForm, TicketForm
 from governance.policy.seeds import credential_ttl_s
 from governance.policy.tools import ToolRegistry
 from governance.principal import PersonId
@@ -92,35 +94,25 @@ def _max_ttl_s(form: BundleForm) -> int:
     return min(hours, default=DEFAULT_TTL_HOURS) * 3_600
 
 
-def _both(
-    form: BundleForm, read: Callable[[BundleForm], list[str] | None], other: list[str] | None
-) -> frozenset[str] | None:
-    """The union of a section of ours and of the seed's; None where neither is written."""
-    mine = read(form)
-    if mine is None and other is None:
-        return None
-    return fold([*(mine or ()), *(other or ())])
+def _union(*written: Iterable[str] | None) -> frozenset[str] | None:
+    """The union of what our section and the seed's list; None where neither is written."""
+    lists = [words for words in written if words is not None]
+    return fold(chain.from_iterable(lists)) if lists else None
 
 
 def _approval_required_for(form: BundleForm) -> frozenset[str]:
     engine = form.policy_engine
-    theirs = (
-        None
-        if engine is None or engine.approval_required_for is None
-        else [*engine.approval_required_for]
-    )
-    written = _both(
-        form,
-        lambda f: None if f.approval_required_for is None else [*f.approval_required_for],
-        theirs,
+    written = _union(
+        form.approval_required_for, None if engine is None else engine.approval_required_for
     )
     return DEFAULT_APPROVAL if written is None else written
 
 
 def _clearance(form: BundleForm) -> Clearance:
     engine = form.policy_engine
-    theirs = None if engine is None else engine.restricted_data_classes
-    restricted = _both(form, lambda f: f.restricted_data_classes, theirs)
+    restricted = _union(
+        form.restricted_data_classes, None if engine is None else engine.restricted_data_classes
+    )
     roles: Mapping[str, Iterable[str]] = (
         DEFAULT_CLEARANCE if form.clearance is None else form.clearance
     )

@@ -12,10 +12,11 @@ from types import MappingProxyType
 from governance.canonical import Json
 from governance.policy.constraints import ConstraintRule, ViolationAction
 from governance.policy.decision import Constraints, Effect
-from governance.policy.forms import BundleForm, MatchForm, RuleForm, pointer, refuse
+from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.index import Rate, Rule
 from governance.policy.matching import Glob, Match, fold, glob
 from governance.policy.model import PROD, Gate, Note
+from governance.policy.sections import MatchForm, RuleForm
 
 _EFFECTS = {
     "allow": Effect.ALLOW,
@@ -78,11 +79,11 @@ def _rule(item: RuleForm, number: int) -> Rule:
 def _constraints(item: RuleForm) -> Constraints:
     if item.constraints is None:
         return Constraints()
-    values = {
+    values: dict[str, object] = {
         name: tuple(sorted(set(value))) if isinstance(value, list) else value
         for name, value in item.constraints
     }
-    return Constraints(**values)
+    return Constraints(**values)  # type: ignore[arg-type]  # the form has these very fields
 
 
 def _without_effect(

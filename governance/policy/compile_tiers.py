@@ -7,8 +7,9 @@ Law: four eyes are two people; a threshold that no number of voters reaches is r
 
 from governance.execution import SandboxTier
 from governance.policy.decision import RejectPolicy, Requirement, RoleRequirement
-from governance.policy.forms import BundleForm, RoleForm, TierForm, pointer, refuse
+from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.model import Note
+from governance.policy.sections import RoleForm, TierForm
 from governance.policy.tiers import join, people_needed, stricter
 from governance.principal import PersonId
 
@@ -29,24 +30,25 @@ def compile_tiers(form: BundleForm, max_ttl_s: int, notes: list[Note]) -> dict[s
     Raises:
         InvalidInput: ``invalid_bundle`` with a pointer to the tier or its key.
     """
-    tiers = {
-        name: _tier(name, tier, form, ("tiers", name), max_ttl_s, notes)
-        for name, tier in form.tiers.items()
+    minimum = SandboxTier(form.minimum_sandbox)
+    written: dict[str, tuple[TierForm, tuple[str, ...]]] = {
+        name: (tier, ("tiers", name)) for name, tier in form.tiers.items()
     }
     block = form.exception_routing
     if block is not None:
-        place = ("exception_routing", "approval")
-        if EXCEPTION_ROUTING in tiers:
+        if EXCEPTION_ROUTING in written:
             raise refuse(
                 pointer("tiers", EXCEPTION_ROUTING),
                 "the exception_routing block defines this tier already",
             )
         seed = TierForm(roles=block.approval.roles)
-        tiers[EXCEPTION_ROUTING] = _tier(EXCEPTION_ROUTING, seed, form, place, max_ttl_s, notes)
-    if not tiers:
-        built_in = TierForm(roles=_BUILT_IN_ROLES)
-        tiers[BUILT_IN] = _tier(BUILT_IN, built_in, form, (), max_ttl_s, notes)
-    return tiers
+        written[EXCEPTION_ROUTING] = (seed, ("exception_routing", "approval"))
+    if not written:
+        written[BUILT_IN] = (TierForm(roles=_BUILT_IN_ROLES), ())
+    return {
+        name: _tier(name, tier, place, minimum=minimum, max_ttl_s=max_ttl_s, notes=notes)
+        for name, (tier, place) in written.items()
+    }
 
 
 def default_tier(form: BundleForm, tiers: dict[str, Requirement]) -> str:
@@ -62,8 +64,9 @@ def seconds(duration: str) -> int:
 def _tier(
     name: str,
     form: TierForm,
-    bundle: BundleForm,
     place: tuple[str, ...],
+    *,
+    minimum: SandboxTier,
     max_ttl_s: int,
     notes: list[Note],
 ) -> Requirement:
@@ -71,9 +74,8 @@ def _tier(
         RoleRequirement(role=role, weight=item.weight, min_required=item.min_required)
         for role, item in form.roles.items()
     )
-    minimum = SandboxTier(bundle.minimum_sandbox)
     sandbox = SandboxTier(form.sandbox) if form.sandbox is not None else minimum
-    if not sandbox == stricter(sandbox, minimum):
+    if sandbox is not stricter(sandbox, minimum):
         text = f"minimum_sandbox {minimum.value} is stricter and holds"
         notes.append(Note(pointer=pointer(*place, "sandbox"), text=text))
     requirement = Requirement(

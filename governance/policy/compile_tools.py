@@ -9,12 +9,13 @@ actions through unjudged in prod takes two written words.
 from collections.abc import Mapping
 
 from governance.action import ActionKind
-from governance.canonical import Json, digest
+from governance.canonical import Json
 from governance.policy.clearance import Clearance
-from governance.policy.forms import BundleForm, EnvironmentForm, ToolForm, pointer, refuse
+from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.matching import fold
 from governance.policy.model import PROD, Gate
-from governance.policy.tools import ArgumentSchema, Scope, Tool, parse_scope
+from governance.policy.sections import EnvironmentForm, ToolForm
+from governance.policy.tools import ArgumentSchema, Scope, Tool, parse_scope, plan_digest
 
 
 def compile_tools(
@@ -51,12 +52,12 @@ def _tool(name: str, item: ToolForm, raw: Mapping[str, Json], clearance: Clearan
         requires_approval=item.requires_approval,
         scope=_scope(name, item),
         environments=fold(item.environments),
-        arguments=_arguments(name, raw),
+        arguments=_arguments(name, raw, run),
         risk_tags=fold(item.risk_tags),
         capability=(item.capability or "").casefold(),
         tier=item.tier or "",
         run=run,
-        plan_digest="" if run is None else digest("plan", {"tool": name, "run": run}),
+        plan_digest="" if run is None else plan_digest(name, run),
     )
 
 
@@ -69,16 +70,23 @@ def _scope(name: str, item: ToolForm) -> Scope | None:
         raise refuse(pointer("tools", name, "scope"), str(error)) from error
 
 
-def _arguments(name: str, raw: Mapping[str, Json]) -> ArgumentSchema | None:
+def _arguments(
+    name: str, raw: Mapping[str, Json], run: Mapping[str, Json] | None
+) -> ArgumentSchema | None:
+    """The tool's schema, else that of its registered action: better refused now than when run."""
+    place: tuple[str, ...] = ("tools", name, "arguments")
     schema = raw.get("arguments")
+    if schema is None and run is not None:
+        place, schema = ("tools", name, "run", "arguments"), run.get("arguments")
     if schema is None:
         return None
-    assert isinstance(schema, Mapping)  # noqa: S101  # the form has seen a mapping
+    if not isinstance(schema, Mapping):
+        raise refuse(pointer(*place), "not a JSON Schema: not a mapping")
     try:
         return ArgumentSchema(schema)
     except ValueError as error:
         first = str(error).partition("\n")[0]
-        raise refuse(pointer("tools", name, "arguments"), f"not a JSON Schema: {first}") from error
+        raise refuse(pointer(*place), f"not a JSON Schema: {first}") from error
 
 
 def compile_gates(form: BundleForm) -> dict[str, Gate]:
@@ -91,8 +99,8 @@ def compile_gates(form: BundleForm) -> dict[str, Gate]:
         (("environments",), form.environments)
     ]
     if form.policy_engine is not None:
-        place = ("policy_engine", "environment_gates")
-        sections.append((place, form.policy_engine.environment_gates))
+        seed = form.policy_engine.environment_gates
+        sections.append((("policy_engine", "environment_gates"), seed))
     gates: dict[str, Gate] = {}
     for place, section in sections:
         for name, item in section.items():
@@ -107,7 +115,7 @@ def _gate(name: str, item: EnvironmentForm, form: BundleForm, place: tuple[str, 
     if unsafe_open and name == PROD and not item.i_understand:
         raise refuse(
             pointer(*place, "fail_mode"),
-            "unsafe_open in prod lets actions through unjudged: write i_understand: true to mean it",
+            "unsafe_open lets actions through unjudged: in prod, add i_understand: true",
         )
     if item.i_understand and not unsafe_open:
         raise refuse(pointer(*place, "i_understand"), "i_understand only goes with unsafe_open")

@@ -40,7 +40,7 @@ UNAVAILABLE = "policy_unavailable"
 STATIC_RETRY_S = 30
 """What a throttle without a rate answers as Retry-After."""
 _FAULTS = (PlacetError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
-_TOLD = ("credential", "registry", "clearance", "environment", "constraint", "rule", "default")
+_TOLD = ("credential", "clearance", "constraint", "rule", "registry", "environment", "default")
 """Of several equally strict words, whose reason is told."""
 _ANSWERS = frozenset({"registry", "rule", "constraint"})
 
@@ -114,15 +114,15 @@ def _decide(asked: Judged) -> Decision:
         reason=_reason(said, effect),
         snapshot=asked.bundle.snapshot,
         rule_ids=_rule_ids(heard.deciding),
-        constraint_ids=tuple(word.id for word in said if word.source == "constraint"),
-        constraint_id=_exception(said) if requirement is not None else "",
+        constraint_ids=_blocked(said),
+        constraint_id=next(iter(_blocked(said)), "") if requirement is not None else "",
         constraints=reduce(
             Constraints.merge, (rule.constraints for rule in heard.deciding), Constraints()
         ),
         warnings=tuple(
             Warned(constraint_id=word.id, description=word.reason)
             for word in said
-            if word.source == "warning"
+            if word.effect is None
         ),
         risk_tier=requirement.tier if requirement is not None else "",
         requirement=requirement,
@@ -282,8 +282,11 @@ def _told(source: str) -> int:
     return _TOLD.index(source) if source in _TOLD else len(_TOLD)
 
 
-def _exception(said: Iterable[Said]) -> str:
-    return next((word.id for word in said if word.source == "constraint"), "")
+def _blocked(said: Iterable[Said]) -> tuple[str, ...]:
+    """The violated constraints that do more than warn."""
+    return tuple(
+        word.id for word in said if word.source == "constraint" and word.effect is not None
+    )
 
 
 def _rule_ids(rules: Iterable[Rule]) -> tuple[str, ...]:

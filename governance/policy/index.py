@@ -5,7 +5,7 @@ Law: the index never loses a rule that a linear scan would match; candidates kee
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from governance.policy.decision import Constraints, Effect
 from governance.policy.matching import Match, Subject
@@ -33,9 +33,9 @@ class Rule:
     id: str
     position: int
     effect: Effect
-    match: Match = Match()
+    match: Match = field(default_factory=Match)
     reason: str = ""
-    constraints: Constraints = Constraints()
+    constraints: Constraints = field(default_factory=Constraints)
     tier: str = ""
     rate: Rate | None = None
 

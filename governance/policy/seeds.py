@@ -8,10 +8,10 @@ Source: seeds 000 and 001, configuration templates.
 """
 
 import re
-from decimal import Decimal
 
-from governance.policy.forms import AuditForm, BundleForm, pointer, refuse
+from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.model import Note
+from governance.policy.sections import AuditForm
 
 MAX_CREDENTIAL_MINUTES = 15
 _EPHEMERAL = re.compile(r"ephemeral-([1-9][0-9]?)m")
@@ -70,7 +70,7 @@ def _exception_routing(form: BundleForm) -> list[Note]:
     _only(limits.network, "deny_outbound", f"{at}/executor/resource_limits/network")
     notes = []
     for key, value, fixed in (("cpu", limits.cpu, _CPU), ("memory", limits.memory, _MEMORY)):
-        if str(value) != fixed:
+        if value != fixed:
             notes.append(
                 Note(
                     pointer=pointer("exception_routing", "executor", "resource_limits", key),
@@ -99,7 +99,7 @@ def _audit(audit: AuditForm, at: str) -> list[Note]:
     ]
 
 
-def _only(value: str | int | bool | Decimal, wanted: str | int | bool, at: str) -> None:
+def _only(value: str | int | bool, wanted: str | int | bool, at: str) -> None:
     if value != wanted or type(value) is not type(wanted):
         shown = str(wanted).lower() if isinstance(wanted, bool) else wanted
         raise refuse(at, f"{at.rpartition('/')[2]!r} can only be {shown}")

@@ -20,12 +20,13 @@ from governance.policy.model import PROD, Bundle
 from governance.policy.tools import WIDTH, Tool
 from governance.principal import Agent
 
+WARN = ViolationAction.WARN.value
 _WORDS = {action.value: action for action in WIDTH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One source's word; without an effect it only stands in the trace."""
+    """One source's word; without an effect it is a warning."""
 
     source: str
     id: str
@@ -34,7 +35,8 @@ class Said:
     tier: str = ""
 
     def trace(self) -> TraceLine:
-        verdict = "pass" if self.effect is None else self.effect.value
+        """The line in the decision's trace."""
+        verdict = WARN if self.effect is None else self.effect.value
         return TraceLine(source=self.source, id=self.id, verdict=verdict, note=self.reason)
 
 
@@ -207,7 +209,7 @@ def _constraints(judged: Judged) -> Iterator[Said]:
     exceptions = judged.bundle.exceptions
     for rule in judged.bundle.constraints.violations(judged.claims):
         if rule.violation_action is ViolationAction.WARN:
-            yield Said(source="warning", id=rule.id, effect=None, reason=rule.description)
+            yield Said(source="constraint", id=rule.id, effect=None, reason=rule.description)
         elif rule.id in exceptions:
             reason = f"exception to constraint {rule.id}: {rule.description}"
             yield _approve("constraint", rule.id, reason, exceptions[rule.id])

@@ -14,7 +14,7 @@ from typing import NoReturn, Protocol
 import jsonschema_rs
 
 from governance.action import ActionKind, ActionRequest, Dispatch
-from governance.canonical import Json
+from governance.canonical import Json, digest
 from governance.policy.matching import Glob, glob
 
 WIDTH = tuple(ActionKind)
@@ -150,6 +150,11 @@ class Tool:
         if request.dispatch is Dispatch.EXECUTE and self.run is None:
             found.append("it has no registered action that could be executed")
         return tuple(f"tool {self.name}: {text}" for text in found if text)
+
+
+def plan_digest(name: str, run: Mapping[str, Json]) -> str:
+    """The digest of a registered action as the bundle wrote it: what an approval binds."""
+    return digest("plan", {"tool": name, "run": run})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,6 +164,20 @@ def revise(
     )
 
 
+def unasked(revised: ev.TicketRevised, reason: str) -> tuple[ev.TicketCancelled, ...]:
+    """The end of a revision that policy asks nobody about: it would wait for votes in vain."""
+    if revised.ruling.requirement is not None:
+        return ()
+    return (
+        ev.TicketCancelled(
+            ticket_id=revised.ticket_id,
+            revision=revised.revision,
+            actor="system:placet",
+            reason=reason,
+        ),
+    )
+
+
 def _bind(ticket_id: str, revision: int, ask: Ask, ruling: Ruling, expires_at: datetime) -> str:
     return binding_of(
         ticket_id=ticket_id,
@@ -191,7 +205,8 @@ def reassess(ticket: Ticket, command: cmd.ReassessTicket) -> Decided:
     if _is_no_stricter(ticket.ruling, ruling):
         return NOTHING
     note = "the active policy became stricter; votes on the earlier revision are void"
-    return Decided(events=(revise(ticket, cause="policy_changed", note=note, ruling=ruling),))
+    revised = revise(ticket, cause="policy_changed", note=note, ruling=ruling)
+    return Decided(events=(revised, *unasked(revised, "the active policy changed; ask again")))
 
 
 def _is_no_stricter(old: Ruling, new: Ruling) -> bool:
@@ -199,7 +214,9 @@ def _is_no_stricter(old: Ruling, new: Ruling) -> bool:
     return (
         new.effect.rank <= old.effect.rank
         and new.requirement in (None, old.requirement)
-        and old.constraints.merge(new.constraints) == old.constraints
+        and new.constraint_id in ("", old.constraint_id)
+        # Merged with itself, so that the order of a list makes no difference.
+        and old.constraints.merge(new.constraints) == old.constraints.merge(old.constraints)
         and new.plan_digest == old.plan_digest
         and new.sandbox == old.sandbox
     )

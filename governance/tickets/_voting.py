@@ -160,8 +160,10 @@ def _rejected(
 
 def withdraw_vote(ticket: Ticket, command: cmd.WithdrawVote) -> Decided:
     """Take a vote back while nothing is settled."""
-    if ticket.state is not TicketState.PENDING or command.revision != ticket.revision:
+    if ticket.state is not TicketState.PENDING:
         return refused(Code.ALREADY_RESOLVED, f"ticket {ticket.id} is no longer open to votes")
+    if command.revision != ticket.revision:
+        return refused(Code.SUPERSEDED_REVISION, f"ticket {ticket.id} has a newer revision")
     if ticket.vote_of(command.person.id) is None:
         return refused(Code.NO_VOTE, f"you have no vote on ticket {ticket.id}")
     event = ev.VoteWithdrawn(

@@ -50,6 +50,21 @@ WIRE: Mapping[TicketState, tuple[str, str]] = {
 }
 """Our state -> state of ``/api/v1`` and status of the Agent Approval Protocol."""
 
+_MOVES = (
+    ev.TicketApproved,
+    ev.TicketRejected,
+    ev.TicketExpired,
+    ev.TicketCancelled,
+    ev.TicketDenied,
+    ev.TicketRevised,
+    ev.QuorumLost,
+    ev.ExecutionStarted,
+    ev.ExecutionSucceeded,
+    ev.ExecutionLost,
+    ev.GrantRedeemed,
+)
+"""Events that always move a ticket, so that none of them can happen to it twice."""
+
 LIVE = frozenset({S.PENDING, S.APPROVED, S.EXECUTING, S.UNKNOWN})
 """States that something may still follow."""
 
@@ -139,7 +154,8 @@ def evolve(ticket: Ticket | None, event: ev.TicketEvent, at: datetime) -> Ticket
     if ticket is None or ticket.id != event.ticket_id:
         raise ValueError(f"{type(event).__name__} of {event.ticket_id} without its ticket")
     after = replace(_after(ticket, event, at), updated_at=at)
-    if after.state is not ticket.state and after.state not in TRANSITIONS[ticket.state]:
+    is_move = after.state is not ticket.state or isinstance(event, _MOVES)
+    if is_move and after.state not in TRANSITIONS[ticket.state]:
         raise ValueError(f"{type(event).__name__}: {ticket.state} cannot become {after.state}")
     return after
 
@@ -185,7 +201,8 @@ def _after(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
         case ev.TicketCancelled():
             return replace(ticket, state=S.CANCELLED, decided_by=event.actor, note=event.reason)
         case ev.TicketDenied():
-            return replace(ticket, state=S.DENIED, ruling=event.ruling, note=event.ruling.reason)
+            # The ruling stays: it is what the binding covers and what people were shown.
+            return replace(ticket, state=S.DENIED, note=event.ruling.reason)
         case _:
             return _after_approval(ticket, event, at)
 

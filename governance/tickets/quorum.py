@@ -100,9 +100,7 @@ def is_reachable(requirement: Requirement, votes: Iterable[Vote], eligible: Elig
     cast = list(votes)
     now = tally(requirement, cast)
     voted = {vote.person for vote in cast}
-    if now.awaits_reviewer and (
-        requirement.reviewer in voted or requirement.reviewer not in eligible
-    ):
+    if now.awaits_reviewer and not _may_review(requirement, voted, eligible):
         return False
     # Where roles are distinct, each has one slot; elsewhere only what is missing must be tracked.
     best: dict[tuple[int, ...], int] = {
@@ -118,6 +116,13 @@ def is_reachable(requirement: Requirement, votes: Iterable[Vote], eligible: Elig
         _is_enough(requirement, left) and now.weight + gained >= requirement.threshold
         for left, gained in best.items()
     )
+
+
+def _may_review(requirement: Requirement, voted: set[PersonId], eligible: Eligible) -> bool:
+    reviewer = requirement.reviewer
+    if reviewer is None or reviewer in voted:
+        return False
+    return any(item.role in eligible.get(reviewer, frozenset()) for item in requirement.roles)
 
 
 def _is_enough(requirement: Requirement, left: tuple[int, ...]) -> bool:
@@ -149,14 +154,20 @@ def choose_role(
 ) -> str | None:
     """The heaviest role of ``person`` under which the quorum stays reachable.
 
-    The heaviest role that has a vote at all where none keeps it reachable; None where the person
-    holds no role of the requirement.
+    Where roles are distinct, one that somebody else filled comes last: it would add nothing. The
+    first of these where none keeps it reachable; None where the person holds no role of the
+    requirement.
     """
     others = [vote for vote in votes if vote.person != person]
     remaining = {who: held for who, held in eligible.items() if who != person}
+    filled = {
+        role.role
+        for role in tally(requirement, others).roles
+        if requirement.distinct_roles and role.count
+    }
     ranked = sorted(
         (item for item in requirement.roles if item.role in roles),
-        key=lambda item: -item.weight,
+        key=lambda item: (item.role in filled, -item.weight),
     )
     for item in ranked:
         only = {**remaining, person: frozenset({item.role})}

@@ -79,7 +79,13 @@ async def test_a_choice_is_remembered_in_state_values(bench: Bench) -> None:
     chosen = bench.heard[1]["state"]["values"]["acts"]["note"]["selected_option"]
     assert chosen["value"] == "high"
     with pytest.raises(MisuseError):
-        await bench.emulator.choose("alice", "ops", ts, "note", "none", )
+        await bench.emulator.choose(
+            "alice",
+            "ops",
+            ts,
+            "note",
+            "none",
+        )
 
 
 async def test_respond_shows_an_ephemeral_to_the_clicker_only(bench: Bench) -> None:

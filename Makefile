@@ -1,0 +1,44 @@
+# Everything is installed into .venv with pip, never as root. README.md has the same without make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+JOBS ?= 2
+SOURCES := bot governance storage policies bench
+
+.PHONY: demo test check bench torture format clean
+
+demo: $(VENV)/.ready-app
+	$(BIN)/placet demo $(ARGS)
+
+test: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not browser" $(ARGS)
+
+bench: $(VENV)/.ready-dev
+	$(BIN)/python -m bench.http $(ARGS)
+
+torture: $(VENV)/.ready-dev
+	$(BIN)/python -m bench.kill --kills 200 $(ARGS)
+
+format: $(VENV)/.ready-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/.ready-app: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready-app
+	$(PIP) --editable '.[dev]'
+	touch $@

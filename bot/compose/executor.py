@@ -1,0 +1,117 @@
+"""The executor process: claims approved actions and runs them.
+
+Lives here: the composition of ``placet executor``. Must not live here: how anything is run.
+Law: it holds no vote key and no Slack token, and starts nothing that was not proven by the
+self-test of this start.
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.compose.core import Core, bundle_of, open_core
+from bot.delivery import Delivery
+from bot.executor.actions import ActionError, ActionRegistry
+from bot.executor.selftest import Availability, establish
+from bot.executor.worker import Worker
+from bot.settings import Settings
+from bot.signing import NoSigner
+from governance.errors import Code, InvalidInput, Unavailable
+from governance.execution import SandboxTier
+from governance.outbox import Owed, OwedKind
+from governance.policy.model import Bundle
+from governance.principal import Eligible, Person, PersonId
+from governance.tickets.ticket import TicketId
+
+_log = logging.getLogger(__name__)
+
+
+class NoDirectory:
+    """The executor decides nothing about people."""
+
+    async def person(self, person_id: PersonId) -> Person:
+        """Refuse.
+
+        Raises:
+            Unavailable: always.
+        """
+        raise Unavailable(Code.IDENTITY_UNAVAILABLE, f"{person_id} is not known to an executor")
+
+    async def eligible(self, roles: object) -> Eligible:
+        """Refuse.
+
+        Raises:
+            Unavailable: always.
+        """
+        raise Unavailable(Code.IDENTITY_UNAVAILABLE, f"{roles} are not known to an executor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningExecutor:
+    """An executor at work."""
+
+    core: Core
+    availability: Availability
+    delivery: Delivery
+
+
+def actions_of(bundle: Bundle, settings: Settings) -> ActionRegistry:
+    """The registered actions of a bundle, over this machine's folders.
+
+    Raises:
+        InvalidInput: ``invalid_bundle``: an action that is none, or a folder nobody named.
+    """
+    runs = {tool.name: tool.run for tool in bundle.tools if tool.run is not None}
+    try:
+        return ActionRegistry.load(runs, settings.folders)
+    except ActionError as error:
+        raise InvalidInput(
+            Code.INVALID_BUNDLE, str(error), pointer=f"/tools{error.pointer}"
+        ) from error
+
+
+@asynccontextmanager
+async def run_executor(settings: Settings) -> AsyncIterator[RunningExecutor]:
+    """Prove the sandbox, then work off what is approved until the context ends.
+
+    Raises:
+        InvalidInput: ``invalid_bundle`` or ``invalid_settings``.
+        Unavailable: the ledger cannot be opened.
+    """
+    bundle = bundle_of(settings)
+    actions = actions_of(bundle, settings)
+    established = await establish()
+    availability = established.availability
+    _log.info("sandbox tier %s: %s", availability.tier or "none", availability.reason)
+    tier = SandboxTier(availability.tier.value) if availability.tier else None
+    async with open_core(
+        settings, bundle=bundle, directory=NoDirectory(), signer=NoSigner()
+    ) as core:
+
+        async def ask_clearance(ticket_id: TicketId) -> None:
+            owed = Owed(kind=OwedKind.CLEAR, key=ticket_id)
+            await core.ledger.owe(owed, at=core.clock.now())
+
+        worker = Worker(
+            name=settings.executor_name,
+            service=core.service,
+            reader=core.ledger,
+            bundle=bundle,
+            actions=actions,
+            launcher=established.launcher,
+            tier=tier,
+            unavailable=availability.reason,
+            ask_clearance=ask_clearance,
+        )
+        delivery = Delivery(
+            outbox=core.ledger,
+            reader=core.ledger,
+            clock=core.clock,
+            workers={OwedKind.EXECUTE: worker.execute},
+        )
+        delivery.start()
+        try:
+            yield RunningExecutor(core=core, availability=availability, delivery=delivery)
+        finally:
+            await delivery.stop()

@@ -1,0 +1,86 @@
+"""Follows the log and hands it on, with a cursor that survives.
+
+Lives here: reading records after a cursor and remembering how far they were delivered.
+Must not live here: where they go or how they look. Law: nothing is dropped and nothing is skipped:
+the cursor moves only after the records were delivered (at least once).
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from governance.errors import PlacetError
+from governance.ports import Logged, Outbox, Reader
+
+_log = logging.getLogger(__name__)
+
+Emit = Callable[[Sequence[Logged]], Awaitable[None]]
+"""Delivers records in order; an exception of ``Postponed`` means: the same ones again later."""
+
+
+class Postponed(Exception):
+    """The records could not be delivered; try again in ``after_s`` seconds."""
+
+    def __init__(self, message: str, *, after_s: float = 5.0) -> None:
+        super().__init__(message)
+        self.after_s = after_s
+
+
+class Follower:
+    """One sink's reader."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        reader: Reader,
+        outbox: Outbox,
+        emit: Emit,
+        batch: int = 200,
+        pause_s: float = 1.0,
+    ) -> None:
+        self._name = name
+        self._reader = reader
+        self._outbox = outbox
+        self._emit = emit
+        self._batch = batch
+        self._pause_s = pause_s
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin following in the background."""
+        self._task = asyncio.create_task(self._run(), name=f"sink-{self._name}")
+
+    async def stop(self) -> None:
+        """Follow no more; the cursor stays where delivery was certain."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        seen = 0
+        while True:
+            try:
+                moved = await self.step()
+                if moved:
+                    await asyncio.sleep(self._pause_s)
+                else:
+                    seen = await self._reader.changed(seen, self._pause_s)
+            except Postponed as error:
+                _log.warning("sink %s waits: %s", self._name, error)
+                await asyncio.sleep(error.after_s)
+            except PlacetError as error:
+                _log.warning("sink %s cannot read: %s", self._name, error.code)
+                await asyncio.sleep(self._pause_s)
+
+    async def step(self) -> int:
+        """Deliver one batch; how many records it had."""
+        after = await self._outbox.cursor(self._name)
+        records = await self._reader.records(after, self._batch)
+        if not records:
+            return 0
+        await self._emit(records)
+        await self._outbox.advance(self._name, records[-1].seq)
+        return len(records)

@@ -1,0 +1,175 @@
+"""A batch's changes -> rows, on the writer's own connection, inside its transaction.
+
+Lives here: the statements that write, at driver level. Must not live here: deciding what to write.
+Law: every claim of "once" is an INSERT that a unique constraint can refuse, and a refusal fails
+the batch as a whole.
+"""
+
+import sqlite3
+from datetime import datetime
+
+from governance.outbox import Owed
+from governance.ports import Logged
+from governance.tickets.binding import stamp
+from governance.tickets.ticket import Ticket
+from storage import codec
+from storage.batch import Changes, VoteKey, VoteRow
+from storage.projections import due_columns, needed_people
+
+_EVENT = """INSERT INTO events
+    (seq, at, type, version, tenant, trace_id, ticket_id, agent_id, hash, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_HEAD = "UPDATE head SET seq = ?, hash = ?, at = ?, pending = ?, tree = ? WHERE id = 1"
+_OPENED = """INSERT INTO tickets
+    (state, revision, needed_people, expires_at, expiring_at, overdue_at, lease_until,
+     uncleared_since, body, id, opened_seq, tenant, agent, topic, tool, trace_id, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_TICKET = """UPDATE tickets SET state = ?, revision = ?, needed_people = ?, expires_at = ?,
+    expiring_at = ?, overdue_at = ?, lease_until = ?, uncleared_since = ?, body = ?
+    WHERE id = ?"""
+_IDEMPOTENCY = """INSERT INTO idempotency (tenant, agent, key, request_digest, ticket_id)
+    VALUES (?, ?, ?, ?, ?)"""
+_NEW_VOTE = """INSERT INTO votes (ticket_id, revision, person, role, weight, choice, withdrawn)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (ticket_id, revision, person) DO UPDATE SET role = excluded.role,
+    weight = excluded.weight, choice = excluded.choice, withdrawn = excluded.withdrawn
+    WHERE votes.withdrawn = 1"""
+_VOTE = """UPDATE votes SET role = ?, weight = ?, choice = ?, withdrawn = ?
+    WHERE ticket_id = ? AND revision = ? AND person = ?"""
+_CONTROL = """INSERT INTO control (id, body) VALUES (1, ?)
+    ON CONFLICT (id) DO UPDATE SET body = excluded.body"""
+_CREDENTIAL = """INSERT INTO credentials (id, issued_at, revoked_at, body) VALUES (?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET revoked_at = excluded.revoked_at, body = excluded.body"""
+_BUCKET = """INSERT INTO buckets (key, tokens_milli, updated_at) VALUES (?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET tokens_milli = excluded.tokens_milli,
+    updated_at = excluded.updated_at"""
+_CONTENT = """INSERT INTO contents (digest, body, at, erased_at) VALUES (?, ?, ?, NULL)
+    ON CONFLICT (digest) DO UPDATE SET body = excluded.body, at = excluded.at, erased_at = NULL
+    WHERE contents.body IS NULL"""
+OWE = """INSERT INTO outbox (kind, key, generation, due_at, claimed_until, token,
+    claimed_generation, attempts, error, dead) VALUES (?, ?, 0, ?, NULL, '', 0, 0, '', 0)
+    ON CONFLICT (kind, key) DO UPDATE SET generation = generation + 1, due_at = excluded.due_at,
+    attempts = CASE dead WHEN 1 THEN 0 ELSE attempts END, dead = 0"""
+
+
+def flush(connection: sqlite3.Connection, changes: Changes, at: datetime) -> None:
+    """Write all of ``changes``; the caller commits or rolls back.
+
+    Raises:
+        sqlite3.IntegrityError: a unique constraint or a trigger refused.
+        sqlite3.OperationalError: the file cannot be written.
+    """
+    when = stamp(at)
+    if changes.events:
+        head = changes.head
+        connection.executemany(_EVENT, [_event_row(event) for event in changes.events])
+        row = (head.seq, head.hash, when, head.pending, head.tree.to_bytes())
+        connection.execute(_HEAD, row)
+    if changes.tickets:
+        _flush_tickets(connection, changes)
+    if changes.votes:
+        _flush_votes(connection, changes.votes)
+    if changes.control is not None:
+        connection.execute(_CONTROL, (codec.dump(changes.control),))
+    if changes.credentials:
+        _flush_credentials(connection, changes)
+    _many(
+        connection,
+        _BUCKET,
+        [(key, b.tokens_milli, stamp(b.updated_at)) for key, b in changes.buckets.items()],
+    )
+    _many(connection, _CONTENT, [(digest, b, when) for digest, b in changes.contents.items()])
+    _many(connection, OWE, [owe_row(owed, when) for owed in changes.owed])
+
+
+def owe_row(owed: Owed, when: str) -> tuple[str, str, str]:
+    """The parameters of ``OWE``."""
+    return owed.kind.value, owed.key, when
+
+
+def _many(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
+    if rows:
+        connection.executemany(sql, rows)
+
+
+def _event_row(event: Logged) -> tuple[object, ...]:
+    head = event.header
+    return (
+        event.seq,
+        stamp(event.at),
+        event.type,
+        event.version,
+        head.tenant,
+        head.trace_id,
+        head.ticket_id,
+        head.agent_id,
+        event.hash,
+        event.encoded,
+    )
+
+
+def _flush_tickets(connection: sqlite3.Connection, changes: Changes) -> None:
+    born: list[tuple[object, ...]] = []
+    changed: list[tuple[object, ...]] = []
+    for ticket in changes.tickets.values():
+        moving = _moving(ticket)
+        opened_seq = changes.opened.get(ticket.id)
+        if opened_seq is None:
+            changed.append((*moving, ticket.id))
+        else:
+            born.append((*moving, ticket.id, opened_seq, *_fixed(ticket)))
+    _many(connection, _OPENED, born)
+    _exactly(connection, _TICKET, changed)
+    rows = [(*key, r.request_digest, r.ticket_id) for key, r in changes.remembered.items()]
+    _many(connection, _IDEMPOTENCY, [tuple(row) for row in rows])
+
+
+def _moving(ticket: Ticket) -> tuple[object, ...]:
+    due = due_columns(ticket)
+    return (
+        ticket.state.value,
+        ticket.revision,
+        int(needed_people(ticket)),
+        stamp(ticket.expires_at),
+        _maybe(due.expiring_at),
+        _maybe(due.overdue_at),
+        _maybe(due.lease_until),
+        _maybe(due.uncleared_since),
+        codec.dump(ticket),
+    )
+
+
+def _fixed(ticket: Ticket) -> tuple[object, ...]:
+    ask = ticket.ask
+    return (ask.tenant, ask.agent, ask.topic, ask.tool, ask.trace_id, stamp(ticket.created_at))
+
+
+def _flush_votes(connection: sqlite3.Connection, votes: dict[VoteKey, VoteRow]) -> None:
+    new: list[tuple[object, ...]] = []
+    known: list[tuple[object, ...]] = []
+    for key, row in votes.items():
+        vote = (row.vote.role, row.vote.weight, row.vote.choice.value, int(row.is_withdrawn))
+        if row.is_new:
+            new.append((*key, *vote))
+        else:
+            known.append((*vote, *key))
+    _exactly(connection, _NEW_VOTE, new)
+    _exactly(connection, _VOTE, known)
+
+
+def _flush_credentials(connection: sqlite3.Connection, changes: Changes) -> None:
+    rows: list[tuple[object, ...]] = [
+        (c.id, stamp(c.issued_at), _maybe(c.revoked_at), codec.dump(c))
+        for c in changes.credentials.values()
+    ]
+    _many(connection, _CREDENTIAL, rows)
+
+
+def _exactly(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
+    """Run ``sql`` for each row, and refuse where one touched nothing: the projection is not ours."""
+    if rows and connection.executemany(sql, rows).rowcount != len(rows):
+        raise sqlite3.IntegrityError("a projection row is not as the log says")
+
+
+def _maybe(at: datetime | None) -> str | None:
+    return None if at is None else stamp(at)

@@ -1,0 +1,269 @@
+"""The first schema: the log with its triggers, and every projection.
+
+A migration is frozen: it repeats what ``storage.schema`` said on its day and imports none of it.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+_TRIGGERS = (
+    """
+    CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
+    """,
+    """
+    CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
+    """,
+    """
+    CREATE TRIGGER events_in_order BEFORE INSERT ON events
+    WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM events)
+    BEGIN SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing'); END
+    """,
+)
+
+
+def upgrade() -> None:
+    """Create every table, index and trigger, and the head of an empty log."""
+    op.create_table(
+        "buckets",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column(
+            "tokens_milli", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("updated_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_buckets")),
+    )
+    op.create_table(
+        "contents",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("erased_at", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
+    )
+    op.create_table(
+        "control",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_control_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_control")),
+    )
+    op.create_table(
+        "credentials",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("issued_at", sa.Text(), nullable=False),
+        sa.Column("revoked_at", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_credentials")),
+    )
+    op.create_table(
+        "cursors",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_cursors")),
+    )
+    op.create_table(
+        "events",
+        sa.Column(
+            "seq",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_events")),
+        sa.UniqueConstraint("hash", name=op.f("uq_events_hash")),
+    )
+    op.create_index(
+        "ix_events_ticket",
+        "events",
+        ["ticket_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("ticket_id <> ''"),
+        postgresql_where=sa.text("ticket_id <> ''"),
+    )
+    op.create_index(
+        "ix_events_trace",
+        "events",
+        ["trace_id", "seq"],
+        unique=False,
+        sqlite_where=sa.text("trace_id <> ''"),
+        postgresql_where=sa.text("trace_id <> ''"),
+    )
+    op.create_table(
+        "head",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("pending", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tree", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_head_one_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_head")),
+    )
+    op.create_table(
+        "idempotency",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("request_digest", sa.Text(), nullable=False),
+        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "agent", "key", name=op.f("pk_idempotency")),
+        sa.UniqueConstraint("ticket_id", name=op.f("uq_idempotency_ticket_id")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column(
+            "generation", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("due_at", sa.Text(), nullable=False),
+        sa.Column("claimed_until", sa.Text(), nullable=True),
+        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column(
+            "claimed_generation",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            nullable=False,
+        ),
+        sa.Column("attempts", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("dead", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_outbox")),
+    )
+    op.create_index(
+        "ix_outbox_dead",
+        "outbox",
+        ["kind", "key"],
+        unique=False,
+        sqlite_where=sa.text("dead = 1"),
+        postgresql_where=sa.text("dead = 1"),
+    )
+    op.create_index(
+        "ix_outbox_due",
+        "outbox",
+        ["kind", "due_at"],
+        unique=False,
+        sqlite_where=sa.text("dead = 0"),
+        postgresql_where=sa.text("dead = 0"),
+    )
+    op.create_table(
+        "places",
+        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("shown", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_places")),
+    )
+    op.create_table(
+        "tickets",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column(
+            "opened_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("agent", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("tool", sa.Text(), nullable=False),
+        sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column(
+            "needed_people", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.Text(), nullable=False),
+        sa.Column("expiring_at", sa.Text(), nullable=True),
+        sa.Column("overdue_at", sa.Text(), nullable=True),
+        sa.Column("lease_until", sa.Text(), nullable=True),
+        sa.Column("uncleared_since", sa.Text(), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
+        sa.UniqueConstraint("opened_seq", name=op.f("uq_tickets_opened_seq")),
+    )
+    op.create_index("ix_tickets_agent", "tickets", ["agent", "opened_seq"], unique=False)
+    op.create_index(
+        "ix_tickets_expiring",
+        "tickets",
+        ["expiring_at"],
+        unique=False,
+        sqlite_where=sa.text("expiring_at IS NOT NULL"),
+        postgresql_where=sa.text("expiring_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_tickets_lease",
+        "tickets",
+        ["lease_until"],
+        unique=False,
+        sqlite_where=sa.text("lease_until IS NOT NULL"),
+        postgresql_where=sa.text("lease_until IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_tickets_overdue",
+        "tickets",
+        ["overdue_at"],
+        unique=False,
+        sqlite_where=sa.text("overdue_at IS NOT NULL"),
+        postgresql_where=sa.text("overdue_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_tickets_people",
+        "tickets",
+        ["opened_seq"],
+        unique=False,
+        sqlite_where=sa.text("needed_people = 1"),
+        postgresql_where=sa.text("needed_people = 1"),
+    )
+    op.create_index("ix_tickets_state", "tickets", ["state", "opened_seq"], unique=False)
+    op.create_index("ix_tickets_tenant", "tickets", ["tenant", "state", "opened_seq"], unique=False)
+    op.create_index("ix_tickets_trace", "tickets", ["trace_id", "opened_seq"], unique=False)
+    op.create_index(
+        "ix_tickets_uncleared",
+        "tickets",
+        ["uncleared_since"],
+        unique=False,
+        sqlite_where=sa.text("uncleared_since IS NOT NULL"),
+        postgresql_where=sa.text("uncleared_since IS NOT NULL"),
+    )
+    op.create_table(
+        "votes",
+        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("weight", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("choice", sa.Text(), nullable=False),
+        sa.Column(
+            "withdrawn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("ticket_id", "revision", "person", name=op.f("pk_votes")),
+    )
+    log_head = sa.table(
+        "head",
+        sa.column("id", sa.Integer),
+        sa.column("seq", sa.Integer),
+        sa.column("hash", sa.Text),
+        sa.column("at", sa.Text),
+        sa.column("pending", sa.Integer),
+        sa.column("tree", sa.LargeBinary),
+    )
+    empty = {"id": 1, "seq": 0, "hash": "0" * 64, "at": "", "pending": 0, "tree": b""}
+    op.bulk_insert(log_head, [empty])
+    if op.get_bind().dialect.name == "sqlite":
+        for trigger in _TRIGGERS:
+            op.execute(trigger)

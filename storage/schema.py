@@ -1,0 +1,235 @@
+"""The tables, as SQLAlchemy Core metadata.
+
+Lives here: names, keys, unique constraints, partial indexes and the triggers that make the log
+append-only. Must not live here: queries, and how a database gets these (``storage.migrations``).
+Law: a unique constraint stands behind every claim of "once"; instants are RFC 3339 text of one
+length, so that text order is time order; a test proves that migrations yield exactly this.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite's INTEGER has 64 bits already, and only that name makes a primary key its row id."""
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _int(name: str) -> Column[int]:
+    return Column(name, _NUMBER, nullable=False)
+
+
+def _bytes(name: str, *, nullable: bool = False) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=nullable)
+
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
+    _text("at"),
+    _text("type"),
+    _int("version"),
+    _text("tenant"),
+    _text("trace_id"),
+    _text("ticket_id"),
+    _text("agent_id"),
+    _text("hash"),
+    _bytes("body"),
+    UniqueConstraint("hash"),
+)
+"""The log. ``body`` is the very bytes that were hashed; the other columns repeat it for queries."""
+
+head = Table(
+    "head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _int("seq"),
+    _text("hash"),
+    _text("at"),
+    _int("pending"),
+    _bytes("tree"),
+    CheckConstraint("id = 1", name="one_row"),
+)
+"""Where the log ends: read and replaced inside every writing transaction. ``at`` may be empty."""
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    _bytes("body", nullable=True),
+    _text("at"),
+    _text("erased_at", nullable=True),
+)
+"""What may be erased without breaking the log: a row without a body was erased."""
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _int("opened_seq"),
+    _text("tenant"),
+    _text("state"),
+    _int("revision"),
+    _text("agent"),
+    _text("topic"),
+    _text("tool"),
+    _text("trace_id"),
+    _int("needed_people"),
+    _text("created_at"),
+    _text("expires_at"),
+    _text("expiring_at", nullable=True),
+    _text("overdue_at", nullable=True),
+    _text("lease_until", nullable=True),
+    _text("uncleared_since", nullable=True),
+    _bytes("body"),
+    UniqueConstraint("opened_seq"),
+)
+"""The tickets projection; the four nullable moments are those at which the clock must act."""
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    _text("tenant"),
+    _text("agent"),
+    _text("key"),
+    _text("request_digest"),
+    _text("ticket_id"),
+    PrimaryKeyConstraint("tenant", "agent", "key"),
+    UniqueConstraint("ticket_id"),
+)
+"""What each key of each agent was used for: one ticket."""
+
+votes = Table(
+    "votes",
+    metadata,
+    _text("ticket_id"),
+    _int("revision"),
+    _text("person"),
+    _text("role"),
+    _int("weight"),
+    _text("choice"),
+    _int("withdrawn"),
+    PrimaryKeyConstraint("ticket_id", "revision", "person"),
+)
+"""The database's own guard of "one person, one vote" on a revision."""
+
+control = Table(
+    "control",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _bytes("body"),
+    CheckConstraint("id = 1", name="one_row"),
+)
+"""The governing state."""
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _text("issued_at"),
+    _text("revoked_at", nullable=True),
+    _bytes("body"),
+)
+"""Bearer credentials, by digest of their secret, revoked ones included."""
+
+buckets = Table(
+    "buckets",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _int("tokens_milli"),
+    _text("updated_at"),
+)
+"""The levels of the token buckets."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _text("kind"),
+    _text("key"),
+    _int("generation"),
+    _text("due_at"),
+    _text("claimed_until", nullable=True),
+    _text("token"),
+    _int("claimed_generation"),
+    _int("attempts"),
+    _text("error"),
+    _int("dead"),
+    PrimaryKeyConstraint("kind", "key"),
+)
+"""Messages owed, at most one of each kind and key; ``generation`` counts how often it was owed."""
+
+cursors = Table("cursors", metadata, Column("name", Text, primary_key=True), _int("seq"))
+"""How far each sink has read."""
+
+places = Table(
+    "places",
+    metadata,
+    Column("ticket_id", Text, primary_key=True),
+    _text("channel"),
+    _text("ts"),
+    _text("shown"),
+)
+"""Where each card is."""
+
+
+def _partial(table: Table, name: str, columns: tuple[str, ...], where: str) -> Index:
+    condition = text(where)
+    return Index(
+        name,
+        *(table.c[column] for column in columns),
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
+
+
+_partial(events, "ix_events_ticket", ("ticket_id", "seq"), "ticket_id <> ''")
+_partial(events, "ix_events_trace", ("trace_id", "seq"), "trace_id <> ''")
+_partial(tickets, "ix_tickets_expiring", ("expiring_at",), "expiring_at IS NOT NULL")
+_partial(tickets, "ix_tickets_overdue", ("overdue_at",), "overdue_at IS NOT NULL")
+_partial(tickets, "ix_tickets_lease", ("lease_until",), "lease_until IS NOT NULL")
+_partial(tickets, "ix_tickets_uncleared", ("uncleared_since",), "uncleared_since IS NOT NULL")
+_partial(tickets, "ix_tickets_people", ("opened_seq",), "needed_people = 1")
+_partial(outbox, "ix_outbox_due", ("kind", "due_at"), "dead = 0")
+_partial(outbox, "ix_outbox_dead", ("kind", "key"), "dead = 1")
+Index("ix_tickets_state", tickets.c.state, tickets.c.opened_seq)
+Index("ix_tickets_tenant", tickets.c.tenant, tickets.c.state, tickets.c.opened_seq)
+Index("ix_tickets_agent", tickets.c.agent, tickets.c.opened_seq)
+Index("ix_tickets_trace", tickets.c.trace_id, tickets.c.opened_seq)
+
+TRIGGERS = {
+    "events_no_update": """
+        CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
+    "events_no_delete": """
+        CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
+    "events_in_order": """
+        CREATE TRIGGER events_in_order BEFORE INSERT ON events
+        WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM events)
+        BEGIN SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing'); END""",
+}
+"""SQLite's triggers by name; the third also stops REPLACE, which deletes without a trigger."""

@@ -1,0 +1,124 @@
+"""Committed state read on the writer's own connection, inside its transaction.
+
+Lives here: bulk loading of what a batch will look at. Must not live here: writes, and anything
+kept from one transaction to the next.
+Law: one of these lives exactly as long as its transaction.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+
+from governance.control import Control
+from governance.policy.throttle import Bucket
+from governance.ports import IdempotencyKey, Keys, Remembered
+from governance.principal import Credential
+from governance.tickets.ticket import Ticket, TicketId
+from storage import codec, merkle
+from storage.batch import Head, unavailable
+
+CHUNK = 400
+"""Names in one IN list; SQLite takes 32,766 parameters, older builds 999."""
+
+
+def read_head(connection: sqlite3.Connection) -> Head:
+    """Where the log ends, as the database says now.
+
+    Raises:
+        Unavailable: ``ledger_unavailable``: there is no such row, or it contradicts itself.
+    """
+    row = connection.execute("SELECT seq, hash, at, pending, tree FROM head").fetchone()
+    if row is None:
+        raise unavailable("the log has no head: the database was altered")
+    seq, hash_, at, pending, tree = row
+    try:
+        grown = merkle.from_bytes(seq, tree)
+    except ValueError as error:
+        raise unavailable("the log's head contradicts itself") from error
+    when = datetime.fromisoformat(at) if at else None
+    return Head(seq=seq, hash=hash_, at=when, pending=pending, tree=grown)
+
+
+class SqliteSource:
+    """``storage.batch.Source`` over one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._control: Control | None = None
+        self._tickets: dict[TicketId, Ticket | None] = {}
+        self._remembered: dict[IdempotencyKey, Remembered | None] = {}
+        self._buckets: dict[str, Bucket | None] = {}
+
+    def preload(self, wanted: Iterable[Keys]) -> None:
+        """Load what every step of a batch named, in few statements."""
+        every = list(wanted)
+        self._load_tickets({key for keys in every for key in keys.tickets})
+        self._load_remembered({key for keys in every for key in keys.idempotency})
+        self._load_buckets({key for keys in every for key in keys.buckets})
+
+    def control(self) -> Control:
+        """The governing state."""
+        if self._control is None:
+            row = self._connection.execute("SELECT body FROM control").fetchone()
+            self._control = codec.load(Control, row[0]) if row else Control()
+        return self._control
+
+    def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """One ticket."""
+        if ticket_id not in self._tickets:
+            self._load_tickets({ticket_id})
+        return self._tickets[ticket_id]
+
+    def remembered(self, key: IdempotencyKey) -> Remembered | None:
+        """What an idempotency key was used for."""
+        if key not in self._remembered:
+            self._load_remembered({key})
+        return self._remembered[key]
+
+    def bucket(self, key: str) -> Bucket | None:
+        """The level of one bucket."""
+        if key not in self._buckets:
+            self._load_buckets({key})
+        return self._buckets[key]
+
+    def credential(self, credential_id: str) -> Credential | None:
+        """One credential."""
+        sql = "SELECT body FROM credentials WHERE id = ?"
+        row = self._connection.execute(sql, (credential_id,)).fetchone()
+        return codec.load(Credential, row[0]) if row else None
+
+    def _load_tickets(self, wanted: set[TicketId]) -> None:
+        self._tickets.update(dict.fromkeys(wanted))
+        for chunk in _chunks(wanted):
+            sql = f"SELECT id, body FROM tickets WHERE id IN ({_marks(chunk)})"  # noqa: S608  # only marks
+            for ticket_id, body in self._connection.execute(sql, chunk):
+                self._tickets[ticket_id] = codec.load(Ticket, body)
+
+    def _load_buckets(self, wanted: set[str]) -> None:
+        self._buckets.update(dict.fromkeys(wanted))
+        for chunk in _chunks(wanted):
+            sql = (
+                f"SELECT key, tokens_milli, updated_at FROM buckets WHERE key IN ({_marks(chunk)})"  # noqa: S608,E501  # only marks
+            )
+            for key, tokens, since in self._connection.execute(sql, chunk):
+                at = datetime.fromisoformat(since)
+                self._buckets[key] = Bucket(tokens_milli=tokens, updated_at=at)
+
+    def _load_remembered(self, wanted: set[IdempotencyKey]) -> None:
+        sql = """SELECT request_digest, ticket_id FROM idempotency
+                 WHERE tenant = ? AND agent = ? AND key = ?"""
+        for key in wanted:
+            row = self._connection.execute(sql, key).fetchone()
+            found = Remembered(request_digest=row[0], ticket_id=row[1]) if row else None
+            self._remembered[key] = found
+
+
+def _chunks(wanted: Iterable[str]) -> Iterator[Sequence[str]]:
+    names = iter(wanted)
+    while chunk := tuple(islice(names, CHUNK)):
+        yield chunk
+
+
+def _marks(chunk: Sequence[str]) -> str:
+    return ",".join("?" * len(chunk))

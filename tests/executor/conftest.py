@@ -1,0 +1,169 @@
+"""What the sandbox's tests share: proven launchers, folders of the sandbox's user, a host to attack.
+
+A missing tool skips by its name; with PLACET_REQUIRE_ALL=1 it fails instead.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from bot.executor.launcher import Launcher, RunResult
+from bot.executor.sandbox import InputFile, Limits, SandboxSpec, Tier
+from bot.executor.selftest import Config, Established, establish
+
+
+def give_up(reason: str) -> NoReturn:
+    """Skip, or fail where everything is required."""
+    if os.environ.get("PLACET_REQUIRE_ALL") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proven:
+    """A launcher and the tier it was proven for."""
+
+    launcher: Launcher
+    tier: Tier
+
+    async def run(self, spec: SandboxSpec) -> RunResult:
+        """Run in this tier."""
+        return await self.launcher.run(spec, self.tier)
+
+    async def python(
+        self, source: str, *arguments: str, limits: Limits | None = None, **more: object
+    ) -> RunResult:
+        """Run a piece of Python inside."""
+        script = InputFile(name="script.py", content=source.encode())
+        argv = self.launcher.tools.python.argv("/in/script.py", *arguments)
+        return await self.run(
+            SandboxSpec(argv=argv, inputs=(script,), limits=limits or Limits(wall_s=10), **more)  # type: ignore[arg-type]
+        )
+
+
+@pytest.fixture(scope="session")
+def established() -> dict[Tier, Established]:
+    """The self-test's finding for each tier alone."""
+    tiers = (Tier.A, Tier.A_MINUS)
+    return {tier: asyncio.run(establish(Config(tiers=(tier,)))) for tier in tiers}
+
+
+@pytest.fixture(scope="session")
+def require_sandbox(established: dict[Tier, Established]) -> None:
+    """Skip without a working bubblewrap."""
+    found = established[Tier.A_MINUS]
+    if found.launcher is None:
+        give_up(f"needs bubblewrap: {found.availability.reason}")
+
+
+@pytest.fixture(params=[Tier.A, Tier.A_MINUS], ids=["A", "A-"])
+def proven(
+    request: pytest.FixtureRequest, established: dict[Tier, Established], require_sandbox: None
+) -> Proven:
+    """Each tier in turn."""
+    tier: Tier = request.param
+    found = established[tier]
+    if found.launcher is None:
+        give_up(f"needs control groups: {found.availability.reason}")
+    return Proven(launcher=found.launcher, tier=tier)
+
+
+@pytest.fixture
+def minus(established: dict[Tier, Established], require_sandbox: None) -> Proven:
+    """Tier A-, which every machine with bubblewrap has."""
+    launcher = established[Tier.A_MINUS].launcher
+    assert launcher is not None
+    return Proven(launcher=launcher, tier=Tier.A_MINUS)
+
+
+@pytest.fixture
+def site(tmp_path: Path, established: dict[Tier, Established]) -> Path:
+    """A folder that the sandbox's user owns."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    hand_over(folder, established)
+    return folder
+
+
+def hand_over(path: Path, established: dict[Tier, Established]) -> None:
+    """Give a file or folder to the sandbox's user, where that is another one."""
+    launcher = established[Tier.A_MINUS].launcher
+    run_as = None if launcher is None else launcher.tools.run_as
+    if run_as is not None:
+        os.chown(path, run_as.uid, run_as.gid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A stand-in service on this machine, with everything that must not be reached."""
+
+    targets: dict[str, object]
+    datagrams: socket.socket
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    """Listening sockets, a database, a key, a process with a secret; loopback only."""
+    database, key, path_socket = tmp_path / "ledger.db", tmp_path / "key.pem", tmp_path / "s"
+    connection = sqlite3.connect(database)
+    connection.execute("create table secret (word text)")
+    connection.commit()
+    connection.close()
+    key.write_text("PLACET-TEST-KEY")
+    shared = Path("/dev/shm") / f"placet-test-{os.getpid()}"
+    shared.write_text("secret")
+    with contextlib.ExitStack() as stack:
+        stack.callback(shared.unlink)
+
+        def listen(family: socket.AddressFamily, address: object) -> socket.socket:
+            server = stack.enter_context(socket.socket(family, socket.SOCK_STREAM))
+            server.bind(address)
+            server.listen(8)
+            return server
+
+        tcp4 = listen(socket.AF_INET, ("127.0.0.1", 0))
+        tcp6_port = 0
+        with contextlib.suppress(OSError):
+            tcp6_port = listen(socket.AF_INET6, ("::1", 0)).getsockname()[1]
+        abstract = f"placet-test-{os.getpid()}"
+        listen(socket.AF_UNIX, "\0" + abstract)
+        listen(socket.AF_UNIX, str(path_socket))
+        udp = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        udp.bind(("127.0.0.1", 0))
+        udp.setblocking(False)
+        leaked = os.open(database, os.O_RDONLY)
+        stack.callback(os.close, leaked)
+        os.set_inheritable(leaked, True)
+        service = stack.enter_context(
+            subprocess.Popen(
+                ["/bin/cat"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                env={"PLACET_TEST_TOKEN": "xoxb-not-a-real-token"},
+            )
+        )
+        stack.callback(service.kill)
+        yield Host(
+            targets={
+                "db": str(database),
+                "key": str(key),
+                "path_socket": str(path_socket),
+                "abstract": abstract,
+                "tcp4": tcp4.getsockname()[1],
+                "tcp6": tcp6_port,
+                "udp": udp.getsockname()[1],
+                "shm": str(shared),
+                "pid": service.pid,
+                "leaked": leaked,
+            },
+            datagrams=udp,
+        )
