@@ -120,7 +120,7 @@ def seen_by(ws: Workspace, user: str, channel_id: str) -> JsonObject:
     return {
         "user": user,
         "channel": open_here.id if open_here else "",
-        "channels": [_channel(ws, c) for c in channels],
+        "channels": [_channel(ws, c) for c in channels if not c.is_im or ws.board.listing(c.id)],
         "messages": sorted(listed, key=lambda m: str(m["ts"])),
         "choices": choices,
         "modals": [_view(v) for v in ws.views.stack(user)],

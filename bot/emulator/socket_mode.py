@@ -9,6 +9,7 @@ when there is another connection, and says so.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ class SocketGate:
     def _next(self, tried: list[web.WebSocketResponse]) -> web.WebSocketResponse | None:
         if not self._connections:
             return None
-        fresh = [one for one in self._connections if one not in tried] or self._connections
+        fresh = [one for one in self._connections if one in tried] or self._connections
         self._turn += 1
         return fresh[self._turn % len(fresh)]
 
@@ -118,7 +119,10 @@ class SocketGate:
                     "retry_attempt": attempt,
                     "retry_reason": "timeout" if attempt else "",
                 }
-                await socket.send_json(envelope)
+                try:
+                    await socket.send_json(envelope)
+                except ConnectionResetError:
+                    continue
                 done, _ = await asyncio.wait({waiter}, timeout=self._ack_timeout_s)
                 if done:
                     answer = waiter.result()
@@ -136,5 +140,7 @@ class SocketGate:
     async def refresh(self, reason: str = "refresh_requested") -> None:
         """Tell every connection to come back, and close it."""
         for socket in list(self._connections):
-            await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
+            told = {"type": "disconnect", "reason": reason, "debug_info": {}}
+            with contextlib.suppress(ConnectionResetError):
+                await socket.send_json(told)
             await socket.close()

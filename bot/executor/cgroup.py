@@ -8,6 +8,7 @@ error, and nothing runs in a group that could not be limited.
 
 import contextlib
 import os
+import secrets
 import signal
 import time
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from typing import Final, Protocol
 from bot.executor.errors import SandboxSetupFailed
 
 CPU_PERIOD_US: Final = 100_000
+_NAME_PARTS: Final = 3
 _PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 _KILL_WAIT_S: Final = 5.0
 _KILL_STEP_S: Final = 0.002
@@ -49,6 +51,34 @@ class GroupStats:
 
 
 TRIAL: Final = GroupLimits(cpu=0.5, memory_bytes=64 * 1024 * 1024, pids=16)
+
+
+def run_id() -> str:
+    """A name for one run's group that says which process answers for it."""
+    return f"placet-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def is_abandoned(name: str) -> bool:
+    """Whether the process that made a group of this name is gone."""
+    parts = name.split("-")
+    if len(parts) != _NAME_PARTS or parts[0] != "placet" or not parts[1].isdigit():
+        return False
+    try:
+        os.kill(int(parts[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        return False
+    return False
+
+
+def sweep(parent: Path) -> None:
+    """Empty and remove the groups of executors that died; what refuses is left as it is."""
+    for directory in parent.glob("placet-*"):
+        if is_abandoned(directory.name):
+            with contextlib.suppress(SandboxSetupFailed, OSError):
+                kill_members(directory)
+                directory.rmdir()
 
 
 class Group(Protocol):

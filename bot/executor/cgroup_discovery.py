@@ -8,12 +8,11 @@ otherwise the answer is the reasons.
 
 import contextlib
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bot.executor.cgroup import TRIAL, Backend, read, write
+from bot.executor.cgroup import TRIAL, Backend, read, run_id, sweep, write
 from bot.executor.cgroup_mounts import Mount, mounts, own_paths
 from bot.executor.cgroup_scope import try_scope
 from bot.executor.cgroup_v1 import V1Backend
@@ -45,7 +44,7 @@ def _directory(mount: Mount, path: str) -> Path | None:
 
 
 def _trial(backend: Backend) -> None:
-    group = backend.create(f"placet-trial-{secrets.token_hex(6)}", TRIAL)
+    group = backend.create(run_id(), TRIAL)
     try:
         for path in group.procs_files:
             if not os.access(path, os.W_OK):
@@ -74,6 +73,8 @@ def _v1(proc: Path) -> V1Backend:
     }
     backend = V1Backend(cpu=found["cpu"], memory=found["memory"], pids=found["pids"])
     _trial(backend)
+    for directory in dict.fromkeys(found.values()):
+        sweep(directory)
     return backend
 
 
@@ -130,6 +131,7 @@ def _v2(proc: Path, pid: int) -> V2Backend:
             _enable_controllers(directory)
     backend = V2Backend(parent=directory)
     _trial(backend)
+    sweep(directory)
     return backend
 
 

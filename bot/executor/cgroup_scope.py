@@ -7,7 +7,6 @@ at its gate, and a systemd that merely exists is not one that works.
 
 import contextlib
 import os
-import secrets
 import select
 import shutil
 import subprocess
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bot.executor.cgroup import TRIAL, Group, GroupLimits, GroupStats
+from bot.executor.cgroup import TRIAL, Group, GroupLimits, GroupStats, run_id
 from bot.executor.cgroup_mounts import mounts, own_paths
 from bot.executor.cgroup_v2 import V2Group
 from bot.executor.errors import SandboxSetupFailed
@@ -117,8 +116,7 @@ def try_scope(proc: Path) -> ScopeBackend:
     names = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")
     environment = tuple(f"{name}={os.environ[name]}" for name in names if name in os.environ)
     backend = ScopeBackend(systemd_run=Path(program), mount=mount.point, environment=environment)
-    unit = f"placet-trial-{secrets.token_hex(6)}"
-    group = backend.create(unit, TRIAL)
+    group = backend.create(run_id(), TRIAL)
     try:
         process = subprocess.Popen(  # noqa: S603 - a fixed argument list
             [*group.prefix, "/bin/cat"],

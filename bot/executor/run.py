@@ -8,13 +8,12 @@ can be found and ended from here, also when it was begun only in part.
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 from collections.abc import Callable
 from typing import Final
 
 from bot.executor import scratch, seccomp, staging
-from bot.executor.cgroup import Backend, Group, GroupLimits
+from bot.executor.cgroup import Backend, Group, GroupLimits, run_id
 from bot.executor.descriptors import OpenDescriptors
 from bot.executor.errors import SandboxError, SandboxSetupFailed
 from bot.executor.sandbox import (
@@ -89,7 +88,7 @@ class Run:
         limits = self._spec.limits
         if self._tier is Tier.A and self._backend is not None:
             self.group = self._backend.create(
-                f"placet-{secrets.token_hex(8)}",
+                run_id(),
                 GroupLimits(cpu=limits.cpu, memory_bytes=limits.memory_bytes, pids=limits.pids),
             )
         bound = (*(source for source, _ in self._tools.python.binds), *self._spec.sources())

@@ -13,6 +13,8 @@ import pytest
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+from slack_bolt.context.respond.async_respond import AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.emulator.emulator import Emulator
@@ -65,7 +67,7 @@ class SteppedClock:
         self.now += timedelta(seconds=seconds)
 
 
-def button(action_id: str = "approve", value: str = "1", **more: Any) -> dict[str, Any]:
+def button(action_id: str = "approve", value: str = "1", **more: object) -> dict[str, Any]:
     return {
         "type": "button",
         "action_id": action_id,
@@ -82,7 +84,7 @@ def card(*elements: dict[str, Any], text: str = "Pay *ACME*?") -> list[dict[str,
     ]
 
 
-def modal(**more: Any) -> dict[str, Any]:
+def modal(**more: object) -> dict[str, Any]:
     reason = {"type": "plain_text_input", "action_id": "reason", "max_length": 20}
     return {
         "type": "modal",
@@ -126,7 +128,7 @@ def listen(bench: Bench) -> None:
     app = bench.app
 
     @app.action("approve")
-    async def approve(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
+    async def approve(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         bench.heard.append(body)
         await ack()
         await client.chat_update(
@@ -134,22 +136,22 @@ def listen(bench: Bench) -> None:
         )
 
     @app.action("whisper")
-    async def whisper(ack: Any, respond: Any) -> None:
+    async def whisper(ack: AsyncAck, respond: AsyncRespond) -> None:
         await ack()
         await respond("only you")
 
     @app.action("ask")
-    async def ask(ack: Any, body: dict[str, Any], client: AsyncWebClient) -> None:
+    async def ask(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         await client.views_open(trigger_id=body["trigger_id"], view=modal())
 
     @app.action("note")
-    async def note(ack: Any, body: dict[str, Any]) -> None:
+    async def note(ack: AsyncAck, body: dict[str, Any]) -> None:
         bench.heard.append(body)
         await ack()
 
     @app.view("why")
-    async def why(ack: Any, body: dict[str, Any]) -> None:
+    async def why(ack: AsyncAck, body: dict[str, Any]) -> None:
         bench.heard.append(body)
         said = body["view"]["state"]["values"]["b_reason"]["reason"]["value"]
         if said == "bad":
@@ -160,12 +162,12 @@ def listen(bench: Bench) -> None:
             await ack()
 
     @app.view_closed("why")
-    async def closed(ack: Any, body: dict[str, Any]) -> None:
+    async def closed(ack: AsyncAck, body: dict[str, Any]) -> None:
         bench.heard.append(body)
         await ack()
 
     @app.command("/tiny")
-    async def tiny(ack: Any, body: dict[str, Any]) -> None:
+    async def tiny(ack: AsyncAck, body: dict[str, Any]) -> None:
         bench.heard.append(body)
         await ack(f"You said {body['text']}")
 
@@ -205,10 +207,9 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def make_bench(**options: Any) -> Bench:
+def make_bench(*, manifest: dict[str, Any] = MANIFEST, **options: object) -> Bench:
     """Build an emulator that can be contradicted quickly: instant retries, a stepped clock."""
     clock = SteppedClock()
-    manifest = options.pop("manifest", MANIFEST)
     options = {"ack_timeout_s": 3.0, "retry_delays_s": (0.0, 0.0, 0.0), **options}
     emulator = Emulator(SEED, manifest, clock=clock, **options)
     client = AsyncWebClient(token=emulator.bot_token, retry_handlers=[])

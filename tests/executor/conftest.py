@@ -78,6 +78,15 @@ def proven(
 
 
 @pytest.fixture
+def full(established: dict[Tier, Established], require_sandbox: None) -> Proven:
+    """Tier A, for what only a control group gives."""
+    found = established[Tier.A]
+    if found.launcher is None:
+        give_up(f"needs control groups: {found.availability.reason}")
+    return Proven(launcher=found.launcher, tier=Tier.A)
+
+
+@pytest.fixture
 def minus(established: dict[Tier, Established], require_sandbox: None) -> Proven:
     """Tier A-, which every machine with bubblewrap has."""
     launcher = established[Tier.A_MINUS].launcher

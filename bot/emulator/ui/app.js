@@ -212,6 +212,7 @@ function drawHome(ctx) {
 function setUpComposer() {
   const say = $("say"), hints = $("hints");
   const showHints = () => {
+    if (!state) return;
     const text = say.value;
     const fits = text.startsWith("/") ? state.commands.filter((c) => c.name.startsWith(text.split(" ")[0]) || text.startsWith(c.name)) : [];
     hints.hidden = fits.length === 0;
@@ -223,7 +224,7 @@ function setUpComposer() {
   $("composer").addEventListener("submit", async (event) => {
     event.preventDefault();
     const text = say.value.trim();
-    if (!text) return;
+    if (!text || !state) return;
     say.value = "";
     hints.hidden = true;
     const told = await post("type", { user: chosen.user, channel: chosen.channel, text });
@@ -240,7 +241,7 @@ function listen() {
   feed.onerror = () => { if (!wasLost) toast("The emulator does not answer; trying again.", "bad"); wasLost = true; };
 }
 
-setUpDrawer(() => drawDrawer(state));
+setUpDrawer(() => state && drawDrawer(state));
 setUpComposer();
 listen();
 refresh().then(() => { $("stream").scrollTop = $("stream").scrollHeight; if (chosen.isHome) post("home", { user: chosen.user }); });

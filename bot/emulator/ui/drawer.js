@@ -46,7 +46,7 @@ function row(one) {
   const time = new Date(one.at).toLocaleTimeString("en-GB");
   const status = one.status ?? "—";
   return el("li", {}, el("button", { type: "button", class: `row ${one.is_bad ? "is-bad" : ""} ${shown === one.number ? "is-open" : ""}`, data: { number: one.number }, on: { click: () => open(one) } },
-    el("span", { class: `way ${one.side}`, title: one.side === "call" ? "the app called the Web API" : "delivered to the app" }, one.side === "call" ? "API" : "APP"),
+    el("span", { class: `way ${one.side}`, title: one.side === "call" ? "the app called the Web API" : "delivered to the app" }, one.side === "call" ? "API" : "to app"),
     el("span", { class: "row-name" }, one.name, one.fault && el("em", { class: "fault-mark" }, one.fault.replaceAll("_", " "))),
     el("span", { class: "row-outcome" }, `${status} ${one.outcome}`),
     el("span", { class: "row-ms" }, `${one.elapsed_ms < 10 ? one.elapsed_ms.toFixed(1) : Math.round(one.elapsed_ms)} ms`),

@@ -1,0 +1,176 @@
+"""From a client's words to an ``ActionRequest``.
+
+Lives here: merging, defaults and labels of the stock clients. Must not live here: any decision.
+Law: who asks and for which tenant comes from the credential; everything else is a claim that the
+core judges; a raw secret is refused with its place, so that no card and no log ever shows it.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from bot.api.auth import check_tenant
+from bot.api.calls import Call
+from bot.api.middleware import is_trace_id, trace_id_of
+from bot.api.problems import IDS
+from bot.api.schemas import ActionForm, JobForm, is_unused
+from bot.scan.scanner import scan
+from governance.action import ActionKind, ActionRequest, Content, Dispatch
+from governance.canonical import Json
+from governance.errors import Code, InvalidInput
+from governance.principal import Agent, PersonId
+
+_BY_LABEL = ("mcp.server", "mcp.tool", "mcp.action")
+_KEY_HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
+_REFERENCE = "secret://"
+_MS = 1_000
+
+
+def without_unused(value: Mapping[str, Json]) -> Mapping[str, Json]:
+    """A body less the keys of stock clients that play no part here."""
+    return {key: item for key, item in value.items() if not is_unused(key)}
+
+
+def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> ActionRequest:
+    """What ``agent`` asks by ``form``.
+
+    Raises:
+        InvalidInput: ``invalid_field``: ``meta`` and the top level disagree, a raw secret.
+        Refused: ``forbidden``: another tenant is named.
+    """
+    check_tenant(form.tenant_id, call.credential, pointer="/tenant_id")
+    check_tenant(form.tenant, call.credential, pointer="/tenant")
+    labels = _labels(form)
+    server, tool, kind = (labels.get(name, "") for name in _BY_LABEL)
+    tool = form.tool or (f"{server}.{tool}" if server and tool else tool)
+    content = Content(
+        arguments=cast("Mapping[str, Json]", form.arguments),
+        prompt=form.prompt or f"Asked for {form.topic}",
+        context=cast("Json", form.context),
+        justification=form.justification,
+    )
+    _refuse_secrets(content)
+    return ActionRequest(
+        tenant=agent.tenant,
+        agent=agent.id,
+        on_behalf_of=PersonId(form.on_behalf_of) if form.on_behalf_of else None,
+        topic=form.topic,
+        tool=tool,
+        action=_kind(form.action or kind.lower()),
+        environment=form.environment or "",
+        capability=_one(form.capability, form.meta.capability),
+        risk_tags=_union(form.risk_tags, form.meta.risk_tags),
+        requires=_union(form.requires, form.meta.requires),
+        labels=labels,
+        data_classes=_union(form.data_classes, ()),
+        target=form.target,
+        content=content,
+        dispatch=_dispatch(call, form, tool),
+        trace_id=trace_of(call, form),
+        idempotency_key=key,
+        ttl_s=_ttl_s(form),
+    )
+
+
+def idempotency_key(call: Call, form: JobForm) -> str:
+    """The client's key, or a new one: a client that sends none never repeats itself.
+
+    Raises:
+        InvalidInput: a header that cannot be a key.
+    """
+    if form.idempotency_key is not None:
+        return form.idempotency_key
+    for header in _KEY_HEADERS:
+        named = call.request.headers.get(header, "")
+        if named:
+            if len(named) > 255 or not (named.isascii() and named.isprintable()):  # noqa: PLR2004  # as in the body
+                raise InvalidInput(
+                    Code.INVALID_FIELD, "a key is 1 to 255 printable characters", pointer=f"/{header}"
+                )
+            return named
+    return f"auto-{secrets.token_hex(16)}"
+
+
+def trace_of(call: Call, form: ActionForm) -> str:
+    """The trace of traceparent, X-Trace-Id or the body; where none is well formed, a new one."""
+    named = trace_id_of(call.request.headers)
+    if not named and is_trace_id(form.trace_id):
+        named = form.trace_id
+    return named or IDS.get().trace_id
+
+
+def _labels(form: ActionForm) -> dict[str, str]:
+    merged = dict(form.labels)
+    for name, value in form.meta.labels.items():
+        if merged.setdefault(name, value) != value:
+            raise _disagree("/meta/labels")
+    return {name: value for name, value in merged.items() if not name.startswith("_")}
+
+
+def _one(top: str, meta: str) -> str:
+    if top and meta and top != meta:
+        raise _disagree("/meta/capability")
+    return top or meta
+
+
+def _disagree(pointer: str) -> InvalidInput:
+    return InvalidInput(
+        Code.INVALID_FIELD, "meta and the top level say different things", pointer=pointer
+    )
+
+
+def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _kind(word: str) -> ActionKind:
+    """A kind that is missing or unknown counts as the widest."""
+    return ActionKind(word) if word in set(ActionKind) else ActionKind.EXECUTE
+
+
+def _dispatch(call: Call, form: ActionForm, tool: str) -> Dispatch:
+    if form.dispatch is not None:
+        return Dispatch(form.dispatch)
+    registered = call.deps.service.bundle.tools.get(tool)
+    has_action = registered is not None and registered.run is not None
+    return Dispatch.EXECUTE if has_action else Dispatch.RELEASE
+
+
+def _ttl_s(form: ActionForm) -> int | None:
+    """Whole seconds, never longer than asked for but for the rounding up of a part of one."""
+    asked = [] if form.ttl_seconds is None else [form.ttl_seconds]
+    if form.deadline_ms is not None:
+        asked.append(-(-form.deadline_ms // _MS))
+    return min(asked, default=None)
+
+
+def _refuse_secrets(content: Content) -> None:
+    parts: dict[str, Json] = {
+        "arguments": content.arguments,
+        "context": content.context,
+        "prompt": content.prompt,
+        "justification": content.justification,
+    }
+    for pointer, text in _texts(parts, ""):
+        for found in scan(text):
+            start, _, end = found.place.partition("-")
+            if found.scanner == "secrets" and _REFERENCE not in text[int(start) : int(end)]:
+                raise InvalidInput(
+                    Code.INVALID_FIELD,
+                    f"a raw secret ({found.rule}) stands here: refer to it as secret://name",
+                    pointer=pointer,
+                )
+
+
+def _texts(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
+    """Every text under ``value`` with its place, names of keys included."""
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield pointer, key
+            place = key.replace("~", "~0").replace("/", "~1")
+            yield from _texts(item, f"{pointer}/{place}")
+    elif isinstance(value, Sequence):
+        for number, item in enumerate(value):
+            yield from _texts(item, f"{pointer}/{number}")

@@ -1,0 +1,119 @@
+"""Bearer credentials: who sends a request.
+
+Lives here: making tokens and checking them. Must not live here: what a caller may see or do with
+a ticket (``calls``, the core). Law: only the digest of a secret is kept; every way of failing to
+prove an identity gets the same answer; nothing that a client says about itself is believed.
+"""
+
+import hmac
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from hashlib import sha256
+
+from governance.errors import Code, Refused
+from governance.ports import Reader
+from governance.principal import Agent, Credential, PersonId, Scope, TenantId
+
+_TOKEN = re.compile(r"plt_([a-z0-9]{16})_([A-Za-z0-9_-]{43})")
+_ID_BYTES = 8
+_SECRET_BYTES = 32
+_NOBODY = sha256(b"placet: no such credential").hexdigest()
+_IMPLIED = {Scope.ADMIN: frozenset({Scope.ADMIN, Scope.READ})}
+
+
+def make_token(
+    *,
+    tenant: TenantId,
+    scopes: Iterable[Scope],
+    at: datetime,
+    agent: Agent | None = None,
+    person: PersonId | None = None,
+) -> tuple[Credential, str]:
+    """A new credential and the token that proves it; the token is shown once and never kept.
+
+    Raises:
+        ValueError: a scope without the principal that it is for.
+    """
+    granted = frozenset(scopes)
+    if Scope.SUBMIT in granted and agent is None:
+        raise ValueError("scope submit is for an agent")
+    if Scope.APPROVE in granted and person is None:
+        raise ValueError("scope approve is for a person")
+    if agent is not None and agent.tenant != tenant:
+        raise ValueError(f"agent {agent.id} belongs to another tenant")
+    name = secrets.token_hex(_ID_BYTES)
+    secret = secrets.token_urlsafe(_SECRET_BYTES)
+    credential = Credential(
+        id=name,
+        tenant=tenant,
+        secret_digest=digest_of(secret),
+        scopes=granted,
+        agent=agent,
+        person=person,
+        issued_at=at,
+    )
+    return credential, f"plt_{name}_{secret}"
+
+
+def digest_of(secret: str) -> str:
+    """SHA-256 in hex of a token's secret part; its 256 random bits need no salt."""
+    return sha256(secret.encode("ascii")).hexdigest()
+
+
+async def authenticate(headers: Mapping[str, str], reader: Reader, tenant: TenantId) -> Credential:
+    """The live credential whose token the request carries.
+
+    Raises:
+        Refused: ``unauthenticated`` for every failure alike; ``forbidden`` for another tenant.
+    """
+    found = _TOKEN.fullmatch(_token(headers))
+    credential = await reader.credential(found[1]) if found else None
+    known = credential.secret_digest if credential is not None else _NOBODY
+    given = digest_of(found[2]) if found else ""
+    is_proven = hmac.compare_digest(given.encode("ascii"), known.encode("ascii"))
+    if credential is None or not is_proven or credential.revoked_at is not None:
+        raise _unauthenticated()
+    if credential.tenant != tenant:
+        raise _unauthenticated()
+    claimed = headers.get("X-Tenant-ID") or headers.get("X-Cordum-Tenant")
+    check_tenant(claimed, credential, pointer="")
+    return credential
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    scheme, _, value = headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    return headers.get("X-API-Key", "").strip()
+
+
+def _unauthenticated() -> Refused:
+    return Refused(
+        Code.UNAUTHENTICATED, "send a valid token as Authorization: Bearer or X-API-Key"
+    )
+
+
+def check_tenant(claimed: str | None, credential: Credential, *, pointer: str) -> None:
+    """A tenant that a request names must be its credential's.
+
+    Raises:
+        Refused: ``forbidden``.
+    """
+    if claimed and claimed != credential.tenant:
+        raise Refused(
+            Code.FORBIDDEN, "the tenant named is not this credential's", pointer=pointer
+        )
+
+
+def check_scope(credential: Credential, wanted: frozenset[Scope]) -> None:
+    """One of ``wanted`` must be granted.
+
+    Raises:
+        Refused: ``forbidden``.
+    """
+    granted = credential.scopes.union(*(_IMPLIED.get(s, ()) for s in credential.scopes))
+    if granted.isdisjoint(wanted):
+        names = " or ".join(sorted(scope.value for scope in wanted))
+        raise Refused(Code.FORBIDDEN, f"this needs a credential with scope {names}")

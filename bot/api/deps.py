@@ -1,0 +1,60 @@
+"""What the HTTP door is given, and its limits.
+
+Lives here: the dependencies of the API as one value. Must not live here: how they are made (the
+composition does that). Law: the door reaches the core through ``Service`` and ``Reader`` only.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiohttp import web
+
+from governance.ports import Clock, Reader
+from governance.service import Service
+
+
+class WebhookSecrets(Protocol):
+    """Signing secrets of inbound webhooks, one per agent credential."""
+
+    def lookup(self, credential_id: str) -> bytes | None:
+        """The raw secret of a credential; None where it has none."""
+        ...
+
+
+async def nothing_else() -> Sequence[str]:
+    """No reason outside the core not to be ready."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one request.
+
+    A body of the largest size still fits the bounds under which content is read back. Past
+    ``max_waiting`` long polls at once, a further one is answered without waiting.
+    """
+
+    max_body_bytes: int = 327_680
+    body_timeout_s: float = 10.0
+    max_wait_s: float = 60.0
+    max_waiting: int = 1_000
+    max_page: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiDeps:
+    """Everything that the API works with.
+
+    ``readiness`` names reasons from outside the core (Slack, the disk) why this process is not
+    ready. ``routes`` are mounted beside ours, with our security headers and without our
+    credentials. Without ``webhook_secrets`` no signed webhook is accepted.
+    """
+
+    service: Service
+    reader: Reader
+    clock: Clock
+    readiness: Callable[[], Awaitable[Sequence[str]]] = nothing_else
+    webhook_secrets: WebhookSecrets | None = None
+    routes: Sequence[web.AbstractRouteDef] = ()
+    limits: Limits = field(default_factory=Limits)

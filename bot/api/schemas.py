@@ -1,0 +1,151 @@
+"""What a client may send, as strict models.
+
+Lives here: the form of every request body. Must not live here: what an answer looks like
+(``answers``), or what a field means for a decision (``asking``).
+Law: a key that is not known is refused; what stock clients send and we do not use is listed in
+``UNUSED``; nothing is converted in silence. Every field is a claim.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from governance.action import MAX_CONTENT_BYTES
+
+Word = Annotated[str, Field(min_length=1, max_length=128)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")]
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}$")]
+Line = Annotated[str, Field(max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Prefix = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
+Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
+Words = Annotated[list[Word], Field(max_length=50)]
+Labels = Annotated[dict[Word, Annotated[str, Field(max_length=512)]], Field(max_length=50)]
+Text = Annotated[str, Field(max_length=MAX_CONTENT_BYTES)]
+Comment = Annotated[str, Field(max_length=3_000)]
+
+UNUSED = frozenset(
+    {
+        "actor_id",
+        "actor_type",
+        "mode",
+        "org_id",
+        "pack_id",
+        "priority",
+        "principal_id",
+        "session_id",
+        "team_id",
+        "user_id",
+    }
+)
+"""Keys of stock clients that are accepted and play no part: identity comes from the credential."""
+_UNUSED_FAMILY = re.compile(r"max_[a-z]{1,20}_tokens")
+
+
+def is_unused(key: str) -> bool:
+    """Whether a stock client's key is accepted and dropped."""
+    return key in UNUSED or _UNUSED_FAMILY.fullmatch(key) is not None
+
+
+class Form(BaseModel):
+    """The base of every body: unknown keys are refused, types are not bent."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class MetaForm(Form):
+    """The part that some clients put under ``meta``; it is merged with the top level."""
+
+    capability: Line = ""
+    risk_tags: Words = []
+    requires: Words = []
+    labels: Labels = {}
+
+
+class ActionForm(MetaForm):
+    """What an agent asks to do."""
+
+    topic: Topic = "job.default"
+    prompt: Text = ""
+    """Synthesised from the topic where it is missing."""
+    tenant_id: Line = ""
+    tenant: Line = ""
+    meta: MetaForm = MetaForm()
+    trace_id: str = ""
+    tool: Name | Literal[""] = ""
+    action: Literal["read", "write", "execute", ""] = ""
+    environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    target: Line = ""
+    arguments: dict[str, object] = {}
+    context: object = None
+    justification: Annotated[str, Field(max_length=4_000)] = ""
+    on_behalf_of: Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,200}$")] | None = None
+    data_classes: Words = []
+    dispatch: Literal["execute", "release"] | None = None
+    """Default: execute where the tool has a registered action, else release."""
+    deadline_ms: Whole | None = None
+    """Milliseconds from now; with ``ttl_seconds`` the sooner holds."""
+    ttl_seconds: Whole | None = None
+
+
+class JobForm(ActionForm):
+    """A job: an action, submitted."""
+
+    idempotency_key: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$")] | None = None
+    """Wins over the header of that name; generated where neither is sent."""
+
+
+class DecideForm(ActionForm):
+    """An action whose decision is asked for without a job; ``job_id`` is accepted and not used."""
+
+    job_id: Line = ""
+
+
+class CancelForm(Form):
+    """Why a job is withdrawn."""
+
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class ConsumeForm(Form):
+    """The digest of what the agent will run, where it can say it."""
+
+    action_digest: Digest | None = None
+
+
+class OutcomeForm(Form):
+    """What came of a released action; ``output`` is scanned before anyone sees it."""
+
+    status: Literal["succeeded", "failed", "unreported"]
+    error: Annotated[str, Field(max_length=500)] = ""
+    exit_code: Annotated[int, Field(ge=-(2**31), le=2**31)] | None = None
+    duration_ms: Annotated[int, Field(ge=0, le=2**53)] = 0
+    output: Text | None = None
+
+
+class VoteForm(Form):
+    """A person's vote. ``note``, ``reason`` and ``comment`` are one comment, in that order.
+
+    ``binding`` (12 to 64 hex digits) and ``revision`` say what the person saw.
+    """
+
+    note: Comment = ""
+    reason: Comment = ""
+    comment: Comment = ""
+    binding: Prefix | None = None
+    revision: Annotated[int, Field(ge=1, le=2**31)] | None = None
+    role: Name | None = None
+
+    @property
+    def words(self) -> str:
+        """The comment; the same text in two fields counts once."""
+        given = (self.note, self.reason, self.comment)
+        return "\n".join(dict.fromkeys(text.strip() for text in given if text.strip()))
+
+
+class FreezeForm(Form):
+    """Whom to stop, or to let go on: an agent id, or ``all``."""
+
+    target: Name
+    reason: Annotated[str, Field(max_length=500)] = ""

@@ -1,0 +1,62 @@
+"""Short answers to one person: refusals, confirmations, lists.
+
+Lives here: an answer as a value, and answers made from errors. Must not live here: sending.
+Law: a refusal says what the table of replies says and the fact that the core gave, inert; its
+block id carries the stable code, so that a program can tell refusals apart without reading prose.
+"""
+
+from dataclasses import dataclass
+
+from bot.replies import reply_for
+from bot.slack import limits
+from bot.slack.blocks import Block, ours, rich, run, section
+from bot.slack.text import Inert, clip, fallback, inert
+from governance.errors import PlacetError
+
+REFUSED = "placet.refused."
+"""Prefix of the block id of a refusal; the code follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message for one person; ``code`` is set for refusals."""
+
+    text: str
+    blocks: tuple[Block, ...]
+    code: str = ""
+
+
+def say(text: Inert, *, block_id: str = "placet.said", bold: str = "") -> Said:
+    """One paragraph, with an optional first phrase in bold."""
+    shown = clip(text, 2_500)
+    lead = [run(ours(f"{bold} "), bold=True)] if bold else []
+    block = {**rich(section([*lead, run(shown)])), "block_id": block_id}
+    whole = Inert(f"{bold} {shown}" if bold else shown)
+    return Said(text=fallback(whole, limits.FALLBACK_CHARS), blocks=(block,))
+
+
+def say_blocks(text: Inert, blocks: list[Block]) -> Said:
+    """Several blocks with a fallback line."""
+    return Said(text=fallback(text, limits.FALLBACK_CHARS), blocks=tuple(blocks))
+
+
+def refusal_text(error: PlacetError) -> Inert:
+    """The kind sentence of the table, then the fact in the core's words."""
+    sentence = reply_for(error.code).slack
+    fact = clip(inert(error.message), 500)
+    return Inert(f"{sentence} ({fact})" if fact else sentence)
+
+
+def refused(error: PlacetError) -> Said:
+    """A refusal."""
+    said = say(refusal_text(error), block_id=f"{REFUSED}{error.code.value}")
+    return Said(text=said.text, blocks=said.blocks, code=error.code.value)
+
+
+def failed() -> Said:
+    """Something of ours went wrong; what counts is on the card."""
+    text = ours(
+        "Something went wrong on my side. The card always shows what counts; "
+        "if your click is not on it, please try again."
+    )
+    return say(text, block_id="placet.failed")
