@@ -8,9 +8,11 @@ with ``file:line:column``.
 Source: YAML 1.1 as PyYAML reads it; 1.2's core schema is what is left.
 """
 
+import json
 import os
 import re
 import stat
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -288,3 +290,7 @@ class _Reader:
 def _is_quoted(node: yaml.Node) -> bool:
     """Whether a scalar was written in quotes or as a block, so that it is text as it stands."""
     return bool(getattr(node, "style", None))
+
+
+if __name__ == "__main__":  # pragma: no cover - writes policies/bundle.schema.json
+    sys.stdout.write(json.dumps(schema(), indent=2, sort_keys=True) + "\n")

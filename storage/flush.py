@@ -166,7 +166,7 @@ def _flush_credentials(connection: sqlite3.Connection, changes: Changes) -> None
 
 
 def _exactly(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
-    """Run ``sql`` for each row, and refuse where one touched nothing: the projection is not ours."""
+    """Run ``sql`` for each row; where one touched nothing, the projection is not ours: refuse."""
     if rows and connection.executemany(sql, rows).rowcount != len(rows):
         raise sqlite3.IntegrityError("a projection row is not as the log says")
 

@@ -99,7 +99,7 @@ class SqliteSource:
         self._buckets.update(dict.fromkeys(wanted))
         for chunk in _chunks(wanted):
             sql = (
-                f"SELECT key, tokens_milli, updated_at FROM buckets WHERE key IN ({_marks(chunk)})"  # noqa: S608,E501  # only marks
+                f"SELECT key, tokens_milli, updated_at FROM buckets WHERE key IN ({_marks(chunk)})"  # noqa: S608  # only marks
             )
             for key, tokens, since in self._connection.execute(sql, chunk):
                 at = datetime.fromisoformat(since)

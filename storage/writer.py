@@ -1,7 +1,7 @@
 """The writer: one thread, one connection, and group commit.
 
 Lives here: the bounded queue, the transaction around a batch, and what becomes of failures.
-Must not live here: what a step means (``storage.batch``) or which rows it makes (``storage.flush``).
+Must not live here: what a step means (``storage.batch``), which rows it makes (``storage.flush``).
 Law: a caller is answered only after COMMIT; a poisoned item fails alone; when the file cannot be
 written every caller is told so, nothing is dispatched, and the next batch tries anew on a new
 connection. Nothing about the chain is kept between batches, so writers in other processes are
@@ -107,9 +107,9 @@ class Writer:
 
     def close(self) -> None:
         """Finish what is queued, then stop; blocks until the thread is gone."""
-        if self._is_open:
-            self._is_open = False
-            self._queue.put(None)
+        self._is_open = False
+        self._queue.put(None)
+        if self._thread.ident is not None:
             self._thread.join()
 
     def submit(self, job: AnyJob, *, is_bounded: bool = True) -> None:
@@ -127,12 +127,19 @@ class Writer:
         self._queue.put(job)
 
     def _work(self) -> None:
-        while (first := self._queue.get()) is not None:
-            jobs, is_last = self._drain(first)
-            self._process(jobs)
-            if is_last:
-                break
-        self._disconnect()
+        try:
+            while (first := self._queue.get()) is not None:
+                jobs, is_last = self._drain(first)
+                self._process(jobs)
+                if is_last:
+                    break
+        finally:
+            self._is_open = False
+            self._disconnect()
+            while not self._queue.empty():
+                left = self._queue.get_nowait()
+                if left is not None:
+                    self._fail_all([left], unavailable("the ledger is closed"))
 
     def _drain(self, first: AnyJob) -> tuple[list[AnyJob], bool]:
         """What waits already: the commit in progress was the window in which it gathered."""
@@ -149,23 +156,25 @@ class Writer:
 
     def _process(self, jobs: Sequence[AnyJob]) -> None:
         try:
-            answers = self._transact(jobs)
-        except (sqlite3.OperationalError, Unavailable) as error:
+            answers, grown_to = self._transact(jobs)
+        except sqlite3.OperationalError as error:
             # The file itself: one by one would only wait for the same lock again and again.
             self._disconnect()
             self._fail_all(jobs, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever one item broke must not reach others
             self._roll_back()
             if len(jobs) > 1:
                 for job in jobs:
                     self._process([job])
-                return
-            _log.exception("an item could not be written", extra={"error": type(error).__name__})
-            self._fail_all(jobs, error)
+            else:
+                self._fail_all(jobs, error)
         else:
+            if grown_to:
+                self._on_commit(grown_to)
             _send(jobs, answers)
 
-    def _transact(self, jobs: Sequence[AnyJob]) -> list[Callable[[], None]]:
+    def _transact(self, jobs: Sequence[AnyJob]) -> tuple[list[Callable[[], None]], int]:
+        """Do all of ``jobs`` in one transaction; their answers, and the log's size if it grew."""
         connection = self._connection or self._open()
         connection.execute("BEGIN IMMEDIATE")
         head = read_head(connection)
@@ -175,9 +184,7 @@ class Writer:
         answers = [job.run(batch, connection) for job in jobs]
         flush(connection, batch.changes, batch.at)
         connection.execute("COMMIT")
-        if batch.changes.events:
-            self._on_commit(batch.changes.head.seq)
-        return answers
+        return answers, batch.changes.head.seq if batch.changes.events else 0
 
     def _fail_all(self, jobs: Sequence[AnyJob], error: Exception) -> None:
         told = error if isinstance(error, Unavailable) else _of_file(error)

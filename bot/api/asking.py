@@ -5,6 +5,7 @@ Law: who asks and for which tenant comes from the credential; everything else is
 core judges; a raw secret is refused with its place, so that no card and no log ever shows it.
 """
 
+import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
@@ -20,7 +21,7 @@ from governance.canonical import Json
 from governance.errors import Code, InvalidInput
 from governance.principal import Agent, PersonId
 
-_BY_LABEL = ("mcp.server", "mcp.tool", "mcp.action")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
 _KEY_HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
 _REFERENCE = "secret://"
 _MS = 1_000
@@ -41,29 +42,28 @@ def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> A
     check_tenant(form.tenant_id, call.credential, pointer="/tenant_id")
     check_tenant(form.tenant, call.credential, pointer="/tenant")
     labels = _labels(form)
-    server, tool, kind = (labels.get(name, "") for name in _BY_LABEL)
-    tool = form.tool or (f"{server}.{tool}" if server and tool else tool)
+    tool = form.tool or _named(labels, "mcp.tool")
     content = Content(
         arguments=cast("Mapping[str, Json]", form.arguments),
         prompt=form.prompt or f"Asked for {form.topic}",
         context=cast("Json", form.context),
         justification=form.justification,
     )
-    _refuse_secrets(content)
+    _refuse_secrets(content, {"labels": labels, "target": form.target})
     return ActionRequest(
         tenant=agent.tenant,
         agent=agent.id,
         on_behalf_of=PersonId(form.on_behalf_of) if form.on_behalf_of else None,
         topic=form.topic,
         tool=tool,
-        action=_kind(form.action or kind.lower()),
+        action=_kind(call, form.action or labels.get("mcp.action", "").lower(), tool),
         environment=form.environment or "",
         capability=_one(form.capability, form.meta.capability),
         risk_tags=_union(form.risk_tags, form.meta.risk_tags),
         requires=_union(form.requires, form.meta.requires),
         labels=labels,
         data_classes=_union(form.data_classes, ()),
-        target=form.target,
+        target=form.target or _named(labels, "mcp.server"),
         content=content,
         dispatch=_dispatch(call, form, tool),
         trace_id=trace_of(call, form),
@@ -85,7 +85,9 @@ def idempotency_key(call: Call, form: JobForm) -> str:
         if named:
             if len(named) > 255 or not (named.isascii() and named.isprintable()):  # noqa: PLR2004  # as in the body
                 raise InvalidInput(
-                    Code.INVALID_FIELD, "a key is 1 to 255 printable characters", pointer=f"/{header}"
+                    Code.INVALID_FIELD,
+                    "a key is 1 to 255 printable characters",
+                    pointer=f"/{header}",
                 )
             return named
     return f"auto-{secrets.token_hex(16)}"
@@ -123,9 +125,25 @@ def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*one, *other)))
 
 
-def _kind(word: str) -> ActionKind:
-    """A kind that is missing or unknown counts as the widest."""
-    return ActionKind(word) if word in set(ActionKind) else ActionKind.EXECUTE
+def _named(labels: Mapping[str, str], label: str) -> str:
+    """A label that stands for an empty field.
+
+    Raises:
+        InvalidInput: it is no name.
+    """
+    name = labels.get(label, "")
+    if name and not _NAME.fullmatch(name):
+        raise InvalidInput(Code.INVALID_FIELD, "this is no name", pointer=f"/labels/{label}")
+    return name
+
+
+def _kind(call: Call, word: str, tool: str) -> ActionKind:
+    """What is stated; else the widest that the tool's registration has, else the widest."""
+    if word in set(ActionKind):
+        return ActionKind(word)
+    registered = call.deps.service.bundle.tools.get(tool)
+    kinds = tuple(ActionKind)
+    return kinds[-1] if registered is None else max(registered.actions, key=kinds.index)
 
 
 def _dispatch(call: Call, form: ActionForm, tool: str) -> Dispatch:
@@ -144,8 +162,9 @@ def _ttl_s(form: ActionForm) -> int | None:
     return min(asked, default=None)
 
 
-def _refuse_secrets(content: Content) -> None:
+def _refuse_secrets(content: Content, others: Mapping[str, Json]) -> None:
     parts: dict[str, Json] = {
+        **others,
         "arguments": content.arguments,
         "context": content.context,
         "prompt": content.prompt,

@@ -90,9 +90,7 @@ def _token(headers: Mapping[str, str]) -> str:
 
 
 def _unauthenticated() -> Refused:
-    return Refused(
-        Code.UNAUTHENTICATED, "send a valid token as Authorization: Bearer or X-API-Key"
-    )
+    return Refused(Code.UNAUTHENTICATED, "send a valid token as Authorization: Bearer or X-API-Key")
 
 
 def check_tenant(claimed: str | None, credential: Credential, *, pointer: str) -> None:
@@ -102,9 +100,7 @@ def check_tenant(claimed: str | None, credential: Credential, *, pointer: str) -
         Refused: ``forbidden``.
     """
     if claimed and claimed != credential.tenant:
-        raise Refused(
-            Code.FORBIDDEN, "the tenant named is not this credential's", pointer=pointer
-        )
+        raise Refused(Code.FORBIDDEN, "the tenant named is not this credential's", pointer=pointer)
 
 
 def check_scope(credential: Credential, wanted: frozenset[Scope]) -> None:

@@ -95,7 +95,7 @@ class SocketGate:
     def _next(self, tried: list[web.WebSocketResponse]) -> web.WebSocketResponse | None:
         if not self._connections:
             return None
-        fresh = [one for one in self._connections if one in tried] or self._connections
+        fresh = [one for one in self._connections if one not in tried] or self._connections
         self._turn += 1
         return fresh[self._turn % len(fresh)]
 

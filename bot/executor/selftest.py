@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from bot.executor.cgroup import Backend
-from bot.executor.cgroup_discovery import discover
+from bot.executor.cgroup_discovery import Found, discover
 from bot.executor.errors import SandboxError, SandboxUnavailable
 from bot.executor.launcher import Launcher, RunResult
 from bot.executor.sandbox import INPUTS, MIB, InputFile, Limits, SandboxSpec, Tier, environment
@@ -151,14 +151,16 @@ def probe_spec(tools: Tools) -> SandboxSpec:
     )
 
 
-async def _prove(tools: Tools, backend: Backend | None, tier: Tier) -> Launcher:
+async def _prove(
+    tools: Tools, backend: Backend | None, tier: Tier, reasons: tuple[str, ...]
+) -> Launcher:
     """A launcher for the tier, after its probe.
 
     Raises:
         SandboxError: the probe could not be run, or found a difference.
     """
     if tier is Tier.A and backend is None:
-        raise SandboxUnavailable("no control groups can be made")
+        raise SandboxUnavailable(f"no control groups can be made ({'; '.join(reasons)})")
     if tier not in {Tier.A, Tier.A_MINUS}:
         raise SandboxUnavailable(f"tier {tier} is not built yet")
     # The control group's limits were read back by the group itself before the probe began.
@@ -207,14 +209,10 @@ async def establish(config: Config | None = None) -> Established:
     except (SandboxError, OSError) as error:
         return _none(str(error), (str(error),))
     details: list[str] = []
-    backend: Backend | None = None
-    if Tier.A in chosen.tiers:
-        found = await asyncio.to_thread(discover)
-        backend = found.backend
-        details += found.reasons
+    groups = await asyncio.to_thread(discover) if Tier.A in chosen.tiers else Found(backend=None)
     for tier in sorted(chosen.tiers, key=lambda tier: tier.rank):
         try:
-            launcher = await _prove(tools, backend, tier)
+            launcher = await _prove(tools, groups.backend, tier, groups.reasons)
         except (SandboxError, OSError) as error:
             details.append(f"tier {tier}: {error}")
         else:

@@ -49,7 +49,6 @@ class Clicks:
         )
         if not handled.is_changed:
             return say(Inert("Your vote was counted already."), block_id="placet.already_counted")
-        self.desk.nudge()
         return None
 
     async def ask_why(self, click: Click, choice: Choice) -> Said | None:
@@ -75,7 +74,7 @@ class Clicks:
         form = read_shown(click.action.value)
         person = await self.desk.service.person(person_of(click.user, click.team))
         stop = cmd.StopTicket(ticket_id=form.shown.ticket_id, person=person)
-        return self._done(await self.desk.service.handle(stop), "Stopped. It will not run.")
+        return _done(await self.desk.service.handle(stop), "Stopped. It will not run.")
 
     async def took_effect(self, click: Click) -> Said | None:
         """Say that an interrupted run was done."""
@@ -93,11 +92,7 @@ class Clicks:
         )
         handled = await self.desk.service.handle(resolve)
         said = "Noted: it took effect." if took_effect else "Noted: it did not take effect."
-        return self._done(handled, said)
-
-    def _done(self, handled: Handled, text: str) -> Said:
-        self.desk.nudge()
-        return say(Inert(text) if handled.is_changed else Inert("It was so already."))
+        return _done(handled, said)
 
     async def retire_orphan(self, click: Click) -> None:
         """Take the buttons off a card that is not the ticket's newest one.
@@ -117,6 +112,10 @@ class Clicks:
             await self.desk.publisher.retire(*here, said)
         except CallFailedError:
             return  # an ephemeral with a button, or a message that is gone: nothing to retire
+
+
+def _done(handled: Handled, text: str) -> Said:
+    return say(Inert(text) if handled.is_changed else Inert("It was so already."))
 
 
 _ON_CARDS = frozenset({names.APPROVE, names.APPROVE_WITH_COMMENT, names.REJECT, names.STOP})

@@ -9,7 +9,7 @@ where it belongs to Slack.
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -26,6 +26,7 @@ from governance.principal import PersonId
 from governance.service import Service
 from governance.tickets.ticket import TicketId
 
+T = TypeVar("T")
 _log = logging.getLogger("placet.slack")
 _SLACK_HOSTS = ("slack.com", "slack-gov.com")
 
@@ -64,8 +65,6 @@ class Desk:
     proxy: str = ""
     directory: Forgets | None = None
     places: Places | None = None
-    nudge: Callable[[], None] = lambda: None
-    """Called after a change, so that delivery need not wait for its poll."""
 
     async def respond(self, url: str, said: Said) -> None:
         """Answer through a response URL, to the person who acted only."""
@@ -143,15 +142,23 @@ def _view_of(value: object) -> tuple[str, str]:
     return str(value.get("id", "")), str(value.get("hash", ""))
 
 
-async def shielded(work: Awaitable[Said | None]) -> Said | None:
-    """The outcome of a listener's work, whatever happens: the top handler of the Slack side."""
+async def shielded(work: Awaitable[T], otherwise: Callable[[PlacetError | None], T]) -> T:
+    """The outcome of a listener's work, whatever happens: the top handler of the Slack side.
+
+    ``otherwise`` makes the person's answer from a refusal, or from None where we failed.
+    """
     try:
         return await work
     except PlacetError as error:
-        return refused(error)
+        return otherwise(error)
     except CallFailedError as error:
         _log.warning("a call failed: %s", error)
-        return failed()
+        return otherwise(None)
     except Exception as error:  # noqa: BLE001  # the top handler: a person always gets an answer
         _log.exception("a listener failed: %s", type(error).__name__)
-        return failed()
+        return otherwise(None)
+
+
+def told(error: PlacetError | None) -> Said | None:
+    """The answer to a click or a command that did not succeed."""
+    return failed() if error is None else refused(error)

@@ -22,6 +22,8 @@ from governance.principal import PersonId
 from governance.tickets import commands as cmd
 from governance.tickets.ticket import Choice, TicketState
 
+_FAILED = "Something went wrong on my side; nothing was counted. Please try again."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormAnswer:
@@ -51,12 +53,9 @@ class Views:
         form = read_shown(sent.view.private_metadata)
         reason = sent.field(names.REASON_BLOCK, names.REASON_INPUT).strip()
         if is_blank(reason):
-            return _field_error(Refused(Code.COMMENT_REQUIRED, ""))
+            return field_error(Refused(Code.COMMENT_REQUIRED, ""))
         choice = Choice.REJECT if form.c == Choice.REJECT.value else Choice.APPROVE
-        try:
-            said = await self.clicks.cast(form, person_of(sent.user, sent.team), choice, reason)
-        except PlacetError as error:
-            return _field_error(error)
+        said = await self.clicks.cast(form, person_of(sent.user, sent.team), choice, reason)
         if said is not None:
             return FormAnswer(view=modals.notice(ours("Your vote was counted already.")))
         return FormAnswer()
@@ -144,6 +143,7 @@ def working() -> Block:
     return modals.notice(ours("Recording your vote\u2026 The card will show it."))
 
 
-def _field_error(error: PlacetError) -> FormAnswer:
-    said = refusal_text(error)
+def field_error(error: PlacetError | None) -> FormAnswer:
+    """The form stays open and says at its field why the vote did not count."""
+    said = refusal_text(error) if error is not None else ours(_FAILED)
     return FormAnswer(errors={names.REASON_BLOCK: clip(said, 2 * FIELD_ERROR_CHARS)})

@@ -82,7 +82,11 @@ class Constraints:
         shown: dict[str, Json] = {}
         for spec in fields(self):
             value = getattr(self, spec.name)
-            if value is None or value is False or (value == () and not spec.name.endswith("_allow")):
+            if (
+                value is None
+                or value is False
+                or (value == () and not spec.name.endswith("_allow"))
+            ):
                 continue  # an empty allow list is set: it lets nothing through
             shown[spec.name] = list(value) if isinstance(value, tuple) else value
         return shown

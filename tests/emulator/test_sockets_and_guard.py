@@ -81,7 +81,7 @@ async def test_an_unacknowledged_envelope_goes_to_another_connection() -> None:
 
         readers = [asyncio.create_task(read(0)), asyncio.create_task(read(1))]
         result = await bench.emulator.command("alice", "/tiny", "x", "ops")
-        await asyncio.gather(*readers)
+        await asyncio.wait_for(asyncio.gather(*readers), 5)
     assert result.status == 200
     assert {number for number, _ in got} == {0, 1}
     first, second = (envelope for _, envelope in got)

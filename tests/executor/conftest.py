@@ -1,4 +1,4 @@
-"""What the sandbox's tests share: proven launchers, folders of the sandbox's user, a host to attack.
+"""What the sandbox's tests share: proven launchers, folders of its user, a host to attack.
 
 A missing tool skips by its name; with PLACET_REQUIRE_ALL=1 it fails instead.
 """
@@ -128,7 +128,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
     connection.commit()
     connection.close()
     key.write_text("PLACET-TEST-KEY")
-    shared = Path("/dev/shm") / f"placet-test-{os.getpid()}"
+    shared = Path("/dev/shm", f"placet-test-{os.getpid()}")  # noqa: S108 - the sandbox must not see it
     shared.write_text("secret")
     with contextlib.ExitStack() as stack:
         stack.callback(shared.unlink)

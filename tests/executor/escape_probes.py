@@ -103,7 +103,18 @@ PROBES["read_db_through_dots"] = lambda: readable(f"{T['site']}/../../../../../.
 PROBES["list_host_root"] = lambda: os.path.isdir("/root") or os.path.isdir("/home")
 PROBES["list_host_tmp"] = lambda: bool(os.listdir(os.path.dirname(str(T["db"]))))
 
-for _place in ("/", "/etc", "/usr", "/usr/bin", "/dev", "/dev/shm", "/proc", "/run", "/var", "/in"):
+for _place in (
+    "/",
+    "/etc",
+    "/usr",
+    "/usr/bin",
+    "/dev",
+    "/dev/shm",  # noqa: S108 - tried, not used
+    "/proc",
+    "/run",
+    "/var",
+    "/in",
+):
     PROBES[f"write_{_place}"] = lambda place=_place: writable(f"{place}/placet-probe")  # type: ignore[misc]
 
 
@@ -344,7 +355,7 @@ def _set_id(make: Callable[[str], None], mode: int) -> Callable[[], bool]:
 def _chmod_after(path: str) -> None:
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o755))
     try:
-        os.chmod(path, 0o4755)
+        os.chmod(path, 0o4755)  # noqa: S103 - the point
     except OSError:
         os.unlink(path)
         raise
@@ -413,7 +424,8 @@ for _name, _x86, _arm, _arguments in (
 def terminal_injection() -> bool:
     read, write = os.openpty()
     try:
-        return -int(LIBC.ioctl(write, 0x5412, b"x")) not in {1} or ctypes.get_errno() != errno.EPERM
+        ctypes.set_errno(0)
+        return int(LIBC.ioctl(read, 0x5412, b"x")) == 0 or ctypes.get_errno() != errno.EPERM
     finally:
         os.close(read)
         os.close(write)

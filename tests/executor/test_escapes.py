@@ -1,6 +1,7 @@
-"""The walls, tried by a hostile program: nothing gets out, and the same program does without them."""
+"""The walls, tried by a hostile program: nothing gets out; without walls the same program does."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ async def test_no_probe_gets_out(proven: Proven, host: Host, site: Path, read_on
     assert [name for name, escaped in found.items() if escaped] == []
     with pytest.raises(BlockingIOError):
         host.datagrams.recv(16)
-    assert list(site.iterdir()) == []
+    assert os.listdir(site) == []
 
 
 def test_the_same_probes_get_out_without_walls(host: Host, tmp_path: Path, site: Path):

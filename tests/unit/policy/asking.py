@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
@@ -28,7 +27,7 @@ HEAVY: Mapping[str, object] = {
 
 
 def ask(
-    topic: str = "job.default", *, arguments: Mapping[str, Json] | None = None, **fields: Any
+    topic: str = "job.default", *, arguments: Mapping[str, Json] | None = None, **fields: object
 ) -> ActionRequest:
     request = ActionRequest(
         tenant=AGENT.tenant,

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from bot.bundles import load_bundle, read
+from governance.action import ActionRequest
 from governance.errors import InvalidInput
 from governance.policy.bundle import load
 from governance.policy.decision import Effect
@@ -43,7 +44,7 @@ def changed(seed: Mapping[str, Any], *path: str, value: object) -> dict[str, Any
     ],
 )
 def test_the_rules_file_answers_as_it_reads(
-    request_: Any, effect: Effect, rule_ids: tuple[str, ...]
+    request_: ActionRequest, effect: Effect, rule_ids: tuple[str, ...]
 ):
     policy = load_bundle(SEEDS / "s2.yaml")
     assert policy.not_enforced == ()
@@ -88,7 +89,10 @@ def test_the_harness_file_lets_no_tool_through_while_its_groups_are_not_declared
     assert decide(request, policy).effect is Effect.DENY
 
 
-GROUPS = {"read_only_scanners": ["jira_reader", "aws_metadata"], "sandbox_writers": ["slack_notifier"]}
+GROUPS = {
+    "read_only_scanners": ["jira_reader", "aws_metadata"],
+    "sandbox_writers": ["slack_notifier"],
+}
 
 
 @pytest.mark.parametrize(

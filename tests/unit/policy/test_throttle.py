@@ -53,7 +53,7 @@ def test_a_rate_never_refills_faster_than_written():
 @given(
     capacity=st.integers(1, 50),
     refill_ms=st.integers(1, 100_000),
-    steps=st.lists(st.integers(-10**9, 10**9), min_size=1, max_size=60),
+    steps=st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=60),
 )
 def test_no_window_ever_gives_more_than_capacity_and_refill(
     capacity: int, refill_ms: int, steps: list[int]

@@ -80,7 +80,9 @@ def test_a_registered_action_does_the_widest_that_is_allowed_whatever_the_reques
 def test_what_is_executed_names_a_tool_with_a_registered_action():
     policy = bundle({"id": "all", "decision": "allow"}, **registry())
     unnamed, unplanned = ask(execute=True), ask(tool="t", action=READ, execute=True)
-    assert decide(unnamed, policy).reason == "an action that is executed for an agent names its tool"
+    assert (
+        decide(unnamed, policy).reason == "an action that is executed for an agent names its tool"
+    )
     assert decide(unnamed, policy).effect is Effect.DENY
     assert "no registered action" in decide(unplanned, policy).reason
     assert decide(unplanned, policy).effect is Effect.DENY
@@ -152,9 +154,7 @@ def test_a_refusal_of_arguments_names_the_place_and_the_keyword_and_no_value():
     assert schema.refusal({"a": [Decimal("0.5")]}) == ""
     refusal = schema.refusal({"a": [0, Decimal("0.50000000000000000000000000001")]})
     assert refusal == "its arguments do not fit its schema at /arguments/a/1 (maximum)"
-    assert "(schema)" in ArgumentSchema({"not": {}}).refusal({}) or "(not)" in ArgumentSchema(
-        {"not": {}}
-    ).refusal({})
+    assert ArgumentSchema({"not": {}}).refusal({}).endswith("at /arguments (not)")
 
 
 def test_arguments_that_do_not_fit_are_refused_before_anybody_is_asked():
@@ -206,16 +206,14 @@ def test_a_tools_class_needs_its_clearance():
         ({"requires_approval": 1}, "/tools/t/requires_approval", "boolean"),
     ],
 )
-def test_a_tool_that_cannot_be_kept_is_refused(
-    fields: dict[str, object], pointer: str, words: str
-):
+def test_a_tool_that_cannot_be_kept_is_refused(fields: dict[str, object], pointer: str, words: str):
     refused(registry(**fields), pointer, words)
 
 
 def test_both_spellings_of_a_key_at_once_are_refused():
     refused(
         registry(requires_approval=False, requiresApproval=True),
-        "/tools/t/requires_approval",
+        "/tools/t/requiresApproval",
         "not a key",
     )
 

@@ -1,0 +1,250 @@
+"""The service process: HTTP, Slack, delivery and the clock over one core.
+
+Lives here: the composition of ``placet serve``. Must not live here: logic of any of them.
+Law: it answers 503 until everything that it needs is proven, and what it began is drained when it
+stops.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from pydantic import SecretStr
+
+from bot.api.app import build_api
+from bot.api.deps import ApiDeps
+from bot.compose.core import Core, bundle_of, open_core, signer_of
+from bot.compose.effects import AuditChannel, Cards
+from bot.delivery import Delivery, Worker, owe_all_cards
+from bot.identity import SlackDirectory, StaticDirectory, Workspace
+from bot.scheduler import SWEEP_S, JumpGuard, Sweeper, Ticker, WallClock
+from bot.settings import Settings, SlackMode
+from bot.sinks.follower import Follower
+from bot.slack.accounts import SlackAccounts
+from bot.slack.app import SlackApp
+from bot.slack.client import SlackConfig, make_client
+from bot.webhook_secrets import FileWebhookSecrets
+from governance.administration import TreeHead
+from governance.errors import Code, Unavailable
+from governance.outbox import OwedKind
+from governance.policy.model import Bundle
+from governance.principal import TenantId
+from governance.tickets.ticket import TicketId
+
+SLACK_PATH = "/slack/events"
+AUDIT_CURSOR = "slack-audit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """A service that answers."""
+
+    core: Core
+    base_url: str
+    is_idle: Callable[[], bool]
+    """Whether nothing is being answered or delivered right now."""
+
+
+@asynccontextmanager
+async def run_serve(
+    settings: Settings, *, listener: socket.socket | None = None
+) -> AsyncIterator[Serving]:
+    """Serve until the context ends; ``listener`` replaces the address of the settings.
+
+    Raises:
+        InvalidInput: ``invalid_bundle`` or ``invalid_settings``.
+        Unavailable: the ledger, the keys or Slack cannot be used.
+    """
+    bundle = bundle_of(settings)
+    async with AsyncExitStack() as stack:
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        config = slack_config(settings)
+        directory = _directory(settings, bundle, config, session)
+        core = await stack.enter_async_context(
+            open_core(
+                settings, bundle=bundle, directory=directory, signer=signer_of(settings, bundle)
+            )
+        )
+        await core.administration.register_keys()
+        await core.administration.activate(bundle, actor="system:start", only_first=True)
+        slack = await _slack(stack, core, config, session, directory)
+        delivery = await _delivery(stack, core, slack)
+        guard = JumpGuard(core.clock)
+        await _clock(stack, core, guard)
+        base_url = await _http(stack, core, slack, guard, listener)
+
+        def is_idle() -> bool:
+            return delivery.is_idle and (slack is None or slack.is_idle)
+
+        yield Serving(core=core, base_url=base_url, is_idle=is_idle)
+
+
+def slack_config(settings: Settings) -> SlackConfig | None:
+    """How Slack is reached, None where it is off."""
+    if settings.slack_mode is SlackMode.OFF:
+        return None
+    is_socket = settings.slack_mode is SlackMode.SOCKET
+    return SlackConfig(
+        bot_token=_secret(settings.slack_bot_token),
+        signing_secret=_secret(settings.slack_signing_secret),
+        app_token=_secret(settings.slack_app_token) if is_socket else "",
+        base_url=settings.slack_api_url,
+        team_id=settings.slack_team,
+        app_id=settings.slack_app_id,
+    )
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def _directory(
+    settings: Settings, bundle: Bundle, config: SlackConfig | None, session: aiohttp.ClientSession
+) -> SlackDirectory | StaticDirectory:
+    tenant, clock = TenantId(settings.tenant), WallClock()
+    if config is None:
+        return StaticDirectory(bundle.directory, tenant=tenant, clock=clock)
+    return SlackDirectory(
+        accounts=SlackAccounts(make_client(config, session)),
+        workspace=Workspace(team_id=settings.slack_team),
+        members=bundle.directory,
+        tenant=tenant,
+        clock=clock,
+    )
+
+
+async def _slack(
+    stack: AsyncExitStack,
+    core: Core,
+    config: SlackConfig | None,
+    session: aiohttp.ClientSession,
+    directory: SlackDirectory | StaticDirectory,
+) -> SlackApp | None:
+    if config is None or not isinstance(directory, SlackDirectory):
+        return None
+    slack = SlackApp(
+        config,
+        service=core.service,
+        reader=core.ledger,
+        clock=core.clock,
+        session=session,
+        directory=directory,
+        places=core.ledger,
+    )
+    await slack.start()
+    stack.push_async_callback(slack.close)
+    return slack
+
+
+async def _delivery(stack: AsyncExitStack, core: Core, slack: SlackApp | None) -> Delivery:
+    async def clear(key: str) -> None:
+        await core.service.clear(TicketId(key))
+
+    async def all_cards(_tenant: str) -> None:
+        await owe_all_cards(core.ledger, core.ledger, core.clock)
+
+    workers: dict[OwedKind, Worker] = {OwedKind.CLEAR: clear, OwedKind.ALL_CARDS: all_cards}
+    if slack is not None:
+        settings = core.settings
+        cards = Cards(
+            core,
+            slack.publisher,
+            channel=settings.slack_approvals_channel,
+            team_id=settings.slack_team,
+        )
+        workers[OwedKind.CARD] = cards.work
+        audit = AuditChannel(slack.publisher, channel=settings.slack_audit_channel)
+        follower = Follower(
+            name=AUDIT_CURSOR, reader=core.ledger, outbox=core.ledger, emit=audit.emit
+        )
+        follower.start()
+        stack.push_async_callback(follower.stop)
+    delivery = Delivery(outbox=core.ledger, reader=core.ledger, clock=core.clock, workers=workers)
+    delivery.start()
+    stack.push_async_callback(delivery.stop)
+    return delivery
+
+
+async def _clock(stack: AsyncExitStack, core: Core, guard: JumpGuard) -> None:
+    sweeper = Sweeper(
+        service=core.service,
+        reader=core.ledger,
+        outbox=core.ledger,
+        clock=core.clock,
+        guard=guard,
+    )
+    ticker = Ticker()
+    ticker.every(SWEEP_S, "sweep", sweeper.sweep)
+    ticker.every(core.settings.checkpoint_every_s, "checkpoint", partial(checkpoint, core))
+    ticker.start()
+    stack.callback(ticker.stop)
+
+
+async def checkpoint(core: Core) -> None:
+    """Sign the log and append the note to the file outside the database.
+
+    Raises:
+        Unavailable: the key or the log cannot be used now.
+    """
+    size, root, head = await core.ledger.tree_head()
+    if size == 0:
+        return
+    tree = TreeHead(size=size, root=root, head=head)
+    note = await core.administration.checkpoint(tree, origin=core.settings.origin)
+    await asyncio.to_thread(_append, core.settings.checkpoints, note)
+
+
+def _append(path: Path, note: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(note + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+async def _http(
+    stack: AsyncExitStack,
+    core: Core,
+    slack: SlackApp | None,
+    guard: JumpGuard,
+    listener: socket.socket | None,
+) -> str:
+    async def not_ready() -> Sequence[str]:
+        return ("the clock jumped ahead",) if guard.has_jumped else ()
+
+    routes = [web.post(SLACK_PATH, slack.handle_http)] if slack is not None else []
+    deps = ApiDeps(
+        service=core.service,
+        reader=core.ledger,
+        clock=core.clock,
+        readiness=not_ready,
+        webhook_secrets=FileWebhookSecrets(core.settings.keys / "webhooks"),
+        routes=routes,
+    )
+    runner = web.AppRunner(build_api(deps), access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    held = listener or _bind(core.settings.host, core.settings.port)
+    await web.SockSite(runner, held).start()
+    host, port = held.getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    held = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind((host, port))
+    except OSError as error:
+        held.close()
+        raise Unavailable(
+            Code.NOT_READY, f"cannot listen on {host}:{port}: {error.strerror}"
+        ) from error
+    return held

@@ -1,0 +1,227 @@
+"""The Slack side of one process: Bolt behind the guard, over HTTP or a socket.
+
+Lives here: building Bolt, registering listeners, the HTTP route, start and close.
+Must not live here: what a listener does. Law: a request is acknowledged once its work is
+committed or after two seconds, whichever comes first; nothing raises afterwards; no work is
+forgotten at shutdown; without a signing secret no HTTP request is ever taken.
+"""
+
+import logging
+
+import aiohttp
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response
+from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.error import BoltUnhandledRequestError
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack.actions import Clicks
+from bot.slack.background import Background
+from bot.slack.client import (
+    CALL_FAILURES,
+    SlackConfig,
+    failure_of,
+    make_client,
+    make_posting_client,
+)
+from bot.slack.commands import Commands
+from bot.slack.desk import Desk, Forgets, Places
+from bot.slack.guard import MAX_BODY_BYTES, Allowed, Answered, Guard
+from bot.slack.home import Home
+from bot.slack.listeners import Listeners
+from bot.slack.publisher import Publisher
+from bot.slack.socket import Socket
+from bot.slack.views import Views
+from governance.errors import Code, InvalidInput, Unavailable
+from governance.ports import Clock, Reader
+from governance.service import Service
+
+_log = logging.getLogger("placet.slack")
+_bolt_log = logging.getLogger("placet.slack.bolt")
+CLOSE_WITHIN_S = 10.0
+
+
+class SlackApp:
+    """One workspace's app. ``start`` before anything else; ``close`` at the end."""
+
+    def __init__(
+        self,
+        config: SlackConfig,
+        *,
+        service: Service,
+        reader: Reader,
+        clock: Clock,
+        session: aiohttp.ClientSession,
+        directory: Forgets | None = None,
+        places: Places | None = None,
+        client: AsyncWebClient | None = None,
+    ) -> None:
+        config.check()
+        self._config = config
+        self._clock = clock
+        self._background = Background()
+        self._client = client or make_client(config, session)
+        self.publisher = Publisher(make_posting_client(config, session))
+        self._desk = Desk(
+            service=service,
+            reader=reader,
+            client=self._client,
+            publisher=self.publisher,
+            background=self._background,
+            session=session,
+            base_url=config.base_url,
+            proxy=config.proxy,
+            directory=directory,
+            places=places,
+        )
+        self._guard: Guard | None = None
+        self._bolt: AsyncApp | None = None
+        self._socket: Socket | None = None
+        self._in_flight = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered and nothing runs in the background."""
+        is_quiet = self._socket is None or self._socket.is_idle
+        return self._in_flight == 0 and self._background.is_idle and is_quiet
+
+    async def start(self) -> Allowed:
+        """Ask Slack who we are, check it against the settings, and listen.
+
+        Raises:
+            InvalidInput: ``invalid_settings``: the token is of another workspace or app.
+            Unavailable: ``not_ready``: Slack could not be asked.
+        """
+        allowed, identity = await self._who_am_i()
+        self._guard = Guard(
+            signing_secret=self._config.signing_secret, clock=self._clock, allowed=allowed
+        )
+        self._bolt = self._build(identity, allowed)
+        if self._config.is_socket_mode:
+            self._socket = Socket(self._config, self._bolt, self._guard, self._client)
+            await self._socket.connect()
+        return allowed
+
+    async def close(self) -> None:
+        """Take nothing more, and let what was begun finish."""
+        if self._socket is not None:
+            await self._socket.close()
+            self._socket = None
+        await self._background.drain(CLOSE_WITHIN_S)
+
+    async def _who_am_i(self) -> tuple[Allowed, AuthorizeResult]:
+        try:
+            me = await self._client.auth_test()
+            bot = await self._client.bots_info(bot=str(me.get("bot_id", "")))
+        except CALL_FAILURES as error:
+            problem = failure_of("auth.test", error)
+            raise Unavailable(Code.NOT_READY, f"Slack could not be asked: {problem}") from error
+        detail = bot.get("bot")
+        app_id = str(detail.get("app_id", "")) if isinstance(detail, dict) else ""
+        team_id = str(me.get("team_id", ""))
+        config = self._config
+        for what, wanted, got in (
+            ("team", config.team_id, team_id),
+            ("app", config.app_id, app_id),
+        ):
+            if not got or (wanted and wanted != got):
+                message = f"Slack: the bot token is of {what} {got or 'none'}, expected {wanted}"
+                raise InvalidInput(Code.INVALID_SETTINGS, message)
+        enterprise_id = str(me.get("enterprise_id") or "")
+        identity = AuthorizeResult(
+            enterprise_id=enterprise_id or None,
+            team_id=team_id,
+            bot_user_id=str(me.get("user_id", "")),
+            bot_id=str(me.get("bot_id", "")),
+            bot_token=config.bot_token,
+        )
+        return Allowed(team_id=team_id, app_id=app_id, enterprise_id=enterprise_id), identity
+
+    def _build(self, identity: AuthorizeResult, allowed: Allowed) -> AsyncApp:
+        async def authorize(team_id: str | None) -> AuthorizeResult:
+            """We asked once, at start-up; the guard keeps other teams out."""
+            return identity
+
+        # Bolt's own client must not know the token, or Bolt asks auth.test in the first request.
+        nameless = AsyncWebClient(base_url=self._config.base_url, session=self._desk.session)
+        nameless.proxy = self._client.proxy
+        bolt = AsyncApp(
+            name="placet",
+            logger=_bolt_log,
+            signing_secret=self._config.signing_secret,
+            client=nameless,
+            authorize=authorize,
+            process_before_response=True,
+            raise_error_for_unhandled_request=True,
+        )
+        clicks = Clicks(desk=self._desk)
+        Listeners(
+            desk=self._desk,
+            clicks=clicks,
+            views=Views(desk=self._desk, clicks=clicks),
+            commands=Commands(desk=self._desk),
+            home=Home(desk=self._desk, team_id=allowed.team_id),
+            team_id=allowed.team_id,
+        ).register(bolt)
+        bolt.error(_answer_error)
+        return bolt
+
+    async def handle_http(self, request: web.Request) -> web.StreamResponse:
+        """The one route for everything that Slack sends over HTTP."""
+        self._in_flight += 1
+        try:
+            return await self._handle(request)
+        finally:
+            self._in_flight -= 1
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if self._guard is None or self._bolt is None or self._config.is_socket_mode:
+            return _answered(Answered(status=503, code=Code.NOT_READY.value, message="not here"))
+        body = await _read_body(request)
+        if body is None:
+            return _answered(Answered(status=413, code=Code.TOO_LARGE.value, message="too large"))
+        headers = {
+            name.lower(): tuple(request.headers.getall(name)) for name in set(request.headers)
+        }
+        verdict = self._guard.check(headers, body)
+        if isinstance(verdict, Answered):
+            return _answered(verdict)
+        answer = await self._bolt.async_dispatch(
+            AsyncBoltRequest(
+                body=body.decode("utf-8"),
+                headers={name: list(values) for name, values in headers.items()},
+            )
+        )
+        if verdict.kind == "event" and answer.status < 300:  # noqa: PLR2004  # a 2xx: handled
+            self._guard.remember(verdict.key)
+        return await to_aiohttp_response(answer)
+
+
+async def _read_body(request: web.Request) -> bytes | None:
+    """The body, or None where it is larger than Slack ever sends."""
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        return None
+    read = bytearray()
+    async for chunk in request.content.iter_any():
+        read += chunk
+        if len(read) > MAX_BODY_BYTES:
+            return None
+    return bytes(read)
+
+
+def _answered(verdict: Answered) -> web.Response:
+    if not verdict.code:
+        return web.Response(status=verdict.status)
+    error = {"code": verdict.code, "message": verdict.message}
+    return web.json_response({"error": error}, status=verdict.status)
+
+
+async def _answer_error(error: Exception) -> BoltResponse:
+    """Slack gets a 200 for what nothing listens to, and no retry for what failed."""
+    if isinstance(error, BoltUnhandledRequestError):
+        return BoltResponse(status=200, body="")
+    _log.error("a request failed before its listener: %s", type(error).__name__)
+    return BoltResponse(status=200, body="")

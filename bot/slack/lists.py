@@ -1,0 +1,83 @@
+"""Lists of tickets for one person: the inbox, answers to commands, the home tab.
+
+Lives here: which tickets wait for whom, and how a ticket looks in one entry. Must not live here:
+how an answer is sent. Law: a list is a view of committed state; what it offers is checked again
+when it is used.
+"""
+
+from collections.abc import Sequence
+
+from bot.slack import card_parts as parts
+from bot.slack import cards, limits
+from bot.slack.blocks import (
+    Block,
+    actions,
+    divider,
+    header,
+    instant,
+    line,
+    ours,
+    rich,
+    run,
+    section,
+    with_ids,
+)
+from bot.slack.text import Inert, words
+from governance.ports import Reader, TicketQuery
+from governance.principal import Person, TenantId
+from governance.tickets.lifecycle import LIVE
+from governance.tickets.ticket import Ticket, TicketState
+
+SHOWN_AT_ONCE = 10
+_SCANNED = 200
+
+
+async def open_tickets(reader: Reader, tenant: TenantId) -> Sequence[Ticket]:
+    """Everything that needed people and is not settled, the most urgent first."""
+    query = TicketQuery(tenant=tenant, states=tuple(LIVE), needed_people=True, limit=_SCANNED)
+    found = await reader.tickets(query)
+    return sorted(found, key=lambda ticket: ticket.expires_at)
+
+
+def waits_for(ticket: Ticket, person: Person) -> bool:
+    """Whether this person could vote on it and has not."""
+    requirement = ticket.ruling.requirement
+    return (
+        ticket.state is TicketState.PENDING
+        and requirement is not None
+        and person.id not in ticket.ask.excluded
+        and ticket.vote_of(person.id) is None
+        and any(item.role in person.roles for item in requirement.roles)
+    )
+
+
+def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
+    """One ticket in a list: its sentence, where it stands, until when, Details."""
+    requirement = ticket.ruling.requirement
+    said = line(run(parts.sentence(ticket), bold=True))
+    said += line(
+        run(ours(f"{ticket.state.value.capitalize()}. ")),
+        *(
+            [run(parts.progress_text(requirement, ticket))]
+            if requirement is not None and ticket.state is TicketState.PENDING
+            else []
+        ),
+    )
+    said += [run(Inert(f"Ticket {words(ticket.id, 60)}, until ")), instant(ticket.expires_at)]
+    blocks = [rich(section(said))]
+    if with_button:
+        blocks.append(actions(cards.details_button(ticket)))
+    return blocks
+
+
+def listing(title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str) -> list[Block]:
+    """A titled list of at most ten tickets, with a line on how many more there are."""
+    blocks: list[Block] = [header(ours(title))]
+    if not tickets:
+        blocks.append(rich(section([run(ours(empty))])))
+    for ticket in tickets[:SHOWN_AT_ONCE]:
+        blocks += entry(ticket)
+    if len(tickets) > SHOWN_AT_ONCE:
+        more = ours(f"and {len(tickets) - SHOWN_AT_ONCE} more; decide the most urgent first.")
+        blocks += [divider(), rich(section([run(more)]))]
+    return with_ids(blocks[: limits.MESSAGE_BLOCKS], prefix)

@@ -1,0 +1,102 @@
+"""The outbox on SQLite: what a worker does to messages owed, inside the writer's transactions.
+
+Lives here: the statements of claim, done, retry, bury and owe, and those of cursors and places.
+Must not live here: which messages an event owes (``governance.outbox``), or their delivery.
+Law: claims are taken under the one write lock, so two processes never hold one message; a message
+that was owed again while it was held survives and is due at once.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from governance.outbox import Owed, OwedKind
+from governance.ports import Claimed, Place
+from governance.tickets.binding import stamp
+from governance.tickets.ticket import TicketId
+from storage.flush import OWE, owe_row
+
+_HELD = "kind = ? AND key = ? AND token = ? AND token <> ''"
+_DELIVERED = f"DELETE FROM outbox WHERE {_HELD} AND generation = claimed_generation"  # noqa: S608  # constant
+_AGAIN = f"""UPDATE outbox SET claimed_until = NULL, token = '', attempts = 0, error = ?
+    WHERE {_HELD} AND generation <> claimed_generation"""  # noqa: S608  # constant
+_RETRY = f"""UPDATE outbox SET claimed_until = NULL, token = '', error = ?,
+    due_at = CASE WHEN generation = claimed_generation THEN ? ELSE due_at END
+    WHERE {_HELD}"""  # noqa: S608  # constant
+_BURY = f"""UPDATE outbox SET claimed_until = NULL, token = '', error = ?, dead = 1
+    WHERE {_HELD} AND generation = claimed_generation"""  # noqa: S608  # constant
+_CLAIM = """UPDATE outbox SET claimed_until = ?, token = ?, claimed_generation = generation,
+    attempts = attempts + 1 WHERE kind = ? AND key = ?"""
+_ADVANCE = """INSERT INTO cursors (name, seq) VALUES (?, ?)
+    ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)"""
+_PLACE = """INSERT INTO places (ticket_id, channel, ts, shown) VALUES (?, ?, ?, ?)
+    ON CONFLICT (ticket_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts,
+    shown = excluded.shown"""
+
+
+def claim(
+    connection: sqlite3.Connection,
+    kinds: Sequence[OwedKind],
+    *,
+    at: datetime,
+    lease_s: int,
+    limit: int,
+) -> list[Claimed]:
+    """Take due messages, earliest first, and hide them until the lease runs out."""
+    marks = ",".join("?" * len(kinds))
+    now, until = stamp(at), stamp(at + timedelta(seconds=lease_s))
+    sql = f"""SELECT kind, key, attempts FROM outbox
+        WHERE dead = 0 AND kind IN ({marks}) AND due_at <= ?
+        AND (claimed_until IS NULL OR claimed_until <= ?)
+        ORDER BY due_at, rowid LIMIT ?"""  # noqa: S608  # only marks
+    rows = connection.execute(sql, (*(kind.value for kind in kinds), now, now, limit)).fetchall()
+    claimed: list[Claimed] = []
+    for kind, key, attempts in rows:
+        token = secrets.token_hex(8)
+        connection.execute(_CLAIM, (until, token, kind, key))
+        owed = Owed(kind=OwedKind(kind), key=key)
+        claimed.append(Claimed(owed=owed, token=token, attempts=attempts + 1))
+    return claimed
+
+
+def done(connection: sqlite3.Connection, claimed: Claimed) -> None:
+    """Delivered: gone, unless it was owed again meanwhile."""
+    connection.execute(_AGAIN, ("", *_held(claimed)))
+    connection.execute(_DELIVERED, _held(claimed))
+
+
+def retry(connection: sqlite3.Connection, claimed: Claimed, *, at: datetime, error: str) -> None:
+    """Not delivered: due again at ``at``, or at once if it was owed again meanwhile."""
+    connection.execute(_RETRY, (error, stamp(at), *_held(claimed)))
+
+
+def bury(connection: sqlite3.Connection, claimed: Claimed, *, error: str) -> None:
+    """Given up, unless it was owed again meanwhile."""
+    connection.execute(_AGAIN, (error, *_held(claimed)))
+    connection.execute(_BURY, (error, *_held(claimed)))
+
+
+def owe(connection: sqlite3.Connection, owed: Owed, *, at: datetime) -> None:
+    """Owe a message, or owe it anew."""
+    connection.execute(OWE, owe_row(owed, stamp(at)))
+
+
+def advance(connection: sqlite3.Connection, name: str, seq: int) -> None:
+    """Remember how far a sink has read; never back."""
+    connection.execute(_ADVANCE, (name, seq))
+
+
+def put_place(connection: sqlite3.Connection, ticket_id: TicketId, place: Place) -> None:
+    """Remember where a card is."""
+    connection.execute(_PLACE, (ticket_id, place.channel, place.ts, place.shown))
+
+
+def erase_content(connection: sqlite3.Connection, digest: str, *, at: datetime) -> None:
+    """Forget content for good; its row keeps the moment, the log keeps its digest."""
+    sql = "UPDATE contents SET body = NULL, erased_at = ? WHERE digest = ? AND body IS NOT NULL"
+    connection.execute(sql, (stamp(at), digest))
+
+
+def _held(claimed: Claimed) -> tuple[str, str, str]:
+    return claimed.owed.kind.value, claimed.owed.key, claimed.token

@@ -1,0 +1,191 @@
+"""Reads of committed state, through SQLAlchemy Core.
+
+Lives here: inbox lists, timelines, records and due work, each by an index. Must not live here:
+writes or decisions.
+Law: no read scans a table that grows; what cannot be read answers ``ledger_unavailable``.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, select
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from governance.audit import GENESIS
+from governance.control import Control
+from governance.outbox import Owed, OwedKind
+from governance.ports import DueWork, Logged, Place, TicketQuery
+from governance.principal import Credential
+from governance.tickets.binding import stamp
+from governance.tickets.ticket import Ticket, TicketId, TicketState
+from storage import codec, merkle
+from storage.batch import unavailable
+from storage.schema import (
+    contents,
+    control,
+    credentials,
+    cursors,
+    events,
+    head,
+    outbox,
+    places,
+    tickets,
+)
+
+_EVENT = (events.c.seq, events.c.hash, events.c.body)
+
+
+class Queries:
+    """Reads over one engine; every call sees one moment."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """See ``governance.ports.Reader``; so are the other reads."""
+        body = await self._value(select(tickets.c.body).where(tickets.c.id == ticket_id))
+        return codec.load(Ticket, body) if body is not None else None
+
+    async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
+        async with self._reading() as connection:
+            found: list[tuple[int, bytes]] = []
+            # One indexed walk for each state: a list of states would have to be sorted whole.
+            for state in query.states or (None,):
+                rows = await connection.execute(_tickets_in(state, query))
+                found += [(row.opened_seq, row.body) for row in rows]
+        found.sort(reverse=True)
+        return [codec.load(Ticket, body) for _, body in found[: query.limit]]
+
+    async def content(self, digest: str) -> bytes | None:
+        found = await self._value(select(contents.c.body).where(contents.c.digest == digest))
+        return bytes(found) if found is not None else None
+
+    async def control(self) -> Control:
+        body = await self._value(select(control.c.body))
+        return codec.load(Control, body) if body is not None else Control()
+
+    async def credential(self, credential_id: str) -> Credential | None:
+        query = select(credentials.c.body).where(credentials.c.id == credential_id)
+        body = await self._value(query)
+        return codec.load(Credential, body) if body is not None else None
+
+    async def credentials(self) -> Sequence[Credential]:
+        query = select(credentials.c.body).order_by(credentials.c.issued_at, credentials.c.id)
+        return [codec.load(Credential, row.body) for row in await self._rows(query)]
+
+    async def timeline(self, trace_id: str) -> Sequence[Logged]:
+        if not trace_id:
+            return ()
+        query = select(*_EVENT).where(events.c.trace_id == trace_id, events.c.trace_id != "")
+        return [logged(row) for row in await self._rows(query.order_by(events.c.seq))]
+
+    async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
+        if not ticket_id:
+            return ()
+        query = select(*_EVENT).where(events.c.ticket_id == ticket_id, events.c.ticket_id != "")
+        return [logged(row) for row in await self._rows(query.order_by(events.c.seq))]
+
+    async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
+        query = select(*_EVENT).where(events.c.seq > after_seq).order_by(events.c.seq)
+        return [logged(row) for row in await self._rows(query.limit(limit))]
+
+    async def head(self) -> tuple[int, str]:
+        rows = await self._rows(select(head.c.seq, head.c.hash))
+        return (rows[0].seq, rows[0].hash) if rows else (0, GENESIS)
+
+    async def tree_head(self) -> tuple[int, bytes, str]:
+        """Size, RFC 6962 root and head hash of one moment, for a checkpoint."""
+        rows = await self._rows(select(head.c.seq, head.c.tree, head.c.hash))
+        if not rows:
+            raise unavailable("the log has no head: the database was altered")
+        try:
+            grown = merkle.from_bytes(rows[0].seq, rows[0].tree)
+        except ValueError as error:
+            raise unavailable("the log's head contradicts itself") from error
+        return grown.size, grown.root, rows[0].hash
+
+    async def due(self, at: datetime, *, clearance_age_s: int, limit: int) -> DueWork:
+        now, stale = stamp(at), stamp(at - timedelta(seconds=clearance_age_s))
+        found: list[tuple[TicketId, ...]] = []
+        async with self._reading() as connection:
+            for column, until in (
+                (tickets.c.expiring_at, now),
+                (tickets.c.overdue_at, now),
+                (tickets.c.lease_until, now),
+                (tickets.c.uncleared_since, stale),
+            ):
+                query = select(tickets.c.id).where(column <= until, column.is_not(None))
+                rows = await connection.execute(query.order_by(column, tickets.c.id).limit(limit))
+                found.append(tuple(TicketId(row.id) for row in rows))
+        expiring, overdue, lost, uncleared = found
+        return DueWork(expiring=expiring, overdue=overdue, lost=lost, uncleared=uncleared)
+
+    async def dead(self) -> Sequence[tuple[Owed, str]]:
+        """See ``governance.ports.Outbox``; so are the other two."""
+        query = select(outbox.c.kind, outbox.c.key, outbox.c.error).where(outbox.c.dead == 1)
+        rows = await self._rows(query.order_by(outbox.c.kind, outbox.c.key))
+        return [(Owed(kind=OwedKind(row.kind), key=row.key), row.error) for row in rows]
+
+    async def cursor(self, name: str) -> int:
+        found = await self._value(select(cursors.c.seq).where(cursors.c.name == name))
+        return int(found) if found is not None else 0
+
+    async def place(self, ticket_id: TicketId) -> Place | None:
+        rows = await self._rows(select(places).where(places.c.ticket_id == ticket_id))
+        if not rows:
+            return None
+        return Place(channel=rows[0].channel, ts=rows[0].ts, shown=rows[0].shown)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.connect() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            raise unavailable(f"the ledger could not be read ({type(error).__name__})") from error
+
+    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+        async with self._reading() as connection:
+            return (await connection.execute(query)).all()
+
+    async def _value(self, query: Select[Any]) -> Any:  # noqa: ANN401  # a column of any type
+        rows = await self._rows(query)
+        return rows[0][0] if rows else None
+
+
+def _tickets_in(state: TicketState | None, query: TicketQuery) -> Select[tuple[int, bytes]]:
+    chosen = select(tickets.c.opened_seq, tickets.c.body)
+    wanted = {
+        tickets.c.state: state.value if state is not None else None,
+        tickets.c.tenant: query.tenant,
+        tickets.c.agent: query.agent,
+        tickets.c.trace_id: query.trace_id,
+        tickets.c.topic: query.topic,
+    }
+    for column, value in wanted.items():
+        if value is not None:
+            chosen = chosen.where(column == value)
+    if query.needed_people is not None:
+        chosen = chosen.where(tickets.c.needed_people == int(query.needed_people))
+    if query.before is not None:
+        last = select(tickets.c.opened_seq).where(tickets.c.id == query.before)
+        chosen = chosen.where(tickets.c.opened_seq < last.scalar_subquery())
+    return chosen.order_by(tickets.c.opened_seq.desc()).limit(query.limit)
+
+
+def logged(row: Row[Any]) -> Logged:
+    """A record as read back, every field from the very bytes that were hashed."""
+    stored = codec.record(row.body)
+    return Logged(
+        seq=row.seq,
+        type=str(stored["type"]),
+        version=int(str(stored["version"])),
+        at=datetime.fromisoformat(str(stored["timestamp"])),
+        header=codec.header(stored),
+        payload=stored["payload"],
+        hash=row.hash,
+        encoded=bytes(row.body),
+    )
