@@ -14,6 +14,7 @@ class Bell:
     def __init__(self) -> None:
         self._size = 0
         self._waiting: set[asyncio.Future[None]] = set()
+        self._waiters = 0
 
     @property
     def size(self) -> int:
@@ -23,7 +24,7 @@ class Bell:
     @property
     def is_awaited(self) -> bool:
         """Whether anybody waits."""
-        return bool(self._waiting)
+        return self._waiters > 0
 
     def ring(self, size: int) -> None:
         """Say how large the log is; wakes everybody if it grew. On the loop's thread only."""
@@ -39,14 +40,22 @@ class Bell:
         """The size once it is past ``after``, or when the time is over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        while self._size <= after and (left := deadline - loop.time()) > 0:
-            future: asyncio.Future[None] = loop.create_future()
-            self._waiting.add(future)
-            try:
-                async with asyncio.timeout(left):
-                    await future
-            except TimeoutError:
-                break
-            finally:
-                self._waiting.discard(future)
+        self._waiters += 1
+        try:
+            while self._size <= after and (left := deadline - loop.time()) > 0:
+                await self._next(left)
+        finally:
+            self._waiters -= 1
         return self._size
+
+    async def _next(self, timeout_s: float) -> None:
+        """Wait for one ring, or until the time is over."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await future
+        except TimeoutError:
+            return
+        finally:
+            self._waiting.discard(future)

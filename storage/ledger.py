@@ -5,12 +5,14 @@ SQL. Law: every write goes through the one writer thread; the event loop never w
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Self, TypeVar
 
+from governance.errors import Unavailable
 from governance.outbox import Owed, OwedKind
 from governance.ports import Claimed, Clock, Committed, Keys, Place, Step
 from governance.tickets.ticket import TicketId
@@ -171,13 +173,12 @@ class SqliteLedger(Queries):
     async def _watch_others(self) -> None:
         """Look for other processes' commits while anybody waits: one poll for all who wait."""
         while True:
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._hint.wait()
-            except TimeoutError:
-                pass
             self._hint.clear()
             if not self._bell.is_awaited:
                 return
-            size, _ = await self.head()
-            self._bell.ring(size)
+            with contextlib.suppress(Unavailable):  # the next poll tries again
+                size, _ = await self.head()
+                self._bell.ring(size)

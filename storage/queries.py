@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, Select, select
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from governance.audit import GENESIS
@@ -149,7 +150,8 @@ class Queries:
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         async with self._reading() as connection:
-            return (await connection.execute(query)).all()
+            rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
+            return rows
 
     async def _value(self, query: Select[Any]) -> Any:  # noqa: ANN401  # a column of any type
         rows = await self._rows(query)

@@ -61,10 +61,19 @@ async def read_object(request: web.Request, limits: Limits) -> Mapping[str, Json
     raw = await read_bytes(request, limits)
     if not raw.strip():
         return {}
-    charset = (request.charset or "utf-8").lower()
-    if not _JSON_TYPE.fullmatch(request.content_type) or charset not in ("utf-8", "utf8"):
-        raise _unsupported("a body is application/json in UTF-8")
+    check_media_type(request)
     return as_object(raw, limits)
+
+
+def check_media_type(request: web.Request) -> None:
+    """A body must say that it is JSON: no browser form can, so none can forge a call.
+
+    Raises:
+        HttpRefused: 415.
+    """
+    charset = (request.charset or "utf-8").lower()
+    if not _JSON_TYPE.fullmatch(request.content_type.lower()) or charset not in ("utf-8", "utf8"):
+        raise _unsupported("a body is application/json in UTF-8")
 
 
 def as_object(raw: bytes, limits: Limits) -> Mapping[str, Json]:

@@ -18,6 +18,7 @@ from bot.api.problems import (
     IDS,
     INTERNAL_ERROR,
     METHOD_NOT_ALLOWED,
+    UNSUPPORTED_MEDIA_TYPE,
     HttpRefused,
     Ids,
     Problem,
@@ -30,6 +31,7 @@ from governance.errors import Code, PlacetError
 _LOG = logging.getLogger("placet.api")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_HTTP_CODES = {405: METHOD_NOT_ALLOWED, 415: UNSUPPORTED_MEDIA_TYPE}
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -112,7 +114,7 @@ def _of_http(error: web.HTTPException) -> web.StreamResponse:
     if code is not None:
         status, name = reply_for(code).status, code.value
     else:
-        status, name = error.status, METHOD_NOT_ALLOWED if error.status == 405 else "http_error"
+        status, name = error.status, _HTTP_CODES.get(error.status, "http_error")
     response = answer_problem(Problem(code=name, message=error.reason, status=status))
     if "Allow" in error.headers:
         response.headers["Allow"] = error.headers["Allow"]

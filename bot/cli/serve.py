@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import typer
 
+from bot.cli.environment import settings_now
 from bot.cli.output import AsJson, answered, emit_line
 
 T = TypeVar("T")
@@ -32,9 +33,8 @@ def serve(*, as_json: AsJson = False) -> None:
     """Run the service: HTTP for agents, Slack for people, the clock; until SIGINT or SIGTERM."""
     from bot.compose.serve import run_serve
     from bot.observability import set_up
-    from bot.settings import from_environment
 
-    settings = from_environment(os.environ)
+    settings = settings_now()
     set_up()
     asyncio.run(
         until_stopped(
@@ -51,9 +51,8 @@ def executor(*, as_json: AsJson = False) -> None:
     """Run approved actions in a sandbox, in a process that holds no vote key and no Slack token."""
     from bot.compose.executor import run_executor
     from bot.observability import set_up
-    from bot.settings import from_environment
 
-    settings = from_environment(os.environ)
+    settings = settings_now()
     set_up()
     asyncio.run(
         until_stopped(

@@ -161,5 +161,5 @@ def compile_constraints(form: BundleForm, source: Mapping[str, Json]) -> Iterato
             match=None
             if item.match is None
             else compile_match(item.match, ("constraints", number, "match")),
-            source=raw,
+            source=MappingProxyType(dict(raw)),
         )

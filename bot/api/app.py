@@ -1,0 +1,53 @@
+"""The HTTP application.
+
+Lives here: the one place where routes, middleware and limits meet. Must not live here: handlers,
+or anything of Slack (its route is handed in). Law: no route of ours is mounted but from the table,
+and each that is not open checks its credential and scope before its handler is entered.
+"""
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.api import auth
+from bot.api.calls import Call, OpenCall, answer
+from bot.api.deps import ApiDeps
+from bot.api.jobs import WAITING, Waiting
+from bot.api.middleware import outermost, seal
+from bot.api.openapi import document
+from bot.api.routes import OPEN_ROUTES, OPENAPI, ROUTES, OpenRoute, Route
+from bot.api.webhooks import SEEN, Seen
+
+
+def build_api(deps: ApiDeps) -> web.Application:
+    """The application, ready to be served; it owns nothing that must be closed."""
+    app = web.Application(middlewares=[outermost], client_max_size=deps.limits.max_body_bytes)
+    app[WAITING] = Waiting()
+    app[SEEN] = Seen()
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, _guarded(route, deps))
+    for open_route in OPEN_ROUTES:
+        app.router.add_route(open_route.method, open_route.path, _open(open_route, deps))
+    app.router.add_route("GET", OPENAPI, _document)
+    app.router.add_routes(deps.routes)
+    app.on_response_prepare.append(seal)
+    return app
+
+
+def _guarded(route: Route, deps: ApiDeps) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        who = await auth.authenticate(request.headers, deps.reader, deps.service.tenant)
+        auth.check_scope(who, route.scopes)
+        return await route.handler(Call(request=request, deps=deps, credential=who))
+
+    return handle
+
+
+def _open(route: OpenRoute, deps: ApiDeps) -> Handler:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return await route.handler(OpenCall(request=request, deps=deps))
+
+    return handle
+
+
+async def _document(_request: web.Request) -> web.Response:
+    return answer(document())

@@ -1,0 +1,65 @@
+"""Whether the process lives, and whether it may be given work.
+
+Lives here: the two probes. Must not live here: how Slack or a disk is probed (given as a callable).
+Law: not ready until the ledger answers and the loaded bundle is the active one; freezes and fail
+modes are told, because an operator must not have to look for them.
+"""
+
+from aiohttp import web
+
+from bot.api import answers as ans
+from bot.api.calls import OpenCall, answer
+from governance.control import Control
+from governance.errors import PlacetError
+from governance.tickets.binding import stamp
+
+_RETRY_S = 1
+
+
+async def healthz(_call: OpenCall) -> web.Response:
+    """The event loop answers."""
+    return answer(ans.HealthAnswer(status="alive"))
+
+
+async def readyz(call: OpenCall) -> web.Response:
+    """200 when work may come, else 503 with every reason."""
+    bundle = call.deps.service.bundle
+    reasons: list[str] = []
+    control = Control()
+    try:
+        control = await call.deps.reader.control()
+    except PlacetError as error:
+        reasons.append(f"ledger: {error.code.value}")
+    else:
+        if control.snapshot != bundle.snapshot:
+            reasons.append("bundle: the one loaded here is not the active one")
+    reasons += await call.deps.readiness()
+    modes = {
+        name: "unsafe_open" if gate.unsafe_open else "closed"
+        for name, gate in bundle.environments.items()
+    }
+    body = ans.ReadyAnswer(
+        status="not_ready" if reasons else "ready",
+        reasons=reasons,
+        snapshot=bundle.snapshot,
+        active_snapshot=control.snapshot,
+        frozen=_frozen(control),
+        fail_modes=modes,
+    )
+    response = answer(body, status=503 if reasons else 200)
+    if reasons:
+        response.headers["Retry-After"] = str(_RETRY_S)
+    return response
+
+
+def _frozen(control: Control) -> list[ans.FrozenAnswer]:
+    return [
+        ans.FrozenAnswer(
+            target=item.target,
+            by=item.by,
+            at=stamp(item.at),
+            reason=item.reason,
+            unfreeze_asked_by=item.unfreeze_asked_by or "",
+        )
+        for item in control.frozen.values()
+    ]

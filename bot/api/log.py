@@ -1,0 +1,60 @@
+"""Reads of the event log.
+
+Lives here: the timeline of a trace and the head. Must not live here: verification (the command
+line does that, on an export). Law: an agent reads its own records alone; records leave as the
+log holds them, digests in place of contents.
+"""
+
+from aiohttp import web
+
+from bot.api import answers as ans
+from bot.api import bodies
+from bot.api.calls import Call, answer
+from governance.errors import Code, Refused
+from governance.ports import Logged
+from governance.tickets.binding import stamp
+
+
+async def get_trace(call: Call) -> web.Response:
+    """Everything on record of one trace, oldest first."""
+    trace_id = bodies.path_id(call.request)
+    records = await call.deps.reader.timeline(trace_id) if trace_id else ()
+    shown = [record for record in records if _may_see(call, record)]
+    if not shown:
+        raise Refused(Code.NOT_FOUND, "no trace by that name")
+    jobs = dict.fromkeys(item.header.ticket_id for item in shown if item.header.ticket_id)
+    body = ans.TraceAnswer(trace_id=trace_id, jobs=list(jobs), events=[_event(r) for r in shown])
+    return answer(body, trace_id=trace_id)
+
+
+def _may_see(call: Call, record: Logged) -> bool:
+    head = record.header
+    return head.tenant == call.deps.service.tenant and call.confined_to in (None, head.agent_id)
+
+
+def _event(record: Logged) -> ans.EventAnswer:
+    head = record.header
+    return ans.EventAnswer(
+        seq=record.seq,
+        type=record.type,
+        version=record.version,
+        at=stamp(record.at),
+        actor=head.actor,
+        agent_id=head.agent_id,
+        job_id=head.ticket_id,
+        revision=head.revision,
+        binding=head.binding,
+        tool=head.tool,
+        action=head.action,
+        data_class=head.data_class,
+        approval_status=head.approval_status,
+        outcome=head.outcome,
+        payload=record.payload,
+        hash=record.hash,
+    )
+
+
+async def get_head(call: Call) -> web.Response:
+    """Number and hash of the newest record, to be kept by whoever wants to compare later."""
+    seq, newest = await call.deps.reader.head()
+    return answer(ans.HeadAnswer(seq=seq, hash=newest))

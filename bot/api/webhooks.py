@@ -1,0 +1,187 @@
+"""Jobs that arrive as signed webhooks.
+
+Lives here: checking a Standard Webhooks signature, its time window and its id. Must not live here:
+what a job is (``jobs``), or where secrets are kept (a port). Law: nothing of a body is read before
+its signature holds; a delivery is one job however often it comes, and each agent signs with a
+secret of its own.
+Source: Standard Webhooks specification 1.0 (webhook-id, webhook-timestamp, webhook-signature).
+"""
+
+import base64
+import binascii
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from aiohttp import web
+
+from bot.api import bodies, jobs
+from bot.api.asking import without_unused
+from bot.api.auth import check_scope
+from bot.api.calls import Call, OpenCall
+from bot.api.schemas import JobForm
+from governance.errors import Code, Refused
+from governance.principal import Credential, Scope
+
+WINDOW_S = 300
+AGENT = "webhook-agent"
+"""The header that names the credential whose secret signed: the middle part of its token."""
+_PREFIX = "whsec_"
+_SECRET_BYTES = 32
+_LEAST_SECRET_BYTES = 24
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_STAMP = re.compile(r"[0-9]{1,12}")
+_CREDENTIAL = re.compile(r"[a-z0-9]{1,64}")
+_MAX_SIGNATURES = 8
+_MAX_SEEN = 100_000
+_SETTLED = (200, 403)
+"""Answers after which a job exists: only then is an identical delivery a replay."""
+
+
+def make_webhook_secret() -> str:
+    """A new signing secret, as clients are given it."""
+    return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode("ascii")
+
+
+def webhook_secret_bytes(text: str) -> bytes:
+    """The raw bytes of a secret.
+
+    Raises:
+        ValueError: it is not ``whsec_`` and base64 of at least 24 bytes.
+    """
+    if not text.startswith(_PREFIX):
+        raise ValueError("a webhook secret begins with whsec_")
+    raw = base64.b64decode(text.removeprefix(_PREFIX).strip(), validate=True)
+    if len(raw) < _LEAST_SECRET_BYTES:
+        raise ValueError(f"a webhook secret has at least {_LEAST_SECRET_BYTES} bytes")
+    return raw
+
+
+def signature_of(secret: bytes, *, webhook_id: str, timestamp: str, body: bytes) -> str:
+    """The value of the webhook-signature header."""
+    return "v1," + base64.b64encode(_mac(secret, webhook_id, timestamp, body)).decode("ascii")
+
+
+def _mac(secret: bytes, webhook_id: str, timestamp: str, body: bytes) -> bytes:
+    return hmac.digest(secret, f"{webhook_id}.{timestamp}.".encode("ascii") + body, sha256)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery's headers, well formed but not yet believed."""
+
+    webhook_id: str
+    timestamp: str
+    signatures: tuple[bytes, ...]
+    credential_id: str
+
+
+class Seen:
+    """Deliveries that became a job within the window, in this process.
+
+    It only saves work and names replays: across processes the idempotency key made of the
+    webhook's id lets no second job arise.
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[bytes, float] = {}
+
+    def has(self, key: bytes, now_s: float) -> bool:
+        """Whether ``key`` was added and is still within the window."""
+        return self._until.get(key, 0.0) > now_s
+
+    def add(self, key: bytes, now_s: float) -> None:
+        """Remember ``key`` for as long as its timestamp could pass; the oldest make room."""
+        while self._until and (
+            next(iter(self._until.values())) <= now_s or len(self._until) >= _MAX_SEEN
+        ):
+            del self._until[next(iter(self._until))]
+        self._until[key] = now_s + 2 * WINDOW_S
+
+
+SEEN = web.AppKey("seen_webhooks", Seen)
+
+
+async def submit_webhook(call: OpenCall) -> web.Response:
+    """A job as a signed webhook; a re-signed delivery of the same id finds its job."""
+    body = await bodies.read_bytes(call.request, call.deps.limits)
+    delivery = _delivery(call.request.headers)
+    now_s = call.deps.clock.now().timestamp()
+    credential = await _proven(call, delivery, body, now_s)
+    check_scope(credential, frozenset({Scope.SUBMIT}))
+    parts = (delivery.credential_id, delivery.webhook_id, delivery.timestamp)
+    key = sha256("\0".join(parts).encode("ascii") + b"\0" + body).digest()
+    seen = call.request.app[SEEN]
+    if seen.has(key, now_s):
+        raise Refused(Code.REPLAYED, f"delivery {delivery.webhook_id} arrived before")
+    bodies.check_media_type(call.request)
+    value = without_unused(bodies.as_object(body, call.deps.limits))
+    form = bodies.validate(JobForm, value)
+    signed = Call(request=call.request, deps=call.deps, credential=credential)
+    response = await jobs.accept(signed, form, key=f"webhook:{delivery.webhook_id}")
+    if response.status in _SETTLED:
+        seen.add(key, now_s)
+    return response
+
+
+def _delivery(headers: Mapping[str, str]) -> Delivery:
+    webhook_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+    credential_id = headers.get(AGENT, "")
+    given = headers.get("webhook-signature", "").split(" ")
+    is_formed = (
+        _ID.fullmatch(webhook_id)
+        and _STAMP.fullmatch(timestamp)
+        and _CREDENTIAL.fullmatch(credential_id)
+        and len(given) <= _MAX_SIGNATURES
+    )
+    if not is_formed:
+        raise _unsigned()
+    return Delivery(
+        webhook_id=webhook_id,
+        timestamp=timestamp,
+        signatures=tuple(_decoded(item) for item in given),
+        credential_id=credential_id,
+    )
+
+
+def _decoded(signature: str) -> bytes:
+    """The bytes of a v1 signature; nothing for another version or a text that is none."""
+    version, _, value = signature.partition(",")
+    if version != "v1" or not value.isascii():
+        return b""
+    try:
+        return base64.b64decode(value, validate=True)
+    except binascii.Error:
+        return b""
+
+
+async def _proven(call: OpenCall, delivery: Delivery, body: bytes, now_s: float) -> Credential:
+    """The credential whose secret signed this delivery, within the window.
+
+    Raises:
+        Refused: ``unauthenticated`` for every failure alike.
+    """
+    store = call.deps.webhook_secrets
+    secret = store.lookup(delivery.credential_id) if store else None
+    credential = await call.deps.reader.credential(delivery.credential_id)
+    wanted = _mac(secret or b"", delivery.webhook_id, delivery.timestamp, body)
+    is_signed = any(hmac.compare_digest(given, wanted) for given in delivery.signatures)
+    is_live = (
+        credential is not None
+        and credential.revoked_at is None
+        and credential.tenant == call.deps.service.tenant
+    )
+    is_timely = abs(now_s - int(delivery.timestamp)) <= WINDOW_S
+    if credential is None or not (secret and is_signed and is_live and is_timely):
+        raise _unsigned()
+    return credential
+
+
+def _unsigned() -> Refused:
+    return Refused(
+        Code.UNAUTHENTICATED,
+        "webhook-id, webhook-timestamp, webhook-signature and webhook-agent do not prove a sender",
+    )

@@ -1,0 +1,243 @@
+"""Records of the log as lines for people in the audit channel.
+
+Lives here: a pure function from records to messages within a budget. Must not live here: posting,
+pacing, cursors. Law: nothing is dropped silently: every message names its range of sequence
+numbers, ranges follow each other without a gap, and what is only counted says how many it was;
+whatever an agent wrote is shown in ASCII with escapes and can format nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from governance.canonical import Json
+from governance.ports import Logged
+
+MAX_LINES = 30
+MAX_CHARS = 6_000
+BACKLOG_OVER = 300
+"""More records at once than this: all but the newest are counted, not listed."""
+_LISTED_OF_BACKLOG = 60
+_WORD_CHARS = 60
+_PLAIN = "ALLOW"
+
+Block = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditMessage:
+    """One message: ``text`` for notifications, ``blocks`` to read, and the range that it covers."""
+
+    first_seq: int
+    last_seq: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The range, in our own words only."""
+        if self.first_seq == self.last_seq:
+            return f"Audit log, seq {self.first_seq}"
+        return f"Audit log, seq {self.first_seq}-{self.last_seq}"
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The range and the lines, in a fixed font; nothing in them is parsed."""
+        title: Block = {"type": "text", "text": self.text, "style": {"bold": True}}
+        body: Block = {"type": "text", "text": "\n".join(self.lines)}
+        return (
+            {
+                "type": "rich_text",
+                "elements": [
+                    {"type": "rich_text_section", "elements": [title]},
+                    {"type": "rich_text_preformatted", "elements": [body]},
+                ],
+            },
+        )
+
+
+def audit_messages(records: Sequence[Logged]) -> tuple[AuditMessage, ...]:
+    """The messages for ``records``, which must be consecutive and oldest first."""
+    lines: list[_Line] = []
+    rest = list(records)
+    if len(rest) > BACKLOG_OVER:
+        lines.append(_backlog(rest[:-_LISTED_OF_BACKLOG]))
+        rest = rest[-_LISTED_OF_BACKLOG:]
+    lines += _lines(rest)
+    return tuple(_packed(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    first_seq: int
+    last_seq: int
+    text: str
+
+
+def _lines(records: Sequence[Logged]) -> list[_Line]:
+    """A line for each record; each run of plain ALLOWs is one line."""
+    found: list[_Line] = []
+    run: list[Logged] = []
+    for record in records:
+        if _is_plain_allow(record):
+            run.append(record)
+            continue
+        found += _run_line(run)
+        run = []
+        found.append(_Line(first_seq=record.seq, last_seq=record.seq, text=_line(record)))
+    return found + _run_line(run)
+
+
+def _run_line(run: Sequence[Logged]) -> list[_Line]:
+    if not run:
+        return []
+    first, last = run[0].seq, run[-1].seq
+    agents = Counter(record.header.agent_id for record in run)
+    named = ", ".join(f"{count} for {_word(agent)}" for agent, count in agents.most_common(4))
+    more = "" if len(agents) <= 4 else f" and {len(agents) - 4} more agents"  # noqa: PLR2004  # as listed
+    return [
+        _Line(
+            first_seq=first,
+            last_seq=last,
+            text=f"{_range(first, last)}: {len(run)} ALLOW ({named}{more})",
+        )
+    ]
+
+
+def _backlog(records: Sequence[Logged]) -> _Line:
+    effects = Counter(filter(None, (_effect(record) for record in records)))
+    others = Counter(record.type for record in records if not _effect(record))
+    parts = [f"{count} {name}" for name, count in effects.most_common()]
+    parts += [f"{count} {_word(name)}" for name, count in others.most_common()]
+    first, last = records[0].seq, records[-1].seq
+    text = f"{_range(first, last)}: {len(records)} records, only counted: {', '.join(parts)}"
+    return _Line(first_seq=first, last_seq=last, text=text)
+
+
+def _packed(lines: Sequence[_Line]) -> list[AuditMessage]:
+    found: list[AuditMessage] = []
+    taken: list[_Line] = []
+    size = 0
+    for line in lines:
+        if taken and (len(taken) >= MAX_LINES or size + len(line.text) + 1 > MAX_CHARS):
+            found.append(_message(taken))
+            taken, size = [], 0
+        taken.append(line)
+        size += len(line.text) + 1
+    if taken:
+        found.append(_message(taken))
+    return found
+
+
+def _message(taken: Sequence[_Line]) -> AuditMessage:
+    return AuditMessage(
+        first_seq=taken[0].first_seq,
+        last_seq=taken[-1].last_seq,
+        lines=tuple(line.text for line in taken),
+    )
+
+
+def _range(first: int, last: int) -> str:
+    return f"seq {first}" if first == last else f"seq {first}-{last}"
+
+
+def _line(record: Logged) -> str:
+    head = record.header
+    at = record.at.strftime("%H:%M:%S")
+    parts = [f"seq {record.seq}", f"{at}Z", record.type]
+    if head.ticket_id:
+        parts.append(f"{_word(head.ticket_id)} r{head.revision} {_word(head.binding[:12])}")
+    detail = _DETAILS.get(record.type, _nothing)(record.payload)
+    parts += [detail] if detail else []
+    parts.append(f"by {_word(head.actor)}")
+    if head.outcome:
+        parts.append(f"-> {_word(head.outcome)}")
+    return "  ".join(parts)
+
+
+def _word(text: str) -> str:
+    """One word of visible ASCII; everything else as an escape, and at most so long."""
+    shown = "".join(
+        char if "!" <= char <= "~" and char != "\\" else f"\\u{{{ord(char):x}}}" for char in text
+    )
+    return shown if len(shown) <= _WORD_CHARS else f"{shown[: _WORD_CHARS - 3]}..."
+
+
+def _at(payload: Json, *path: str) -> str:
+    value = payload
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return "" if value is None or isinstance(value, Mapping) else str(value)
+
+
+def _nothing(_payload: Json) -> str:
+    return ""
+
+
+def _opened(payload: Json) -> str:
+    rules = _list(payload, "ruling", "rule_ids")
+    effect = _word(_at(payload, "ruling", "effect"))
+    what = _word(_at(payload, "ask", "tool") or _at(payload, "ask", "topic"))
+    target = _at(payload, "ask", "target")
+    where = _word(_at(payload, "ask", "environment"))
+    on = f" on {_word(target)}" if target else ""
+    because = f" by {', '.join(_word(rule) for rule in rules[:3])}" if rules else ""
+    return f"{effect}{because}: {what}{on} in {where}"
+
+
+def _list(payload: Json, *path: str) -> list[str]:
+    value = payload
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [str(item) for item in value]
+    return []
+
+
+def _vote(payload: Json) -> str:
+    choice, role = _at(payload, "vote", "choice"), _at(payload, "vote", "role")
+    return f"{_word(choice)} as {_word(role)}, weight {_word(_at(payload, 'vote', 'weight'))}"
+
+
+def _field(payload: Json, *path: str) -> str:
+    return _word(_at(payload, *path))
+
+
+def _run(payload: Json) -> str:
+    output = _at(payload, "report", "output_state")
+    return f"after {_word(_at(payload, 'report', 'duration_ms'))} ms, output {_word(output)}"
+
+
+_DETAILS: Mapping[str, Callable[[Json], str]] = {
+    "TicketOpened": _opened,
+    "SubmissionThrottled": _opened,
+    "DecisionEvaluated": _opened,
+    "VoteCast": _vote,
+    "VoteRefused": lambda payload: _field(payload, "code"),
+    "TicketRejected": lambda payload: _field(payload, "cause"),
+    "TicketRevised": lambda payload: _field(payload, "cause"),
+    "TicketApproved": lambda payload: (
+        f"weight {_field(payload, 'weight')} of {_field(payload, 'threshold')}"
+    ),
+    "TicketDenied": lambda payload: _field(payload, "ruling", "effect"),
+    "ExecutionDeferred": lambda payload: _field(payload, "code"),
+    "ExecutionStarted": lambda payload: f"sandbox {_field(payload, 'sandbox')}",
+    "ExecutionSucceeded": _run,
+    "ExecutionFailed": _run,
+    "OutcomeReported": lambda payload: _field(payload, "report", "status"),
+    "UnknownResolved": lambda payload: f"took effect: {_field(payload, 'took_effect')}",
+    "AgentFrozen": lambda payload: _field(payload, "target"),
+    "UnfreezeAsked": lambda payload: _field(payload, "target"),
+    "AgentUnfrozen": lambda payload: _field(payload, "target"),
+    "BundleActivated": lambda payload: _field(payload, "snapshot"),
+    "CheckpointSigned": lambda payload: f"size {_field(payload, 'size')}",
+}
+
+
+def _effect(record: Logged) -> str:
+    if record.type in ("TicketOpened", "SubmissionThrottled", "DecisionEvaluated"):
+        return _word(_at(record.payload, "ruling", "effect"))
+    return ""
+
+
+def _is_plain_allow(record: Logged) -> bool:
+    return record.type in ("TicketOpened", "DecisionEvaluated") and _effect(record) == _PLAIN

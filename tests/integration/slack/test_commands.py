@@ -1,0 +1,86 @@
+"""The slash command and the home tab."""
+
+import json
+
+from bot.emulator.acts import ActResult
+from bot.slack import names
+from tests.integration.slack.world import World, code_of
+
+
+def said(result: ActResult) -> str:
+    return json.dumps([ephemeral.blocks for ephemeral in result.ephemerals], ensure_ascii=False)
+
+
+async def test_help_names_every_word_and_the_fail_mode(world: World) -> None:
+    shown = said(await world.emu.command("newbie", "/placet", "help"))
+    for word in ("list", "mine", "status", "freeze", "unfreeze"):
+        assert f"/placet {word}" in shown
+    assert "every action is refused" in shown
+
+
+async def test_an_unknown_word_is_answered_with_what_there_is(world: World) -> None:
+    shown = said(await world.emu.command("olga", "/placet", "lst <script> *x*"))
+    assert "/placet help" in shown
+    assert "placet.unknown_word" in shown
+
+
+async def test_list_and_mine_show_what_waits(world: World) -> None:
+    ticket = await world.ask()
+    assert ticket.id in said(await world.emu.command("newbie", "/placet", "list"))
+    assert ticket.id in said(await world.emu.command("olga", "/placet", "mine"))
+    assert "Nothing waits" in said(await world.emu.command("owen", "/placet", "mine"))
+    await world.click("olga", names.APPROVE)
+    assert "Nothing waits" in said(await world.emu.command("olga", "/placet", "mine"))
+
+
+async def test_details_opens_from_a_list(world: World) -> None:
+    await world.ask()
+    result = await world.emu.command("olga", "/placet", "list")
+    await world.emu.click("olga", "approvals", result.ephemerals[0].ts, names.DETAILS)
+    modal = world.emu.modal("olga")
+    assert modal is not None
+    assert modal.callback_id == names.DETAILS_VIEW
+
+
+async def test_status_of_nothing_is_a_kind_refusal(world: World) -> None:
+    assert code_of(await world.emu.command("olga", "/placet", "status nope")) == "not_found"
+    assert "Which one" in said(await world.emu.command("olga", "/placet", "status"))
+    ticket = await world.ask()
+    shown = said(await world.emu.command("olga", "/placet", f"status {ticket.id}"))
+    assert ticket.binding[:12] in shown
+
+
+async def test_one_person_freezes_and_two_unfreeze(world: World) -> None:
+    ticket = await world.ask()
+    shown = said(await world.emu.command("olga", "/placet", "freeze deploy-bot acts &lt;odd"))
+    assert "is frozen" in shown
+    await world.deliver()
+    assert "Frozen" in str(world.card().current.blocks)
+    assert code_of(await world.click("rita", names.APPROVE)) == "frozen"
+    again = said(await world.emu.command("rita", "/placet", "freeze deploy-bot"))
+    assert "already" in again
+    asked = said(await world.emu.command("olga", "/placet", "unfreeze deploy-bot"))
+    assert "second person" in asked
+    asked = said(await world.emu.command("olga", "/placet", "unfreeze deploy-bot"))
+    assert "second person" in asked
+    lifted = said(await world.emu.command("rita", "/placet", "unfreeze deploy-bot"))
+    assert "no longer frozen" in lifted
+    await world.deliver()
+    assert "Frozen" not in str(world.card().current.blocks)
+    await world.click("rita", names.APPROVE)
+    assert len((await world.ticket(ticket.id)).votes) == 1
+
+
+async def test_whoever_holds_no_role_freezes_nothing(world: World) -> None:
+    assert code_of(await world.emu.command("newbie", "/placet", "freeze all")) == "wrong_role"
+    assert code_of(await world.emu.command("olga", "/placet", "freeze")) == "not_found"
+
+
+async def test_the_home_tab_shows_what_waits_for_me(world: World) -> None:
+    ticket = await world.ask()
+    home = await world.emu.open_home("olga")
+    assert home is not None
+    assert ticket.id in str(home.blocks)
+    home = await world.emu.open_home("owen")
+    assert home is not None
+    assert "Nothing waits" in str(home.blocks)
