@@ -20,7 +20,7 @@ from governance.errors import Code, InvalidInput, Unavailable
 _log = logging.getLogger(__name__)
 
 FOLDER = "webhooks"
-"""The folder beside the signing keys."""
+"""The name of the folder, inside that of the signing keys."""
 PREFIX = "whsec_"
 _BYTES = 32
 _SHORTEST, _LONGEST = 24, 64
@@ -31,9 +31,9 @@ _OTHERS = 0o077
 class FileWebhookSecrets:
     """The secrets in one folder, named by credential id."""
 
-    def __init__(self, keys: Path) -> None:
-        """``keys`` is the folder of the signing keys; nothing is read or made yet."""
-        self._folder = keys / FOLDER
+    def __init__(self, folder: Path) -> None:
+        """``folder`` is ``FOLDER`` in that of the keys; nothing is read or made yet."""
+        self._folder = folder
 
     def lookup(self, credential_id: str) -> bytes | None:
         """The raw secret of a credential; None where there is none that may be used."""

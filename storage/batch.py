@@ -8,50 +8,27 @@ the batch; the head is read inside the transaction and never remembered between 
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from governance import control as ctl
 from governance.action import content_digest
-from governance.audit import GENESIS, Event, Record, describe, encode, hash_of
+from governance.audit import Event, Record, describe, encode, hash_of
 from governance.control import Control
 from governance.errors import Code, PlacetError, Unavailable
-from governance.outbox import Owed, owed
+from governance.outbox import owed
 from governance.policy.throttle import Bucket
 from governance.ports import IdempotencyKey, Keys, Logged, Remembered, State, Step
 from governance.principal import Credential
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import evolve
-from governance.tickets.ticket import Ticket, TicketId, TicketState, Vote
+from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage import codec
-from storage.merkle import Range
+from storage.changes import Changes, Head, VoteKey, VoteRow, after_earlier
 
 T = TypeVar("T")
 _log = logging.getLogger("placet.ledger")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
-    """Where the log ends; ``at`` is its high-water time, None while it is empty."""
-
-    seq: int = 0
-    hash: str = GENESIS
-    at: datetime | None = None
-    pending: int = 0
-    tree: Range = field(default_factory=Range)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VoteRow:
-    """One person's standing on one revision; ``is_new``: the database must know no vote yet."""
-
-    vote: Vote
-    is_withdrawn: bool
-    is_new: bool
-
-
-VoteKey = tuple[TicketId, int, str]
 
 
 class Source(Protocol):
@@ -76,39 +53,6 @@ class Source(Protocol):
     def credential(self, credential_id: str) -> Credential | None:
         """One credential."""
         ...
-
-
-@dataclass(slots=True, kw_only=True)
-class Changes:
-    """What is to be written; one of these for a step, merged into the batch's when it held."""
-
-    head: Head
-    events: list[Logged] = field(default_factory=list)
-    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
-    opened: dict[TicketId, int] = field(default_factory=dict)
-    """Tickets born here, with the sequence number of their birth."""
-    remembered: dict[IdempotencyKey, Remembered] = field(default_factory=dict)
-    buckets: dict[str, Bucket] = field(default_factory=dict)
-    control: Control | None = None
-    credentials: dict[str, Credential] = field(default_factory=dict)
-    votes: dict[VoteKey, VoteRow] = field(default_factory=dict)
-    owed: dict[Owed, None] = field(default_factory=dict)
-    contents: dict[str, bytes] = field(default_factory=dict)
-
-    def take(self, other: "Changes") -> None:
-        """Add what a later step changed."""
-        self.head = other.head
-        self.events += other.events
-        self.tickets |= other.tickets
-        self.opened |= other.opened
-        self.remembered |= other.remembered
-        self.buckets |= other.buckets
-        self.control = other.control or self.control
-        self.credentials |= other.credentials
-        for key, row in other.votes.items():
-            self.votes[key] = _after_earlier(self.votes.get(key), row)
-        self.owed |= other.owed
-        self.contents |= other.contents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +173,7 @@ class _Draft:
         changes.tickets[after.id] = after
         if before is not None and before.votes != after.votes:
             for key, row in _vote_rows(before, after):
-                changes.votes[key] = _after_earlier(changes.votes.get(key), row)
+                changes.votes[key] = after_earlier(changes.votes.get(key), row)
         return after
 
     def _remember(self, ticket: Ticket) -> None:
@@ -288,10 +232,6 @@ def _vote_rows(before: Ticket, after: Ticket) -> list[tuple[VoteKey, VoteRow]]:
         row = VoteRow(vote=vote, is_withdrawn=person not in new, is_new=person not in old)
         rows.append(((after.id, after.revision, person), row))
     return rows
-
-
-def _after_earlier(earlier: VoteRow | None, row: VoteRow) -> VoteRow:
-    return row if earlier is None else replace(row, is_new=earlier.is_new)
 
 
 def unavailable(message: str) -> Unavailable:

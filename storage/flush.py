@@ -13,7 +13,7 @@ from governance.ports import Logged
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket
 from storage import codec
-from storage.batch import Changes, VoteKey, VoteRow
+from storage.changes import Changes, VoteKey, VoteRow
 from storage.projections import due_columns, needed_people
 
 _EVENT = """INSERT INTO events

@@ -24,8 +24,9 @@ from governance.ports import (
 )
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId
-from storage.batch import Batch, Changes, Head, VoteKey, VoteRow, raised
+from storage.batch import Batch, raised
 from storage.bell import Bell
+from storage.changes import Changes, Head, VoteKey, VoteRow
 from storage.memory_outbox import MemoryOutbox
 from storage.projections import due_columns, needed_people
 

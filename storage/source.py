@@ -16,7 +16,8 @@ from governance.ports import IdempotencyKey, Keys, Remembered
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId
 from storage import codec, merkle
-from storage.batch import Head, unavailable
+from storage.batch import unavailable
+from storage.changes import Head
 
 CHUNK = 400
 """Names in one IN list; SQLite takes 32,766 parameters, older builds 999."""

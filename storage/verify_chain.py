@@ -15,26 +15,11 @@ from hashlib import sha256
 from typing import Any, NoReturn
 
 _FIELDS = frozenset(
-    [
-        "seq",
-        "previous",
-        "type",
-        "version",
-        "timestamp",
-        "tenant",
-        "actor",
-        "traceId",
-        "agentId",
-        "ticketId",
-        "revision",
-        "binding",
-        "tool",
-        "action",
-        "dataClass",
-        "approvalStatus",
-        "outcome",
-        "payload",
-    ]
+    (
+        *("seq", "previous", "type", "version", "timestamp", "tenant", "actor", "traceId"),
+        *("agentId", "ticketId", "revision", "binding", "tool", "action", "dataClass"),
+        *("approvalStatus", "outcome", "payload"),
+    )
 )
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 _LARGEST_PLAIN = 10**21

@@ -17,6 +17,7 @@ from bot.cli.output import AsJson, answered, emit
 from bot.replies import Exit
 
 if TYPE_CHECKING:
+    from bot.demo.remote import Click
     from bot.demo.world import World
 
 app = typer.Typer(
@@ -25,7 +26,9 @@ app = typer.Typer(
     epilog="Example: placet demo --script",
 )
 
-State = Annotated[Path, typer.Option("--state", help="State file of a headless demo.")]
+State = Annotated[
+    Path, typer.Option("--state", help="State file that a running demo wrote with --state.")
+]
 
 
 @app.callback()
@@ -175,9 +178,7 @@ def _write_state(path: Path, world: "World") -> None:
     aside.replace(path)
 
 
-@app.command(
-    epilog="Example: placet demo click --state demo.json --user operator --ticket ID --action approve"
-)
+@app.command(epilog="Example: placet demo click --user operator --ticket ID --action approve")
 @answered
 def click(
     *,
@@ -189,7 +190,7 @@ def click(
     stale: Annotated[
         bool, typer.Option("--stale", help="Press the button of the card's previous version.")
     ] = False,
-    as_json: AsJson = True,
+    as_json: AsJson = False,
 ) -> None:
     """Press a button on a ticket's card as that person: 0 accepted, 3 refused with its code."""
     from bot.demo.remote import Click, read_state, user_of
@@ -198,20 +199,23 @@ def click(
     wish = Click(
         user=user_of(told, user), ticket=ticket, action=action, comment=comment, is_stale=stale
     )
-    emit(asyncio.run(_click(told, wish)), as_json=as_json)
+    done = asyncio.run(_click(told, wish))
+    if as_json:
+        emit(done)
+    else:
+        typer.echo(done["said"] or "done: the card says what came of it")
 
 
-async def _click(state: dict[str, object], wish: "object") -> dict[str, object]:
+async def _click(state: dict[str, object], wish: "Click") -> dict[str, object]:
     import aiohttp
 
-    from bot.demo.remote import Click, Remote
+    from bot.demo.remote import Remote
 
-    assert isinstance(wish, Click)  # noqa: S101  # typed loosely to keep --help quick
     async with aiohttp.ClientSession() as session:
         return await Remote(session, state).click(wish)
 
 
-@app.command(epilog="Example: placet demo messages --state demo.json --channel approvals --json")
+@app.command(epilog="Example: placet demo messages --channel approvals --json")
 @answered
 def messages(
     *,
@@ -226,7 +230,7 @@ def messages(
     told = read_state(state)
     shown = asyncio.run(_messages(told, user_of(told, user), channel))
     if as_json:
-        emit(shown, as_json=True)
+        emit(shown)
         return
     for message in shown:
         typer.echo(f"{message['text']}\n")

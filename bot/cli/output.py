@@ -53,7 +53,7 @@ def answered(command: Callable[P, None]) -> Callable[P, None]:
             raise
         except BrokenPipeError:
             raise
-        except Exception as error:  # noqa: BLE001  # the top handler: our fault, without a trace
+        except Exception as error:  # the top handler: our fault, without a trace
             fail(INTERNAL_ERROR, _fault(error), as_json=as_json)
             raise typer.Exit(Exit.UNAVAILABLE) from error
 

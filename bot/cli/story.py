@@ -191,7 +191,10 @@ def _facts(ticket: Ticket, now: datetime) -> Iterator[tuple[str, object]]:
     yield "binding", ticket.binding[:SHOWN_DIGITS]
     yield "snapshot", ruling.snapshot
     yield "trace", ask.trace_id
-    yield "asked", f"{stamp(ticket.created_at)} ({span((now - ticket.created_at).total_seconds())} ago)"
+    yield (
+        "asked",
+        f"{stamp(ticket.created_at)} ({span((now - ticket.created_at).total_seconds())} ago)",
+    )
     left = _left(ticket, now)
     yield "expires", stamp(ticket.expires_at) + (f" (in {left})" if left else "")
     yield "result", _result(ticket)

@@ -13,7 +13,7 @@ import typer
 
 from bot.cli.environment import actor, settings_now
 from bot.cli.output import AsJson, answered, emit, facts, note, run, show, stamp, table, visible
-from bot.webhook_secrets import FileWebhookSecrets
+from bot.webhook_secrets import FOLDER, FileWebhookSecrets
 from governance.errors import Code, InvalidInput
 from governance.principal import Agent, AgentId, Credential, PersonId, Scope, TenantId
 
@@ -165,7 +165,7 @@ async def _issue(
 ) -> tuple[Credential, str]:
     from bot.compose import tools
 
-    kept = FileWebhookSecrets(settings.keys)
+    kept = FileWebhookSecrets(settings.keys / FOLDER)
     async with tools.open_tools(settings, create=True) as opened:
         # The file first: a credential that the log knows is then complete.
         secret = kept.create(credential.id) if webhook else ""
@@ -207,7 +207,7 @@ def list_(
     if as_json:
         emit({"credentials": [_described(item) for item in found]})
         return
-    has_webhook = FileWebhookSecrets(settings.keys)
+    has_webhook = FileWebhookSecrets(settings.keys / FOLDER)
     rows = [
         (
             item.id,
@@ -242,7 +242,7 @@ def revoke(
             found = await opened.reader.credential(credential_id)
             if found is None or found.revoked_at is None:
                 await opened.administration.revoke(credential_id, actor=actor())
-        return FileWebhookSecrets(settings.keys).remove(credential_id)
+        return FileWebhookSecrets(settings.keys / FOLDER).remove(credential_id)
 
     had_webhook = run(end())
     if as_json:

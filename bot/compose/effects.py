@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bot.compose.core import Core
 from bot.delivery import RetryLater, Undeliverable
-from bot.sinks.audit_lines import messages
+from bot.sinks.audit_lines import audit_messages
 from bot.sinks.follower import Postponed
 from bot.slack.card_view import load_card_view
 from bot.slack.client import CallFailedError, PermanentError, RateLimitedError, TransientError
@@ -60,18 +60,19 @@ class AuditChannel:
         self._publisher = publisher
         self._channel = channel
 
-    async def emit(self, records: Sequence[Logged]) -> None:
-        """Post ``records`` as one message.
+    async def emit(self, records: Sequence[Logged]) -> int:
+        """Post the first message that ``records`` make; the last sequence number in it.
 
         Raises:
             Postponed: not posted; the same records again later.
         """
-        text, blocks = messages(records)
+        first = audit_messages(records)[0]
         try:
-            await self._publisher.post_audit(text, channel=self._channel, blocks=blocks)
+            await self._publisher.post_audit(first.text, channel=self._channel, blocks=first.blocks)
         except RateLimitedError as error:
             raise Postponed(str(error), after_s=error.retry_after_s) from error
         except PermanentError as error:
             raise Postponed(str(error), after_s=_BAD_CHANNEL_RETRY_S) from error
         except CallFailedError as error:
             raise Postponed(str(error)) from error
+        return first.last_seq

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.scheduler import WallClock
@@ -21,7 +22,7 @@ from governance.administration import Administration
 from governance.errors import Code, Unavailable
 from governance.ports import Clock, Reader
 from governance.principal import TenantId
-from storage.engine import database, migrate
+from storage.engine import database
 from storage.ledger import SqliteLedger
 
 
@@ -69,15 +70,9 @@ async def open_tools(settings: Settings, *, create: bool = False) -> AsyncIterat
     if not create:
         existing_ledger(settings.database)
     clock = WallClock()
+    ledger = SqliteLedger(settings.database, clock)
     try:
-        migrate(settings.database)
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        raise Unavailable(
-            Code.LEDGER_UNAVAILABLE,
-            f"{ledger_file(settings.database)} cannot be opened as a ledger "
-            f"({type(error).__name__})",
-        ) from error
-    async with SqliteLedger(settings.database, clock) as ledger:
+        await _start(ledger, settings.database)
         yield Tools(
             reader=ledger,
             administration=Administration(
@@ -89,3 +84,19 @@ async def open_tools(settings: Settings, *, create: bool = False) -> AsyncIterat
             ),
             clock=clock,
         )
+    finally:
+        await ledger.close()
+
+
+async def _start(ledger: SqliteLedger, url: str) -> None:
+    try:
+        await ledger.start()
+    except (SQLAlchemyError, CommandError, sqlite3.Error) as error:
+        raise _no_ledger(url, error) from error
+
+
+def _no_ledger(url: str, error: Exception) -> Unavailable:
+    path = ledger_file(url)
+    return Unavailable(
+        Code.LEDGER_UNAVAILABLE, f"{path} cannot be opened as a ledger ({type(error).__name__})"
+    )

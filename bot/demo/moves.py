@@ -48,7 +48,7 @@ class Moves:
         self._asked = 0
         self.tickets: list[str] = []
 
-    async def ask(self, job: Job, agent: str = "deploy-bot", **more: object) -> Answer:
+    async def ask(self, job: Job, *, agent: str = "deploy-bot", **more: str | int) -> Answer:
         self._asked += 1
         body = {**job.body, **more, "idempotency_key": f"story-{self._asked}"}
         answer = await self._world.client.post(
@@ -58,8 +58,8 @@ class Moves:
             self.tickets.append(answer.body["job_id"])
         return answer
 
-    async def pending(self, job: Job, **more: object) -> str:
-        answer = await self.ask(job, **more)
+    async def pending(self, job: Job, **more: str | int) -> str:
+        answer = await self.ask(job, agent="deploy-bot", **more)
         expect(
             answer.status == 200 and answer.body.get("status") == "approval_required",
             f"{job.name}: expected an approval, got {answer.status} {answer.body}",

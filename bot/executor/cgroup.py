@@ -58,18 +58,23 @@ def run_id() -> str:
     return f"placet-{os.getpid()}-{secrets.token_hex(8)}"
 
 
-def is_abandoned(name: str) -> bool:
-    """Whether the process that made a group of this name is gone."""
-    parts = name.split("-")
-    if len(parts) != _NAME_PARTS or parts[0] != "placet" or not parts[1].isdigit():
+def is_gone(pid: str) -> bool:
+    """Whether a process id, as text, names no process any more."""
+    if not pid.isdigit():
         return False
     try:
-        os.kill(int(parts[1]), 0)
+        os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
     except (PermissionError, OverflowError):
         return False
     return False
+
+
+def is_abandoned(name: str) -> bool:
+    """Whether the process that made a group of this name is gone."""
+    parts = name.split("-")
+    return len(parts) == _NAME_PARTS and parts[0] == "placet" and is_gone(parts[1])
 
 
 def sweep(parent: Path) -> None:

@@ -191,7 +191,7 @@ class Descriptors:
 
 
 def _name_spaces(tools: "Tools") -> Iterator[str]:
-    yield from ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-ipc")
+    yield from ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net")
     yield from ("--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "--new-session")
     if tools.can_disable_userns:
         yield "--disable-userns"
@@ -265,7 +265,7 @@ def bwrap_arguments(
     # The last mounts: without them the root and /dev, both memory, could be written.
     out += ("--chdir", WORK, "--remount-ro", "/dev", "--remount-ro", "/")
     out += ("--seccomp", str(descriptors.seccomp))
-    out += ("--json-status-fd", str(descriptors.status), "--")
+    out += ("--json-status-fd", str(descriptors.status), "--block-fd", str(descriptors.gate), "--")
     if tier is Tier.A_MINUS:
         # Set inside, so that it counts this sandbox's processes and not all of the user's.
         out += (str(tools.prlimit), f"--nproc={spec.limits.pids}", "--")

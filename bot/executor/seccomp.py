@@ -245,7 +245,7 @@ def _argument_rules() -> Iterator[tuple[str, list[Instruction]]]:
 def _head(arch: Architecture) -> Iterator[Instruction]:
     yield Instruction(code=LD_WORD, k=_OFFSET_ARCH)
     yield Instruction(code=JEQ, k=arch.audit_arch, jt=1, jf=0)
-    yield _ret(ALLOW)
+    yield _ret(KILL)
     yield _load_nr()
     if arch.has_x32:
         yield Instruction(code=JGE, k=X32_BIT, jt=0, jf=1)

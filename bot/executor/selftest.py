@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+from bot.executor import staging
 from bot.executor.cgroup import Backend
 from bot.executor.cgroup_discovery import Found, discover
 from bot.executor.errors import SandboxError, SandboxUnavailable
@@ -206,6 +207,7 @@ async def establish(config: Config | None = None) -> Established:
                 prefer_own_python=chosen.prefer_own_python,
             )
         )
+        await asyncio.to_thread(staging.sweep, tools)
     except (SandboxError, OSError) as error:
         return _none(str(error), (str(error),))
     details: list[str] = []

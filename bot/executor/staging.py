@@ -8,15 +8,18 @@ an executor that is not root stages nothing.
 
 import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from bot.executor.cgroup import is_gone
 from bot.executor.errors import SandboxSetupFailed
 from bot.executor.tools import Tools, reachable
 
+_PREFIX: Final = "placet-stage-"
 # Arguments: a count of pairs, the pairs source and target, the command. No text is interpreted.
 _SCRIPT: Final = """
 n=$1; shift
@@ -48,15 +51,30 @@ class Staging:
 
     def remove(self) -> None:
         """Remove the mount points; they are empty here, so nothing of a source can be lost."""
-        for place in self.places.values():
-            with contextlib.suppress(OSError):
-                if place.is_dir():
-                    place.rmdir()
-                else:
-                    place.unlink()
         if self.base is not None:
-            with contextlib.suppress(OSError):
-                self.base.rmdir()
+            _remove(self.base)
+
+
+def _remove(base: Path) -> None:
+    with contextlib.suppress(OSError):
+        for place in base.iterdir():
+            if place.is_dir():
+                place.rmdir()
+            elif place.stat().st_size == 0:
+                place.unlink()
+        base.rmdir()
+
+
+def sweep(tools: Tools) -> None:
+    """Remove the empty mount points of executors that died; only this user's own folders."""
+    if tools.drop is None:
+        return
+    for base in _base(tools).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            status = base.lstat()
+            is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+            if is_own and is_gone(base.name.removeprefix(_PREFIX).partition("-")[0]):
+                _remove(base)
 
 
 def prepare(tools: Tools, sources: tuple[Path, ...]) -> Staging:
@@ -73,7 +91,7 @@ def prepare(tools: Tools, sources: tuple[Path, ...]) -> Staging:
         return Staging()
     places: dict[Path, Path] = {}
     try:
-        base = Path(tempfile.mkdtemp(prefix="placet-stage-", dir=_base(tools)))
+        base = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_base(tools)))
         base.chmod(0o755)
         for index, source in enumerate(hidden):
             place = base / str(index)

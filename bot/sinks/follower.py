@@ -15,8 +15,11 @@ from governance.ports import Logged, Outbox, Reader
 
 _log = logging.getLogger(__name__)
 
-Emit = Callable[[Sequence[Logged]], Awaitable[None]]
-"""Delivers records in order; an exception of ``Postponed`` means: the same ones again later."""
+Emit = Callable[[Sequence[Logged]], Awaitable[int]]
+"""Delivers the first of the records given; answers the last sequence number that is out.
+
+Raising ``Postponed`` means: the same ones again later.
+"""
 
 
 class Postponed(Exception):
@@ -37,7 +40,7 @@ class Follower:
         reader: Reader,
         outbox: Outbox,
         emit: Emit,
-        batch: int = 200,
+        batch: int = 2000,
         pause_s: float = 1.0,
     ) -> None:
         self._name = name
@@ -76,11 +79,11 @@ class Follower:
                 await asyncio.sleep(self._pause_s)
 
     async def step(self) -> int:
-        """Deliver one batch; how many records it had."""
+        """Deliver some of what is new; how many records went out."""
         after = await self._outbox.cursor(self._name)
         records = await self._reader.records(after, self._batch)
         if not records:
             return 0
-        await self._emit(records)
-        await self._outbox.advance(self._name, records[-1].seq)
-        return len(records)
+        done = await self._emit(records)
+        await self._outbox.advance(self._name, done)
+        return done - after

@@ -7,7 +7,8 @@ state, and what the person hears afterwards is what was committed.
 
 from dataclasses import dataclass
 
-from bot.slack import card_parts, names
+from bot.slack import card_standing as standing
+from bot.slack import names
 from bot.slack.client import CallFailedError
 from bot.slack.desk import Desk
 from bot.slack.modals import ballot
@@ -125,7 +126,7 @@ def vote_counted(ticket: Ticket) -> Inert:
     """What a vote led to, for a person who looks at a modal and not at the card."""
     requirement = ticket.ruling.requirement
     if ticket.state is TicketState.PENDING and requirement is not None:
-        return Inert(f"Your vote counts. {card_parts.progress_text(requirement, ticket)}.")
+        return Inert(f"Your vote counts. {standing.progress_text(requirement, ticket)}.")
     return Inert(
         f"Your vote counts. Ticket {words(ticket.id, 60)} is now {ticket.state.value.lower()}."
     )

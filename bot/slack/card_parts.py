@@ -1,30 +1,24 @@
-"""The parts of a card: who wants what, why it is asked, the action itself, the votes.
+"""The upper parts of a card: who wants what, why it is asked, the action itself.
 
-Lives here: pure functions from a ``CardView`` to lines of rich text. Must not live here: the order
-of the card and its buttons (``cards``). Law: the agent's words stand apart and are labelled as
+Lives here: pure functions from a ``CardView`` to lines of rich text. Must not live here: where the
+ticket stands (``card_standing``), the order of the card and its buttons (``cards``). Law: the agent's words stand apart and are labelled as
 such; what is cut says so with its size and digest; nothing is told by colour or picture alone.
 """
 
 from dataclasses import dataclass
 
-from bot.slack.blocks import Block, instant, line, ours, person, preformatted, quote, run
+from bot.slack.blocks import Block, line, ours, person, preformatted, quote, run
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, head, inert, mixed_alphabets, words
 from governance.action import ActionKind, Dispatch
 from governance.canonical import to_text
-from governance.execution import OutputState, RunStatus
-from governance.policy.decision import Requirement
-from governance.tickets.binding import SHOWN_DIGITS
-from governance.tickets.quorum import RoleTally, tally
-from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
+from governance.tickets.ticket import Ticket, TicketState
 
 WHOLE_CHARS = 3_000
 """An action whose inert form is longer is cut on the card, whatever its raw length."""
 HEAD_CHARS = 900
 HEAD_LINES = 12
 WORDS_CHARS = 500
-OUTPUT_CHARS = 1_000
-MAX_VOTES_SHOWN = 8
 
 _VERBS = {ActionKind.READ: "read with", ActionKind.WRITE: "change", ActionKind.EXECUTE: "run"}
 _PREFIX = {
@@ -58,7 +52,8 @@ def title(ticket: Ticket) -> Inert:
     return Inert(_PREFIX.get(ticket.state, "") + sentence(ticket))
 
 
-def _labelled(label: str, *parts: Block) -> list[Block]:
+def labelled(label: str, *parts: Block) -> list[Block]:
+    """A line with its label in bold."""
     return line(run(ours(f"{label}: "), bold=True), *parts)
 
 
@@ -67,26 +62,26 @@ def facts(view: CardView) -> list[Block]:
     ask, ruling = view.ticket.ask, view.ticket.ruling
     out: list[Block] = []
     if ask.on_behalf_of:
-        out += _labelled("For", person(ask.on_behalf_of, team_id=view.team_id))
+        out += labelled("For", person(ask.on_behalf_of, team_id=view.team_id))
     if ask.owners:
         named = [person(owner, team_id=view.team_id) for owner in ask.owners[:3]]
-        out += _labelled("The agent's owner", *_joined(named))
+        out += labelled("The agent's owner", *_joined(named))
     if ask.target:
-        out += _labelled("Target", run(words(ask.target, 300), code=True))
+        out += labelled("Target", run(words(ask.target, 300), code=True))
     if ask.tool:
-        out += _labelled("Topic", run(words(ask.topic, 80), code=True))
-    out += _labelled(
+        out += labelled("Topic", run(words(ask.topic, 80), code=True))
+    out += labelled(
         "Environment and data",
         run(Inert(f"{words(ask.environment, 40)}, {words(ask.data_class, 40)} data")),
     )
     tier = words(ruling.risk_tier, 60) if ruling.risk_tier else ours("without a tier")
     rules = Inert(", ".join(words(rule, 60) for rule in ruling.rule_ids[:4]))
     why = f"{tier}, by rule {rules}" if rules else f"{tier}"
-    out += _labelled("Risk", run(Inert(why)))
-    out += _labelled("Why people are asked", run(words(ruling.reason, 400)))
+    out += labelled("Risk", run(Inert(why)))
+    out += labelled("Why people are asked", run(words(ruling.reason, 400)))
     if ask.risk_tags:
         tags = Inert(", ".join(words(tag, 40) for tag in ask.risk_tags[:8]))
-        out += _labelled("Tagged", run(tags))
+        out += labelled("Tagged", run(tags))
     return out
 
 
@@ -103,9 +98,9 @@ def cautions(view: CardView) -> list[Block]:
     ruling = ticket.ruling
     out: list[Block] = []
     if view.frozen is not None:
-        out += _labelled("Frozen", person(view.frozen.by, team_id=view.team_id), run(_why(view)))
+        out += labelled("Frozen", person(view.frozen.by, team_id=view.team_id), run(_why(view)))
     if ruling.constraint_id:
-        out += _labelled(
+        out += labelled(
             "Exception",
             run(ours("approving this lifts constraint ")),
             run(words(ruling.constraint_id, 80), code=True),
@@ -113,15 +108,15 @@ def cautions(view: CardView) -> list[Block]:
         )
     for warned in ruling.warnings[:3]:
         said = Inert(f"{words(warned.constraint_id, 60)}: {words(warned.description, 160)}")
-        out += _labelled("Warning", run(said))
+        out += labelled("Warning", run(said))
     if ruling.safety_bypassed:
         text = "policy could not be asked and this environment is set to let actions through."
-        out += _labelled("Safety bypassed", run(ours(text)))
+        out += labelled("Safety bypassed", run(ours(text)))
     if ticket.is_overdue and ticket.state is TicketState.PENDING:
-        out += _labelled("Overdue", run(ours("nobody answered in the time that its tier allows.")))
+        out += labelled("Overdue", run(ours("nobody answered in the time that its tier allows.")))
     for spelled in mixed_alphabets(_everything(view)):
         text = Inert(f"a word mixes alphabets to look like another: {spelled}")
-        out += _labelled("Look-alike letters", run(text))
+        out += labelled("Look-alike letters", run(text))
     return out
 
 
@@ -213,155 +208,13 @@ def limits_line(view: CardView) -> list[Block]:
         text = (
             f"this service runs it once, in a sandbox of tier {words(ruling.sandbox, 4)} or better"
         )
-        out = _labelled("How", run(Inert(text)))
+        out = labelled("How", run(Inert(text)))
         if view.sandbox_note:
-            out += _labelled("Sandbox here", run(words(view.sandbox_note, 200)))
+            out += labelled("Sandbox here", run(words(view.sandbox_note, 200)))
     else:
         text = "the agent runs it itself, with a grant that is good for one use"
-        out = _labelled("How", run(ours(text)))
+        out = labelled("How", run(ours(text)))
     if not ruling.constraints.is_empty:
         bounds = clip(inert(to_text(ruling.constraints.to_json())), 300)
-        out += _labelled("Limits", run(bounds))
-    return out
-
-
-def progress(view: CardView) -> list[Block]:
-    """Votes by role and weight in words, what is missing, and who voted."""
-    ticket = view.ticket
-    requirement = ticket.ruling.requirement
-    if requirement is None:
-        return []
-    out = _labelled("Votes", run(progress_text(requirement, ticket)))
-    shown = ticket.votes[:MAX_VOTES_SHOWN]
-    for vote in shown:
-        out += _vote(view, vote)
-    if len(ticket.votes) > len(shown):
-        out += line(run(ours(f"and {len(ticket.votes) - len(shown)} more votes")))
-    if ticket.state is TicketState.PENDING:
-        may = ", ".join(f"{words(r.role, 40)} (weight {r.weight})" for r in requirement.roles[:6])
-        out += _labelled("May vote", run(Inert(may)))
-        out += _demands(view, requirement)
-    return out
-
-
-def progress_text(requirement: Requirement, ticket: Ticket) -> Inert:
-    """``1 of 1 operator, 1 of 2 reviewers; weight 3 of 4: needs 1 reviewer``."""
-    counted = tally(requirement, ticket.votes)
-    roles = ", ".join(_share(role) for role in counted.roles[:6])
-    said = f"{roles}; weight {counted.weight} of {counted.threshold}"
-    return clip(inert(f"{said}: {counted.sentence()}"), 400)
-
-
-def _share(role: RoleTally) -> str:
-    if not role.min_required:
-        return f"{role.count} {role.role} (none required)"
-    plural = "" if role.min_required == 1 else "s"
-    return f"{role.count} of {role.min_required} {role.role}{plural}"
-
-
-def _demands(view: CardView, requirement: Requirement) -> list[Block]:
-    out: list[Block] = []
-    if requirement.reviewer:
-        out += _labelled("Must approve", person(requirement.reviewer, team_id=view.team_id))
-    if requirement.comment_required:
-        out += line(run(ours("Each vote needs a reason.")))
-    if requirement.step_up:
-        out += line(run(ours("Approving needs the approver's own passkey.")))
-    return out
-
-
-def _vote(view: CardView, vote: Vote) -> list[Block]:
-    did = "approved" if vote.choice is Choice.APPROVE else "rejected"
-    parts = [
-        person(vote.person, team_id=view.team_id),
-        run(Inert(f" {did} as {words(vote.role, 40)} (weight {vote.weight}) at ")),
-        instant(vote.at, with_day=False),
-    ]
-    comment = view.comments.get(vote.comment_digest, "")
-    if comment:
-        parts.append(run(Inert(f", saying: {words(comment, 200)}")))
-    return line(*parts)
-
-
-def fine_print(ticket: Ticket) -> list[Block]:
-    """Ticket, revision, binding and trace: what to quote when asking about it."""
-    text = (
-        f"Ticket {words(ticket.id, 60)}, revision {ticket.revision}, "
-        f"binding {words(ticket.binding[:SHOWN_DIGITS], SHOWN_DIGITS)}, "
-        f"trace {words(ticket.ask.trace_id, 64)}"
-    )
-    return [run(Inert(text))]
-
-
-def expiry(ticket: Ticket) -> list[Block]:
-    """Until when it may be decided, or used."""
-    label = "Decide before" if ticket.state is TicketState.PENDING else "Good until"
-    return _labelled(label, instant(ticket.expires_at))
-
-
-def outcome(view: CardView) -> list[Block]:
-    """What became of it, by whom, and of an earlier run that failed."""
-    ticket = view.ticket
-    out: list[Block] = []
-    if ticket.decided_by:
-        who = ticket.decided_by.removeprefix("person:")
-        said = _labelled("By", person(who, team_id=view.team_id))
-        out += said
-    if ticket.note:
-        out += _labelled("Note", run(words(ticket.note, 300)))
-    report = ticket.report
-    if report is None:
-        return out
-    failed = report.status is RunStatus.FAILED
-    if ticket.state in (TicketState.EXECUTED, TicketState.RELEASED) or failed:
-        out += _labelled("Run", run(_run_text(view)))
-    if failed and ticket.state is TicketState.PENDING:
-        text = f"Earlier votes are void: this is revision {ticket.revision} and needs new ones."
-        out += line(run(ours(text), bold=True))
-    return out
-
-
-def _run_text(view: CardView) -> Inert:
-    report = view.ticket.report
-    if report is None:
-        return ours("")
-    who = "the agent reports: " if view.ticket.ask.dispatch is Dispatch.RELEASE else ""
-    said = f"{who}{report.status.value} after {_seconds(report.duration_ms)}"
-    if report.exit_code is not None:
-        said += f", exit code {report.exit_code}"
-    if report.sandbox:
-        said += f", in a sandbox of tier {words(report.sandbox, 4)}"
-    if report.error:
-        said += f": {words(report.error, 300)}"
-    return Inert(said)
-
-
-def _seconds(duration_ms: int) -> str:
-    return f"{duration_ms} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"  # noqa: PLR2004  # ms in a second
-
-
-def output(view: CardView) -> list[Block]:
-    """The head of the output in its redacted form, or why none is shown."""
-    report = view.ticket.report
-    if report is None or not report.output_digest:
-        return []
-    held = {
-        OutputState.QUARANTINED: "The output is quarantined: nobody sees it before a release.",
-        OutputState.DISCARDED: "The output was discarded.",
-    }
-    if report.output_state in held:
-        return [section_of(run(ours(held[report.output_state]), bold=True))]
-    if view.output is None:
-        return []
-    label = (
-        "Output, with secrets and personal data taken out:"
-        if (report.output_state is OutputState.REDACTED)
-        else "Output:"
-    )
-    whole = inert(view.output, is_multiline=True)
-    shown = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), OUTPUT_CHARS)
-    out = [section_of(run(ours(label), bold=True)), preformatted(shown)]
-    if shown != whole:
-        text = f"CUT HERE: {len(shown):,} of {len(whole):,} characters shown."
-        out.append(section_of(run(ours(text))))
+        out += labelled("Limits", run(bounds))
     return out

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from bot.slack import card_parts as parts
+from bot.slack import card_standing as standing
 from bot.slack import limits, names
 from bot.slack.blocks import (
     Block,
@@ -72,7 +73,7 @@ def approval_card(view: CardView) -> Card:
         blocks.append(rich(*quoted))
     blocks.append(divider())
     blocks.append(rich(section(_standing(view, shown))))
-    result = parts.output(view)
+    result = standing.output(view)
     if result:
         blocks.append(rich(*result))
     row = _buttons(view, shown)
@@ -85,13 +86,13 @@ def _standing(view: CardView, shown: parts.Shown) -> list[Block]:
     """Where it stands: state, votes, outcome, time, fine print."""
     ticket = view.ticket
     out = line(run(ours(_STANDING[ticket.state]), bold=True))
-    out += parts.outcome(view)
-    out += parts.progress(view)
+    out += standing.outcome(view)
+    out += standing.progress(view)
     if ticket.state is TicketState.PENDING and shown.is_cut:
         out += line(run(ours("Approve works once you have read Details to the last page.")))
     if ticket.state in (TicketState.PENDING, TicketState.APPROVED):
-        out += parts.expiry(ticket)
-    return [*out, *parts.fine_print(ticket)]
+        out += standing.expiry(ticket)
+    return [*out, *standing.fine_print(ticket)]
 
 
 def shown_of(ticket: Ticket) -> names.Shown:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from bot.slack import card_parts as parts
+from bot.slack import card_standing as standing
 from bot.slack import lists, names
 from bot.slack.blocks import (
     actions,
@@ -107,10 +108,10 @@ class Commands:
             return say(ours(f"Which one? Type {names.COMMAND} status ID."), block_id="placet.usage")
         ticket = await self.desk.service.ticket(TicketId(rest[:_MAX_NAME]))
         view = await load_card_view(self.desk.reader, ticket)
-        body = [*parts.outcome(view), *parts.progress(view), *parts.expiry(ticket)]
+        body = [*standing.outcome(view), *standing.progress(view), *standing.expiry(ticket)]
         blocks = [
             header(parts.title(ticket)),
-            rich(section([*body, *parts.fine_print(ticket)])),
+            rich(section([*body, *standing.fine_print(ticket)])),
             actions(details_button(ticket)),
         ]
         return say_blocks(parts.title(ticket), with_ids(blocks, "placet.status"))

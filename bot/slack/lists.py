@@ -8,6 +8,7 @@ when it is used.
 from collections.abc import Sequence
 
 from bot.slack import card_parts as parts
+from bot.slack import card_standing as standing
 from bot.slack import cards, limits
 from bot.slack.blocks import (
     Block,
@@ -58,7 +59,7 @@ def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
     said += line(
         run(ours(f"{ticket.state.value.capitalize()}. ")),
         *(
-            [run(parts.progress_text(requirement, ticket))]
+            [run(standing.progress_text(requirement, ticket))]
             if requirement is not None and ticket.state is TicketState.PENDING
             else []
         ),

@@ -1,17 +1,19 @@
 """What a hostile program may use, tried in every tier that this machine has."""
 
+import asyncio
 import json
 import os
 import select
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from bot.executor import scratch
-from bot.executor.cgroup_discovery import discover
 from bot.executor.sandbox import MIB, Limits, SandboxSpec, Tier
+from bot.executor.selftest import Config, establish
 from tests.executor.conftest import Proven
 
 pytestmark = pytest.mark.sandbox
@@ -250,5 +252,7 @@ def test_the_executors_death_is_the_sandboxs_death(proven: Proven, site: Path):
         for pidfd in inside.values():
             assert select.select([pidfd], [], [], 10)[0] == [pidfd]
             os.close(pidfd)
-    discover()  # the next start clears away the empty group that nobody was left to remove
+    # The next start clears away what nobody was left to remove.
+    asyncio.run(establish(Config(tiers=(Tier.A, Tier.A_MINUS))))
     assert list(Path("/sys/fs/cgroup").rglob(f"placet-{parent.pid}-*")) == []
+    assert list(Path(tempfile.gettempdir()).glob(f"placet-stage-{parent.pid}-*")) == []

@@ -111,7 +111,6 @@ BUNDLE: dict[str, Any] = {
         },
     },
     "environments": {"staging": {}},
-    "limits": {"max_pending": 250},
 }
 
 
@@ -251,12 +250,16 @@ def agent(name: str = "merge-bot", **more: Any) -> Agent:
 
 @asynccontextmanager
 async def running(
-    *, limits: Limits | None = None, routes: Sequence[web.AbstractRouteDef] = (), **bundle: Any
+    *,
+    max_pending: int = 250,
+    limits: Limits | None = None,
+    routes: Sequence[web.AbstractRouteDef] = (),
+    **bundle: Any,
 ) -> AsyncIterator[World]:
     """A served API with an agent, another agent, and people's credentials."""
     clock, people, secrets = FixedClock(), People(), Secrets()
     ledger, signer = MemoryLedger(clock), FakeSigner()
-    policy = load({**BUNDLE, **bundle})
+    policy = load({**BUNDLE, "limits": {"max_pending": max_pending}, **bundle})
     service = Service(
         ledger=ledger,
         reader=ledger,

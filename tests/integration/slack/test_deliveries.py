@@ -1,5 +1,7 @@
 """Forged, replayed, duplicated and malformed deliveries: never a second vote, never a 500."""
 
+import io
+
 import pytest
 
 from bot.emulator.faults import FaultKind
@@ -86,6 +88,8 @@ async def test_a_duplicated_event_is_dispatched_once(world: World) -> None:
 )
 @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded", "x/y"])
 async def test_unsigned_garbage_is_4xx(world: World, body: bytes, kind: str) -> None:
-    async with world.session.post(world.url, data=body, headers={"Content-Type": kind}) as answer:
+    async with world.session.post(
+        world.url, data=io.BytesIO(body), headers={"Content-Type": kind}
+    ) as answer:
         assert 400 <= answer.status < 500
         assert (await answer.json())["error"]["code"] in {"unauthenticated", "too_large"}

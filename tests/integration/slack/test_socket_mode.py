@@ -13,7 +13,7 @@ async def test_a_round_trip_over_the_socket(socket_world: World) -> None:
     form = world.emu.modal("otto")
     assert form is not None
     sent = await world.emu.submit("otto", form.id, {names.REASON_BLOCK: " "})
-    assert sent.errors or names.REASON_BLOCK
+    assert "Please say why" in sent.errors[names.REASON_BLOCK]
     await world.emu.submit("otto", form.id, {names.REASON_BLOCK: "no"})
     assert (await world.ticket(ticket.id)).state == "REJECTED"
     shown = await world.emu.command("olga", "/placet", "list")

@@ -1,5 +1,7 @@
 """A whole small world over real HTTP: emulated workspace, Slack app, service, ledger in memory."""
 
+# ruff: noqa: ANN401  # overrides are any field of the value that is built
+
 import base64
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,7 +14,7 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from bot.delivery import Delivery
+from bot.delivery import Delivery, owe_all_cards
 from bot.emulator.acts import ActResult
 from bot.emulator.emulator import Emulator
 from bot.emulator.messages import Message
@@ -24,6 +26,7 @@ from bot.slack.app import SlackApp
 from bot.slack.card_view import load_card_view
 from bot.slack.client import SlackConfig, make_client
 from governance.action import ActionRequest, Content, Dispatch
+from governance.administration import Administration
 from governance.control import PublicKey
 from governance.outbox import OwedKind
 from governance.policy.bundle import load
@@ -249,8 +252,6 @@ async def open_world(
             await ledger.put_place(ticket.id, now)
 
         async def all_cards(key: str) -> None:
-            from bot.delivery import owe_all_cards
-
             await owe_all_cards(ledger, ledger, clock)
 
         async def clear(key: str) -> None:
@@ -279,8 +280,6 @@ async def open_world(
 
 
 async def _activate(service: Service, ledger: MemoryLedger, clock: RealClock) -> None:
-    from governance.administration import Administration
-
     administration = Administration(
         ledger=ledger, reader=ledger, clock=clock, signer=PlainSigner(), tenant=TENANT
     )

@@ -1,0 +1,162 @@
+"""The lower parts of a card: votes, what became of it, its output, the fine print.
+
+Lives here: pure functions from a ``CardView`` to lines of rich text. Must not live here: what is
+asked (``card_parts``), the order of the card (``cards``). Law: progress is told in words, by role
+and weight; an output is shown in the form that may be shown and in no other; a cut says so.
+"""
+
+from bot.slack.blocks import Block, instant, line, ours, person, preformatted, run
+from bot.slack.card_parts import HEAD_LINES, labelled, section_of
+from bot.slack.card_view import CardView
+from bot.slack.text import Inert, clip, head, inert, words
+from governance.action import Dispatch
+from governance.execution import OutputState, RunStatus
+from governance.policy.decision import Requirement
+from governance.tickets.binding import SHOWN_DIGITS
+from governance.tickets.quorum import RoleTally, tally
+from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
+
+OUTPUT_CHARS = 1_000
+MAX_VOTES_SHOWN = 8
+
+
+def progress(view: CardView) -> list[Block]:
+    """Votes by role and weight in words, what is missing, and who voted."""
+    ticket = view.ticket
+    requirement = ticket.ruling.requirement
+    if requirement is None:
+        return []
+    out = labelled("Votes", run(progress_text(requirement, ticket)))
+    shown = ticket.votes[:MAX_VOTES_SHOWN]
+    for vote in shown:
+        out += _vote(view, vote)
+    if len(ticket.votes) > len(shown):
+        out += line(run(ours(f"and {len(ticket.votes) - len(shown)} more votes")))
+    if ticket.state is TicketState.PENDING:
+        may = ", ".join(f"{words(r.role, 40)} (weight {r.weight})" for r in requirement.roles[:6])
+        out += labelled("May vote", run(Inert(may)))
+        out += _demands(view, requirement)
+    return out
+
+
+def progress_text(requirement: Requirement, ticket: Ticket) -> Inert:
+    """``1 of 1 operator, 1 of 2 reviewers; weight 3 of 4: needs 1 reviewer``."""
+    counted = tally(requirement, ticket.votes)
+    roles = ", ".join(_share(role) for role in counted.roles[:6])
+    said = f"{roles}; weight {counted.weight} of {counted.threshold}"
+    return clip(inert(f"{said}: {counted.sentence()}"), 400)
+
+
+def _share(role: RoleTally) -> str:
+    if not role.min_required:
+        return f"{role.count} {role.role} (none required)"
+    plural = "" if role.min_required == 1 else "s"
+    return f"{role.count} of {role.min_required} {role.role}{plural}"
+
+
+def _demands(view: CardView, requirement: Requirement) -> list[Block]:
+    out: list[Block] = []
+    if requirement.reviewer:
+        out += labelled("Must approve", person(requirement.reviewer, team_id=view.team_id))
+    if requirement.comment_required:
+        out += line(run(ours("Each vote needs a reason.")))
+    if requirement.step_up:
+        out += line(run(ours("Approving needs the approver's own passkey.")))
+    return out
+
+
+def _vote(view: CardView, vote: Vote) -> list[Block]:
+    did = "approved" if vote.choice is Choice.APPROVE else "rejected"
+    parts = [
+        person(vote.person, team_id=view.team_id),
+        run(Inert(f" {did} as {words(vote.role, 40)} (weight {vote.weight}) at ")),
+        instant(vote.at, with_day=False),
+    ]
+    comment = view.comments.get(vote.comment_digest, "")
+    if comment:
+        parts.append(run(Inert(f", saying: {words(comment, 200)}")))
+    return line(*parts)
+
+
+def fine_print(ticket: Ticket) -> list[Block]:
+    """Ticket, revision, binding and trace: what to quote when asking about it."""
+    text = (
+        f"Ticket {words(ticket.id, 60)}, revision {ticket.revision}, "
+        f"binding {words(ticket.binding[:SHOWN_DIGITS], SHOWN_DIGITS)}, "
+        f"trace {words(ticket.ask.trace_id, 64)}"
+    )
+    return [run(Inert(text))]
+
+
+def expiry(ticket: Ticket) -> list[Block]:
+    """Until when it may be decided, or used."""
+    label = "Decide before" if ticket.state is TicketState.PENDING else "Good until"
+    return labelled(label, instant(ticket.expires_at))
+
+
+def outcome(view: CardView) -> list[Block]:
+    """What became of it, by whom, and of an earlier run that failed."""
+    ticket = view.ticket
+    out: list[Block] = []
+    if ticket.decided_by:
+        who = ticket.decided_by.removeprefix("person:")
+        said = labelled("By", person(who, team_id=view.team_id))
+        out += said
+    if ticket.note:
+        out += labelled("Note", run(words(ticket.note, 300)))
+    report = ticket.report
+    if report is None:
+        return out
+    failed = report.status is RunStatus.FAILED
+    if ticket.state in (TicketState.EXECUTED, TicketState.RELEASED) or failed:
+        out += labelled("Run", run(_run_text(view)))
+    if failed and ticket.state is TicketState.PENDING:
+        text = f"Earlier votes are void: this is revision {ticket.revision} and needs new ones."
+        out += line(run(ours(text), bold=True))
+    return out
+
+
+def _run_text(view: CardView) -> Inert:
+    report = view.ticket.report
+    if report is None:
+        return ours("")
+    who = "the agent reports: " if view.ticket.ask.dispatch is Dispatch.RELEASE else ""
+    said = f"{who}{report.status.value} after {_seconds(report.duration_ms)}"
+    if report.exit_code is not None:
+        said += f", exit code {report.exit_code}"
+    if report.sandbox:
+        said += f", in a sandbox of tier {words(report.sandbox, 4)}"
+    if report.error:
+        said += f": {words(report.error, 300)}"
+    return Inert(said)
+
+
+def _seconds(duration_ms: int) -> str:
+    return f"{duration_ms} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"  # noqa: PLR2004  # ms in a second
+
+
+def output(view: CardView) -> list[Block]:
+    """The head of the output in its redacted form, or why none is shown."""
+    report = view.ticket.report
+    if report is None or not report.output_digest:
+        return []
+    held = {
+        OutputState.QUARANTINED: "The output is quarantined: nobody sees it before a release.",
+        OutputState.DISCARDED: "The output was discarded.",
+    }
+    if report.output_state in held:
+        return [section_of(run(ours(held[report.output_state]), bold=True))]
+    if view.output is None:
+        return []
+    label = (
+        "Output, with secrets and personal data taken out:"
+        if (report.output_state is OutputState.REDACTED)
+        else "Output:"
+    )
+    whole = inert(view.output, is_multiline=True)
+    shown = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), OUTPUT_CHARS)
+    out = [section_of(run(ours(label), bold=True)), preformatted(shown)]
+    if shown != whole:
+        text = f"CUT HERE: {len(shown):,} of {len(whole):,} characters shown."
+        out.append(section_of(run(ours(text))))
+    return out

@@ -1,0 +1,78 @@
+"""What a batch is about to write, for every engine alike.
+
+Lives here: the head of the log and the changes of one transaction, as values.
+Must not live here: how they come about (``storage.batch``) or become rows (``storage.flush``).
+Law: one of these holds what one transaction writes, and nothing longer.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from governance.audit import GENESIS
+from governance.control import Control
+from governance.outbox import Owed
+from governance.policy.throttle import Bucket
+from governance.ports import IdempotencyKey, Logged, Remembered
+from governance.principal import Credential
+from governance.tickets.ticket import Ticket, TicketId, Vote
+from storage.merkle import Range
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """Where the log ends; ``at`` is its high-water time, None while it is empty."""
+
+    seq: int = 0
+    hash: str = GENESIS
+    at: datetime | None = None
+    pending: int = 0
+    tree: Range = field(default_factory=Range)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoteRow:
+    """One person's standing on one revision; ``is_new``: the database must know no vote yet."""
+
+    vote: Vote
+    is_withdrawn: bool
+    is_new: bool
+
+
+VoteKey = tuple[TicketId, int, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What is to be written; one of these for a step, merged into the batch's when it held."""
+
+    head: Head
+    events: list[Logged] = field(default_factory=list)
+    tickets: dict[TicketId, Ticket] = field(default_factory=dict)
+    opened: dict[TicketId, int] = field(default_factory=dict)
+    """Tickets born here, with the sequence number of their birth."""
+    remembered: dict[IdempotencyKey, Remembered] = field(default_factory=dict)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+    control: Control | None = None
+    credentials: dict[str, Credential] = field(default_factory=dict)
+    votes: dict[VoteKey, VoteRow] = field(default_factory=dict)
+    owed: dict[Owed, None] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
+
+    def take(self, other: "Changes") -> None:
+        """Add what a later step changed."""
+        self.head = other.head
+        self.events += other.events
+        self.tickets |= other.tickets
+        self.opened |= other.opened
+        self.remembered |= other.remembered
+        self.buckets |= other.buckets
+        self.control = other.control or self.control
+        self.credentials |= other.credentials
+        for key, row in other.votes.items():
+            self.votes[key] = after_earlier(self.votes.get(key), row)
+        self.owed |= other.owed
+        self.contents |= other.contents
+
+
+def after_earlier(earlier: VoteRow | None, row: VoteRow) -> VoteRow:
+    return row if earlier is None else replace(row, is_new=earlier.is_new)

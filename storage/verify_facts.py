@@ -1,0 +1,209 @@
+"""What the verifier derives from the log, kept on disk so that memory stays flat.
+
+Lives here: live tickets in memory, everything settled in a scratch database, and the governing
+state. Must not live here: the rules (``verify_tickets``) and comparisons (``verify_rows``).
+Law: whatever is derived here comes from records alone.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+from storage import verify_values as values
+from storage.verify_chain import Json, Problem, canonical
+from storage.verify_tickets import ENDS, Event, Seen, Tickets
+
+_SCRATCH = """
+CREATE TABLE t (id TEXT PRIMARY KEY, facts TEXT, seen TEXT) WITHOUT ROWID;
+CREATE TABLE v (ticket_id TEXT, revision INT, person TEXT, role TEXT, weight INT, choice TEXT,
+    withdrawn INT, PRIMARY KEY (ticket_id, revision, person)) WITHOUT ROWID;
+CREATE TABLE i (tenant TEXT, agent TEXT, key TEXT, request_digest TEXT, ticket_id TEXT,
+    PRIMARY KEY (tenant, agent, key)) WITHOUT ROWID;
+CREATE TABLE b (key TEXT PRIMARY KEY, tokens_milli INT, updated_at TEXT) WITHOUT ROWID;
+CREATE TABLE c (id TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
+"""
+_PUT = {
+    "t": "INSERT OR REPLACE INTO t VALUES (?, ?, ?)",
+    "v": "INSERT OR REPLACE INTO v VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "b": "INSERT OR REPLACE INTO b VALUES (?, ?, ?)",
+    "c": "INSERT OR REPLACE INTO c VALUES (?, ?)",
+}
+
+
+class Facts:
+    """Everything that the records say, so far; ``known`` are keys from outside the log."""
+
+    def __init__(self, known: Mapping[str, values.Key]) -> None:
+        # The empty name is a scratch file of SQLite's own, removed when it is closed.
+        self.scratch = sqlite3.connect("", isolation_level=None, uri=True)
+        self.scratch.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCRATCH)
+        self.scratch.execute("BEGIN")
+        self.live: dict[str, Seen] = {}
+        self.snapshot = ""
+        self.frozen: dict[str, str] = {}
+        self.keys: dict[str, values.Key] = dict(known)
+        self.logged_keys: dict[str, values.Key] = {}
+        self.pending = self.tickets = self.votes = 0
+        self._known = known
+        self.rules = Tickets(self.keys, self.frozen)
+
+    def take(self, seq: int, record: Mapping[str, Json]) -> Iterator[Problem]:
+        """What is wrong with a well-formed record, and add what it says."""
+        payload = record["payload"]
+        event = Event(seq=seq, type=record["type"], at=record["timestamp"], payload=payload)
+        yield from self._counters(payload.get("counters") or ())
+        if "ticket_id" in payload:
+            yield from self._ticket(event, record)
+        elif event.type in _CONTROL:
+            yield from self._control(event)
+        elif event.type not in ("SubmissionThrottled", "DecisionEvaluated"):
+            yield Problem(seq=seq, what="type", detail=f"{event.type} is no event of ours")
+
+    def settle(self) -> None:
+        """Move what is still live to the scratch database, for comparison."""
+        for seen in self.live.values():
+            self._put("t", _row(seen))
+        self.live.clear()
+
+    def _put(self, table: str, row: tuple[object, ...]) -> None:
+        self.scratch.execute(_PUT[table], row)
+
+    def _ticket(self, event: Event, record: Mapping[str, Json]) -> Iterator[Problem]:
+        seen = self._seen(event.payload["ticket_id"])
+        if event.type == "TicketOpened":
+            if seen is not None:
+                yield Problem(seq=event.seq, what="transition", detail="a ticket is born twice")
+                return
+            seen, wrong = self.rules.birth(event)
+            yield from wrong
+            self.tickets += 1
+            self.pending += seen.state == "PENDING"
+            yield from self._remember(event, seen)
+        elif seen is None:
+            yield Problem(seq=event.seq, what="transition", detail="its ticket was never opened")
+            return
+        else:
+            yield from self._follow(seen, event)
+        for column, value in (
+            ("ticketId", seen.id),
+            ("revision", seen.revision),
+            ("binding", seen.binding),
+        ):
+            if record[column] != value:
+                yield Problem(
+                    seq=event.seq, what="header", detail=f"{column} is not what its event says"
+                )
+        if seen.state in ENDS:
+            self.live.pop(seen.id, None)
+            self._put("t", _row(seen))
+        else:
+            self.live[seen.id] = seen
+
+    def _follow(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        before, was_pending = dict(seen.votes), seen.state == "PENDING"
+        revision = seen.revision
+        yield from self.rules.follow(seen, event)
+        self.pending += (seen.state == "PENDING") - was_pending
+        if seen.revision != revision:
+            return
+        for person in {**before, **seen.votes}:
+            if before.get(person) != seen.votes.get(person):
+                role, weight, choice = seen.votes.get(person) or before[person]
+                withdrawn = int(person not in seen.votes)
+                row = (seen.id, revision, person, role, weight, choice, withdrawn)
+                self._put("v", row)
+        self.votes += event.type == "VoteCast"
+
+    def _seen(self, ticket_id: str) -> Seen | None:
+        if ticket_id in self.live:
+            return self.live[ticket_id]
+        sql = "SELECT seen FROM t WHERE id = ?"
+        row = self.scratch.execute(sql, (ticket_id,)).fetchone()
+        if row is None:
+            return None
+        fields = json.loads(row[0])
+        fields["votes"] = {person: tuple(vote) for person, vote in fields["votes"].items()}
+        return Seen(**fields)
+
+    def _remember(self, event: Event, seen: Seen) -> Iterator[Problem]:
+        ask = seen.ask
+        row = (ask["tenant"], ask["agent"], ask["idempotency_key"], ask["request_digest"], seen.id)
+        sql = "INSERT OR IGNORE INTO i VALUES (?, ?, ?, ?, ?)"
+        if not self.scratch.execute(sql, row).rowcount:
+            yield Problem(
+                seq=event.seq, what="idempotency", detail="its key already has another ticket"
+            )
+
+    def _counters(self, counters: Json) -> Iterator[Problem]:
+        for key, tokens, since in counters:
+            self._put("b", (key, tokens, since))
+        yield from ()
+
+    def _control(self, event: Event) -> Iterator[Problem]:
+        told = event.payload
+        match event.type:
+            case "BundleActivated":
+                self.snapshot = told["snapshot"]
+            case "AgentFrozen":
+                self.frozen[told["target"]] = told["person"]
+            case "AgentUnfrozen":
+                if told["person"] == told["asked_by"]:
+                    yield Problem(seq=event.seq, what="frozen", detail="one person lifted a freeze")
+                self.frozen.pop(told["target"], None)
+            case "CredentialIssued":
+                body = told["credential"]
+                self._put("c", (body["id"], canonical(body).decode()))
+            case "CredentialRevoked":
+                yield from self._revoked(event)
+            case "KeyRegistered":
+                yield from self._key(event)
+            case _:
+                pass
+
+    def _revoked(self, event: Event) -> Iterator[Problem]:
+        name = event.payload["credential_id"]
+        row = self.scratch.execute("SELECT body FROM c WHERE id = ?", (name,)).fetchone()
+        if row is None:
+            yield Problem(seq=event.seq, what="credential", detail=f"{name} was never issued")
+            return
+        body = {**json.loads(row[0]), "revoked_at": event.at}
+        self._put("c", (name, canonical(body).decode()))
+
+    def _key(self, event: Event) -> Iterator[Problem]:
+        told = event.payload["key"]
+        name = told["id"]
+        key = values.key_of(told["purpose"], told["pem"], told["valid_from"])
+        if key.public is None:
+            yield Problem(seq=event.seq, what="key", detail=f"{name} is no P-256 public key")
+        outside = self._known.get(name)
+        if outside is not None and outside.pem.strip() != key.pem.strip():
+            yield Problem(
+                seq=event.seq, what="key", detail=f"{name} is not the key that you were given"
+            )
+            return
+        self.logged_keys[name] = key
+        self.keys[name] = key
+
+
+_CONTROL = frozenset(
+    (
+        *("BundleActivated", "AgentFrozen", "UnfreezeAsked", "AgentUnfrozen", "CredentialIssued"),
+        *("CredentialRevoked", "KeyRegistered", "CheckpointSigned"),
+    )
+)
+
+
+def _row(seen: Seen) -> tuple[str, str, str]:
+    whole = {name: getattr(seen, name) for name in Seen.__slots__}
+    facts = {
+        "state": seen.state,
+        "revision": seen.revision,
+        "basis": seen.basis,
+        "binding": seen.binding,
+        "expires_at": seen.expires_at,
+        "opened_seq": seen.opened_seq,
+        "ask": seen.ask,
+        "ruling": seen.ruling,
+        "votes": sorted([person, *vote] for person, vote in seen.votes.items()),
+    }
+    return seen.id, canonical(facts).decode(), canonical(whole).decode()

@@ -1,0 +1,273 @@
+"""The verifier's own derivation of tickets: states, votes and what each event presupposes.
+
+Lives here: one small state machine over payloads. Must not live here: bytes and links
+(``verify_chain``), the database's projections (``verify_rows``).
+Law: shares no code with the lifecycle; no state outside the transitions, and nothing starts or is
+redeemed without an earlier decision of its digest.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from storage import verify_values as values
+from storage.verify_chain import Json, Problem
+
+OPEN = frozenset({"PENDING", "APPROVED"})
+ENDS = frozenset({"EXECUTED", "RELEASED", "DENIED", "REJECTED", "EXPIRED", "CANCELLED"})
+_ANY = OPEN | ENDS | {"EXECUTING", "UNKNOWN"}
+_FROM: Mapping[str, frozenset[str]] = {
+    "VoteCast": frozenset({"PENDING"}),
+    "VoteWithdrawn": frozenset({"PENDING"}),
+    "VoteRefused": _ANY,
+    "FullViewOpened": _ANY,
+    "TicketApproved": frozenset({"PENDING"}),
+    "TicketRejected": OPEN,
+    "TicketExpired": OPEN,
+    "TicketCancelled": OPEN,
+    "TicketDenied": OPEN,
+    "TicketRevised": OPEN,
+    "QuorumLost": frozenset({"APPROVED"}),
+    "ResponseOverdue": frozenset({"PENDING"}),
+    "ExecutionCleared": frozenset({"APPROVED"}),
+    "ExecutionDeferred": frozenset({"APPROVED"}),
+    "ExecutionStarted": frozenset({"APPROVED"}),
+    "LeaseRenewed": frozenset({"EXECUTING"}),
+    "ExecutionSucceeded": frozenset({"EXECUTING"}),
+    "ExecutionFailed": frozenset({"EXECUTING"}),
+    "ExecutionLost": frozenset({"EXECUTING"}),
+    "UnknownResolved": frozenset({"UNKNOWN"}),
+    "GrantRedeemed": frozenset({"APPROVED"}),
+    "OutcomeReported": frozenset({"RELEASED"}),
+}
+_TO = {
+    "TicketApproved": "APPROVED",
+    "TicketRejected": "REJECTED",
+    "TicketExpired": "EXPIRED",
+    "TicketCancelled": "CANCELLED",
+    "TicketDenied": "DENIED",
+    "TicketRevised": "PENDING",
+    "QuorumLost": "PENDING",
+    "ExecutionStarted": "EXECUTING",
+    "ExecutionSucceeded": "EXECUTED",
+    "ExecutionLost": "UNKNOWN",
+    "GrantRedeemed": "RELEASED",
+}
+_AFTER_FAILURE = frozenset({"TicketRevised", "TicketExpired"})
+_BIRTHS = {
+    "PENDING": ("REQUIRE_APPROVAL",),
+    "APPROVED": ("ALLOW", "ALLOW_WITH_CONSTRAINTS"),
+    # A ticket that nobody could ever approve is born denied as well.
+    "DENIED": ("DENY", "REQUIRE_APPROVAL"),
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """One ticket as its events say so far; ``votes`` are (role, weight, choice) by person."""
+
+    id: str
+    opened_seq: int
+    ask: Mapping[str, Json]
+    ruling: Mapping[str, Json]
+    state: str
+    basis: str | None
+    binding: str
+    expires_at: str
+    revision: int = 1
+    votes: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    run_id: str = ""
+    has_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One record of one ticket."""
+
+    seq: int
+    type: str
+    at: str
+    payload: Mapping[str, Json]
+
+
+class Tickets:
+    """The rules, one method for each event that presupposes more than a state."""
+
+    def __init__(self, keys: Mapping[str, values.Key], frozen: Mapping[str, str]) -> None:
+        self._keys = keys
+        self._frozen = frozen
+        self.signatures = 0
+
+    def birth(self, event: Event) -> tuple[Seen, list[Problem]]:
+        """A ticket from its first event, and what is wrong with that."""
+        told = event.payload
+        seen = Seen(
+            id=told["ticket_id"],
+            opened_seq=event.seq,
+            ask=told["ask"],
+            ruling=told["ruling"],
+            state=told["state"],
+            basis=told["basis"],
+            binding=told["binding"],
+            expires_at=told["expires_at"],
+        )
+        return seen, list(self._birth_problems(event, seen))
+
+    def _birth_problems(self, event: Event, seen: Seen) -> Iterator[Problem]:
+        effect = seen.ruling["effect"]
+        if effect not in _BIRTHS.get(seen.state, ()):
+            yield _wrong(event, "transition", f"born {seen.state} by {effect}")
+        if (seen.basis == "policy") != (seen.state == "APPROVED"):
+            yield _wrong(event, "decision", f"born {seen.state} on basis {seen.basis}")
+        if seen.expires_at <= event.at:
+            yield _wrong(event, "expiry", "born expired")
+        yield from self._binding(event, seen)
+
+    def follow(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        """What is wrong with ``event`` on ``seen``, which becomes what it is afterwards."""
+        allowed = _FROM.get(event.type)
+        if allowed is None:
+            yield _wrong(event, "type", f"{event.type} is no event of a ticket")
+            return
+        again = seen.has_failed and event.type in _AFTER_FAILURE
+        if seen.state not in allowed and not again:
+            yield _wrong(event, "transition", f"{event.type} on a ticket that is {seen.state}")
+        grown = event.type == "TicketRevised"
+        if event.payload["revision"] != seen.revision + grown:
+            yield _wrong(event, "revision", f"{event.payload['revision']} follows {seen.revision}")
+        check = self._CHECKS.get(event.type)
+        if check is not None:
+            yield from check(self, seen, event)
+        seen.has_failed = event.type == "ExecutionFailed" or (
+            event.type == "UnknownResolved" and not event.payload["took_effect"]
+        )
+        seen.state = _TO.get(event.type, seen.state)
+
+    def _binding(self, event: Event, seen: Seen) -> Iterator[Problem]:
+        expected = values.binding_of(
+            seen.id, seen.revision, seen.ask["action_digest"], seen.ruling, seen.expires_at
+        )
+        if seen.binding != expected:
+            yield _wrong(event, "binding", "it is not the digest of what this revision covers")
+
+    def _vote_cast(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        vote = event.payload["vote"]
+        person, role, weight = vote["person"], vote["role"], vote["weight"]
+        requirement = seen.ruling["requirement"] or {"roles": []}
+        weights = {item["role"]: item["weight"] for item in requirement["roles"]}
+        if weights.get(role) != weight:
+            yield _wrong(event, "vote", f"no vote of role {role} and weight {weight} counts here")
+        if person in seen.ask["owners"] or person == seen.ask["on_behalf_of"]:
+            yield _wrong(event, "vote", "it is on the voter's own request")
+        if event.at >= seen.expires_at:
+            yield _wrong(event, "expiry", "it counts after the ticket expired")
+        if vote["choice"] == "approve" and self._is_frozen(seen):
+            yield _wrong(event, "frozen", "it approves while the agent is frozen")
+        yield from self._signature(seen, event, vote)
+        seen.votes[person] = (role, weight, vote["choice"])
+
+    def _signature(self, seen: Seen, event: Event, vote: Mapping[str, Json]) -> Iterator[Problem]:
+        self.signatures += 1
+        key = self._keys.get(vote["key_id"])
+        if key is None:
+            yield _wrong(event, "key", f"no public key {vote['key_id']} is known")
+        elif key.purpose != f"vote:{vote['role']}" or key.valid_from > vote["at"]:
+            yield _wrong(event, "key", f"key {vote['key_id']} is not for this vote")
+        elif not values.is_signed(
+            key, values.unbase64(vote["signature"]), values.vote_message(seen.binding, vote)
+        ):
+            yield _wrong(event, "signature", "the vote's signature does not hold")
+
+    def _withdrawn(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if seen.votes.pop(event.payload["person"], None) is None:
+            yield _wrong(event, "vote", "there is no vote to take back")
+
+    def _approved(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if not self._is_met(seen):
+            yield _wrong(event, "decision", "its votes do not meet what is required")
+        if event.at >= seen.expires_at:
+            yield _wrong(event, "expiry", "approved after it expired")
+        seen.basis = "people"
+
+    def _expired(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if event.at < seen.expires_at:
+            yield _wrong(event, "expiry", f"expired before {seen.expires_at}")
+
+    def _denied(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        seen.ruling = event.payload["ruling"]
+        yield from ()
+
+    def _revised(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        told = event.payload
+        if told["expires_at"] > seen.expires_at:
+            yield _wrong(event, "expiry", "a revision lives longer than the one before it")
+        seen.revision = told["revision"]
+        seen.ruling, seen.binding = told["ruling"], told["binding"]
+        seen.expires_at, seen.votes, seen.basis = told["expires_at"], {}, None
+        yield from self._binding(event, seen)
+
+    def _quorum_lost(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        for person in event.payload["dropped"]:
+            if seen.votes.pop(person, None) is None:
+                yield _wrong(event, "vote", "a vote is dropped that was never cast")
+        seen.basis = None
+
+    def _started(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        seen.run_id = event.payload["run"]["id"]
+        if event.payload["plan_digest"] != seen.ruling["plan_digest"]:
+            yield _wrong(event, "decision", "it runs another plan than was approved")
+        yield from self._used(seen, event)
+
+    def _redeemed(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if event.payload["agent"] != seen.ask["agent"]:
+            yield _wrong(event, "decision", "another agent redeemed it")
+        yield from self._used(seen, event)
+
+    def _used(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        """A start or a grant needs an earlier decision of its digest, still standing."""
+        if event.payload["action_digest"] != seen.ask["action_digest"]:
+            yield _wrong(event, "decision", "its action is not the one that was approved")
+        by_policy = seen.basis == "policy" and seen.ruling["effect"] in _BIRTHS["APPROVED"]
+        if not by_policy and not (seen.basis == "people" and self._is_met(seen)):
+            yield _wrong(event, "decision", "nothing before it approved this action")
+        if event.at >= seen.expires_at:
+            yield _wrong(event, "expiry", "it was used after it expired")
+        if self._is_frozen(seen):
+            yield _wrong(event, "frozen", "it was used while the agent was frozen")
+
+    def _of_run(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if event.payload["run_id"] != seen.run_id:
+            yield _wrong(event, "run", f"run {event.payload['run_id']} was never started")
+
+    def _resolved(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if event.payload["took_effect"]:
+            seen.state = "EXECUTED"
+        yield from ()
+
+    def _is_met(self, seen: Seen) -> bool:
+        requirement = seen.ruling["requirement"]
+        votes = [(person, *vote) for person, vote in seen.votes.items()]
+        return requirement is not None and values.is_met(requirement, votes)
+
+    def _is_frozen(self, seen: Seen) -> bool:
+        return "all" in self._frozen or seen.ask["agent"] in self._frozen
+
+    _CHECKS: ClassVar[Mapping[str, Callable[["Tickets", Seen, Event], Iterator[Problem]]]] = {
+        "VoteCast": _vote_cast,
+        "VoteWithdrawn": _withdrawn,
+        "TicketApproved": _approved,
+        "TicketExpired": _expired,
+        "TicketDenied": _denied,
+        "TicketRevised": _revised,
+        "QuorumLost": _quorum_lost,
+        "ExecutionStarted": _started,
+        "ExecutionSucceeded": _of_run,
+        "ExecutionFailed": _of_run,
+        "ExecutionLost": _of_run,
+        "UnknownResolved": _resolved,
+        "GrantRedeemed": _redeemed,
+    }
+
+
+def _wrong(event: Event, what: str, detail: str) -> Problem:
+    return Problem(seq=event.seq, what=what, detail=f"{event.type}: {detail}")
