@@ -5,7 +5,7 @@ ledger. Law: they work without any setting.
 """
 
 import platform
-from importlib.metadata import version as version_of
+from importlib.metadata import PackageNotFoundError, version as version_of
 
 import typer
 
@@ -21,7 +21,11 @@ def register(app: typer.Typer) -> None:
 @answered
 def version(*, as_json: AsJson = False) -> None:
     """Print the version of Placet and of Python."""
-    found = {"placet": version_of("placet"), "python": platform.python_version()}
+    try:
+        installed = version_of("placet")
+    except PackageNotFoundError:  # run from a checkout without an installation
+        installed = "unknown"
+    found = {"placet": installed, "python": platform.python_version()}
     if as_json:
         emit(found)
         return

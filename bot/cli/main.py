@@ -17,6 +17,7 @@ app = typer.Typer(
     help="People approve what AI agents want to do.\n\n"
     "Settings come from the environment, as PLACET_* variables. Exit codes: 0 done, 1 a problem "
     "was found, 2 usage, 3 refused, 4 not possible now.",
+    epilog="Example: placet check --help",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

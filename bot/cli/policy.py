@@ -36,7 +36,7 @@ _Policies = Annotated[
 def show_(*, policies: _Policies = None, as_json: AsJson = False) -> None:
     """Show the active snapshot beside that of the bundle on disk."""
     settings, bundle = _loaded(policies)
-    active = run(_active(settings))
+    active = run(_active(settings, create=False))
     _tell(bundle, active, as_json=as_json, more={"is_active": active == bundle.snapshot})
 
 
@@ -54,7 +54,7 @@ def activate(
     one. With --json, --yes is needed, because nothing can be asked.
     """
     settings, bundle = _loaded(policies)
-    before = run(_active(settings))
+    before = run(_active(settings, create=True))
     if before == bundle.snapshot:
         _tell(bundle, before, as_json=as_json, more={"changed": False})
         return
@@ -81,10 +81,10 @@ def _loaded(policies: Path | None) -> "tuple[Settings, Bundle]":
     return settings, bundle_of(settings)
 
 
-async def _active(settings: "Settings") -> str:
+async def _active(settings: "Settings", *, create: bool) -> str:
     from bot.compose import tools
 
-    async with tools.open_tools(settings, create=True) as opened:
+    async with tools.open_tools(settings, create=create) as opened:
         return (await opened.reader.control()).snapshot
 
 

@@ -195,7 +195,8 @@ class Story(Moves):
         self.counts["refused_votes"] += 1
         self.counts["approved"] += 1
         return Told(
-            title=jobs.LONG.name, happened=f"approved only after all {pages} pages were opened"
+            title=jobs.LONG.name,
+            happened=f"approved only after the whole was opened ({pages} pages)",
         )
 
     async def _excepted(self) -> Told:

@@ -27,6 +27,7 @@ from bot.demo.client import Client
 from bot.demo.hands import Hands
 from bot.emulator.emulator import Emulator
 from bot.executor.selftest import Availability, establish
+from bot.executor.tools import DEFAULT_ID
 from bot.manifest import manifest
 from bot.settings import PREFIX, Settings, SlackMode
 from governance.principal import Agent, AgentId, PersonId, Scope, TenantId
@@ -95,6 +96,9 @@ def _site(folder: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    if os.geteuid() == 0:  # run by root, actions run as an unprivileged user: give it the folder
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, DEFAULT_ID, DEFAULT_ID)
     return folder
 
 

@@ -31,10 +31,10 @@ def plain(text: Inert) -> Block:
 
 
 def run(text: Inert, *, bold: bool = False, italic: bool = False, code: bool = False) -> Block:
-    """A run of text inside rich text."""
+    """A run of text inside rich text; Slack refuses an empty one, so that reads as a dash."""
     styles = {"bold": bold, "italic": italic, "code": code}
     style = {name: True for name, is_on in styles.items() if is_on}
-    return {"type": "text", "text": text, **({"style": style} if style else {})}
+    return {"type": "text", "text": text or "-", **({"style": style} if style else {})}
 
 
 def person(person_id: PersonId | str, *, team_id: str = "") -> Block:

@@ -1,8 +1,9 @@
 """The upper parts of a card: who wants what, why it is asked, the action itself.
 
-Lives here: pure functions from a ``CardView`` to lines of rich text. Must not live here: where the
-ticket stands (``card_standing``), the order of the card and its buttons (``cards``). Law: the agent's words stand apart and are labelled as
-such; what is cut says so with its size and digest; nothing is told by colour or picture alone.
+Lives here: pure functions from a ``CardView`` to lines of rich text. Must not live here: where
+the ticket stands (``card_standing``), order and buttons (``cards``). Law: the agent's words stand
+apart and are labelled as such; what is cut says so with its size and digest; nothing is told by
+colour or picture alone.
 """
 
 from dataclasses import dataclass
@@ -14,11 +15,28 @@ from governance.action import ActionKind, Dispatch
 from governance.canonical import to_text
 from governance.tickets.ticket import Ticket, TicketState
 
-WHOLE_CHARS = 3_000
-"""An action whose inert form is longer is cut on the card, whatever its raw length."""
-HEAD_CHARS = 900
 HEAD_LINES = 12
-WORDS_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How many characters the parts of unbounded length may take."""
+
+    action: int
+    """An action whose inert form is longer is cut, whatever its raw length."""
+    head: int
+    words: int
+    reason: int
+    output: int
+    votes: int
+
+
+BUDGETS = (
+    Budget(action=3_000, head=900, words=500, reason=400, output=1_000, votes=8),
+    Budget(action=900, head=600, words=200, reason=200, output=400, votes=6),
+    Budget(action=0, head=200, words=0, reason=100, output=100, votes=3),
+)
+"""Tried in this order until the whole card fits; the last one always does."""
 
 _VERBS = {ActionKind.READ: "read with", ActionKind.WRITE: "change", ActionKind.EXECUTE: "run"}
 _PREFIX = {
@@ -57,7 +75,7 @@ def labelled(label: str, *parts: Block) -> list[Block]:
     return line(run(ours(f"{label}: "), bold=True), *parts)
 
 
-def facts(view: CardView) -> list[Block]:
+def facts(view: CardView, budget: Budget) -> list[Block]:
     """For whom, what exactly, where, how risky and why."""
     ask, ruling = view.ticket.ask, view.ticket.ruling
     out: list[Block] = []
@@ -78,7 +96,7 @@ def facts(view: CardView) -> list[Block]:
     rules = Inert(", ".join(words(rule, 60) for rule in ruling.rule_ids[:4]))
     why = f"{tier}, by rule {rules}" if rules else f"{tier}"
     out += labelled("Risk", run(Inert(why)))
-    out += labelled("Why people are asked", run(words(ruling.reason, 400)))
+    out += labelled("Why people are asked", run(words(ruling.reason, budget.reason)))
     if ask.risk_tags:
         tags = Inert(", ".join(words(tag, 40) for tag in ask.risk_tags[:8]))
         out += labelled("Tagged", run(tags))
@@ -160,7 +178,7 @@ def action_text(view: CardView) -> Inert | None:
     return Inert("\n".join(parts))
 
 
-def action(view: CardView) -> Shown:
+def action(view: CardView, budget: Budget) -> Shown:
     """The arguments, prompt and context: whole, or their head with a mark of the cut."""
     ask = view.ticket.ask
     whole = action_text(view)
@@ -168,9 +186,9 @@ def action(view: CardView) -> Shown:
         gone = ours("The action's content was erased; only its digest is left.")
         return Shown(elements=(section_of(run(gone, italic=True)),), is_cut=True)
     label = section_of(run(ours("What exactly would happen:"), bold=True))
-    if not ask.needs_full_view and len(whole) <= WHOLE_CHARS:
+    if not ask.needs_full_view and len(whole) <= budget.action:
         return Shown(elements=(label, preformatted(whole)), is_cut=False)
-    first = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), HEAD_CHARS)
+    first = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), budget.head)
     mark = (
         f"CUT HERE. This is {len(first):,} of {len(whole):,} characters; "
         f"SHA-256 of the whole begins {ask.content_digest[:16]}. Open Details to read all of it."
@@ -184,12 +202,12 @@ def section_of(*parts: Block) -> Block:
     return {"type": "rich_text_section", "elements": list(parts)}
 
 
-def agent_words(view: CardView) -> list[Block]:
+def agent_words(view: CardView, budget: Budget) -> list[Block]:
     """The justification, set apart and labelled as the agent's."""
     if view.content is None or not view.content.justification:
         return []
     said = inert(view.content.justification, is_multiline=True)
-    shown = head(Inert("\n".join(said.split("\n")[:8])), WORDS_CHARS)
+    shown = head(Inert("\n".join(said.split("\n")[:8])), budget.words)
     out = [
         section_of(run(ours("The agent says, unverified:"), bold=True)),
         quote(shown),

@@ -6,7 +6,7 @@ and weight; an output is shown in the form that may be shown and in no other; a 
 """
 
 from bot.slack.blocks import Block, instant, line, ours, person, preformatted, run
-from bot.slack.card_parts import HEAD_LINES, labelled, section_of
+from bot.slack.card_parts import HEAD_LINES, Budget, labelled, section_of
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, head, inert, words
 from governance.action import Dispatch
@@ -16,20 +16,17 @@ from governance.tickets.binding import SHOWN_DIGITS
 from governance.tickets.quorum import RoleTally, tally
 from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
 
-OUTPUT_CHARS = 1_000
-MAX_VOTES_SHOWN = 8
 
-
-def progress(view: CardView) -> list[Block]:
+def progress(view: CardView, budget: Budget) -> list[Block]:
     """Votes by role and weight in words, what is missing, and who voted."""
     ticket = view.ticket
     requirement = ticket.ruling.requirement
     if requirement is None:
         return []
     out = labelled("Votes", run(progress_text(requirement, ticket)))
-    shown = ticket.votes[:MAX_VOTES_SHOWN]
+    shown = ticket.votes[: budget.votes]
     for vote in shown:
-        out += _vote(view, vote)
+        out += _vote(view, vote, budget)
     if len(ticket.votes) > len(shown):
         out += line(run(ours(f"and {len(ticket.votes) - len(shown)} more votes")))
     if ticket.state is TicketState.PENDING:
@@ -65,7 +62,7 @@ def _demands(view: CardView, requirement: Requirement) -> list[Block]:
     return out
 
 
-def _vote(view: CardView, vote: Vote) -> list[Block]:
+def _vote(view: CardView, vote: Vote, budget: Budget) -> list[Block]:
     did = "approved" if vote.choice is Choice.APPROVE else "rejected"
     parts = [
         person(vote.person, team_id=view.team_id),
@@ -74,7 +71,7 @@ def _vote(view: CardView, vote: Vote) -> list[Block]:
     ]
     comment = view.comments.get(vote.comment_digest, "")
     if comment:
-        parts.append(run(Inert(f", saying: {words(comment, 200)}")))
+        parts.append(run(Inert(f", saying: {words(comment, budget.reason // 2)}")))
     return line(*parts)
 
 
@@ -135,7 +132,7 @@ def _seconds(duration_ms: int) -> str:
     return f"{duration_ms} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"  # noqa: PLR2004  # ms in a second
 
 
-def output(view: CardView) -> list[Block]:
+def output(view: CardView, budget: Budget) -> list[Block]:
     """The head of the output in its redacted form, or why none is shown."""
     report = view.ticket.report
     if report is None or not report.output_digest:
@@ -154,7 +151,7 @@ def output(view: CardView) -> list[Block]:
         else "Output:"
     )
     whole = inert(view.output, is_multiline=True)
-    shown = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), OUTPUT_CHARS)
+    shown = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), budget.output)
     out = [section_of(run(ours(label), bold=True)), preformatted(shown)]
     if shown != whole:
         text = f"CUT HERE: {len(shown):,} of {len(whole):,} characters shown."

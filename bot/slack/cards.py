@@ -60,34 +60,47 @@ class Card:
 
 def approval_card(view: CardView) -> Card:
     """The card of a ticket, for the channel of its approvers."""
-    ticket = view.ticket
-    shown = parts.action(view)
-    blocks: list[Block] = [header(parts.title(ticket))]
+    card = _card(view, parts.BUDGETS[0])
+    for budget in parts.BUDGETS[1:]:
+        if _fits(card):
+            break
+        card = _card(view, budget)
+    return card
+
+
+def _fits(card: Card) -> bool:
+    whole = json.dumps(card.blocks, ensure_ascii=False)
+    return len(whole) <= limits.MESSAGE_JSON_CHARS
+
+
+def _card(view: CardView, budget: parts.Budget) -> Card:
+    shown = parts.action(view, budget)
+    blocks: list[Block] = [header(parts.title(view.ticket))]
     warned = parts.cautions(view)
     if warned:
         blocks.append(rich(section(warned)))
-    blocks.append(rich(section([*parts.facts(view), *parts.limits_line(view)])))
+    blocks.append(rich(section([*parts.facts(view, budget), *parts.limits_line(view)])))
     blocks.append(rich(*shown.elements))
-    quoted = parts.agent_words(view)
+    quoted = parts.agent_words(view, budget)
     if quoted:
         blocks.append(rich(*quoted))
     blocks.append(divider())
-    blocks.append(rich(section(_standing(view, shown))))
-    result = standing.output(view)
+    blocks.append(rich(section(_standing(view, shown, budget))))
+    result = standing.output(view, budget)
     if result:
         blocks.append(rich(*result))
     row = _buttons(view, shown)
     if row is not None:
         blocks.append(row)
-    return _sealed(ticket, blocks)
+    return _sealed(view.ticket, blocks)
 
 
-def _standing(view: CardView, shown: parts.Shown) -> list[Block]:
+def _standing(view: CardView, shown: parts.Shown, budget: parts.Budget) -> list[Block]:
     """Where it stands: state, votes, outcome, time, fine print."""
     ticket = view.ticket
     out = line(run(ours(_STANDING[ticket.state]), bold=True))
     out += standing.outcome(view)
-    out += standing.progress(view)
+    out += standing.progress(view, budget)
     if ticket.state is TicketState.PENDING and shown.is_cut:
         out += line(run(ours("Approve works once you have read Details to the last page.")))
     if ticket.state in (TicketState.PENDING, TicketState.APPROVED):

@@ -108,7 +108,11 @@ class Commands:
             return say(ours(f"Which one? Type {names.COMMAND} status ID."), block_id="placet.usage")
         ticket = await self.desk.service.ticket(TicketId(rest[:_MAX_NAME]))
         view = await load_card_view(self.desk.reader, ticket)
-        body = [*standing.outcome(view), *standing.progress(view), *standing.expiry(ticket)]
+        body = [
+            *standing.outcome(view),
+            *standing.progress(view, parts.BUDGETS[0]),
+            *standing.expiry(ticket),
+        ]
         blocks = [
             header(parts.title(ticket)),
             rich(section([*body, *standing.fine_print(ticket)])),

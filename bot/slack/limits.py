@@ -7,10 +7,8 @@ Source: Slack's Block Kit reference; the message total is a margin below a measu
 
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
-MESSAGE_CHARS = 10_000
-"""Readable characters of one message; Slack refused about 13,200."""
-MESSAGE_JSON_CHARS = 13_000
-"""The same message as JSON, in case Slack counts that."""
+MESSAGE_JSON_CHARS = 10_000
+"""Characters of all blocks of one message as JSON; Slack refused about 13,200 characters."""
 FALLBACK_CHARS = 2_000
 HEADER_CHARS = 150
 SECTION_CHARS = 3_000

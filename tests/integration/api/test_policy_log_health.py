@@ -165,11 +165,11 @@ async def test_a_mounted_route_gets_our_headers_and_no_check_of_ours():
 async def test_a_fault_of_ours_is_told_without_detail_and_logged_without_text(
     caplog: pytest.LogCaptureFixture,
 ):
-    async def broken(_request: web.Request) -> web.Response:
-        raise KeyError("payload-of-a-client")
+    async def broken(request: web.Request) -> web.Response:
+        raise KeyError(request.query["said"])
 
     async with running(routes=[web.get("/broken", broken)]) as world:
-        told = await world.get("/broken", "")
+        told = await world.get("/broken?said=payload-of-a-client", "")
     assert (told.status, told["code"]) == (500, "internal_error")
     assert "payload" not in told.text
     assert "KeyError" in caplog.text

@@ -1,0 +1,226 @@
+"""Cards: one picture for each state, legal for any input, honest about what is cut."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.emulator.limits import check_blocks, check_view, is_message_too_long, is_view_too_large
+from bot.slack import limits, modals, names
+from bot.slack.card_view import CardView
+from bot.slack.cards import Card, approval_card
+from governance.action import ActionKind, Content, needs_full_view
+from governance.control import Frozen
+from governance.policy.decision import Warned
+from governance.tickets.ticket import Choice, TicketState
+from tests.support import build
+from tests.support.card_samples import samples, ticket, view
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "cards"
+SAMPLES = samples()
+_STABLE = frozenset({TicketState.PENDING, TicketState.APPROVED, TicketState.UNKNOWN})
+
+
+def shown(card: Card) -> str:
+    return json.dumps(card.blocks, ensure_ascii=False)
+
+
+def check_legal(card: Card) -> None:
+    blocks = list(card.blocks)
+    assert check_blocks(blocks, "message") == []
+    assert not is_message_too_long(blocks)
+    assert len(shown(card)) <= 10_000
+    assert 0 < len(card.text) <= 4_000
+    assert "mrkdwn" not in shown(card)
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_a_card_looks_as_it_did(name: str) -> None:
+    card = approval_card(SAMPLES[name])
+    got = json.dumps({"text": card.text, "blocks": card.blocks}, indent=1, ensure_ascii=False)
+    path = GOLDEN / f"{name}.json"
+    if os.environ.get("PLACET_WRITE_GOLDEN"):
+        path.write_text(got + "\n", encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == got + "\n"
+
+
+def test_every_golden_file_has_its_sample() -> None:
+    assert {path.stem for path in GOLDEN.glob("*.json")} == set(SAMPLES)
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_every_card_is_legal(name: str) -> None:
+    check_legal(approval_card(SAMPLES[name]))
+
+
+@pytest.mark.parametrize("state", list(TicketState))
+def test_only_what_is_open_has_buttons(state: TicketState) -> None:
+    card = approval_card(view(ticket(state=state)))
+    rows = [block for block in card.blocks if block["type"] == "actions"]
+    assert bool(rows) == (state in _STABLE)
+
+
+@pytest.mark.parametrize("state", list(TicketState))
+def test_the_first_line_is_a_sentence_and_the_fallback_says_the_point(state: TicketState) -> None:
+    card = approval_card(view(ticket(state=state)))
+    first = card.blocks[0]["text"]
+    assert isinstance(first, dict)
+    assert "deployer wants to run deploy.service on web-1 in prod" in str(first["text"])
+    assert "deployer wants to run deploy" in card.text
+
+
+def test_the_button_says_what_was_shown() -> None:
+    one = ticket()
+    row = approval_card(view(one)).blocks[-1]["elements"]
+    assert isinstance(row, list)
+    value = json.loads(row[0]["value"])
+    assert value == {"t": one.id, "r": 1, "b": one.binding}
+
+
+def test_any_change_gives_every_block_a_new_id() -> None:
+    before = approval_card(view())
+    after = approval_card(view(ticket(votes=(build.vote(),))))
+    ids = [{block["block_id"] for block in card.blocks} for card in (before, after)]
+    assert not ids[0] & ids[1]
+    assert before.digest != after.digest
+    assert approval_card(view()).digest == before.digest
+
+
+def test_a_cut_that_the_core_does_not_gate_takes_approve_off_the_card() -> None:
+    content = Content(arguments={"x": "\u3164\u2800" * 800})
+    assert not needs_full_view(content)
+    card = shown(approval_card(view(content=content)))
+    assert "CUT HERE" in card
+    assert names.APPROVE not in card
+    assert names.DETAILS in card
+
+
+def test_a_cut_that_the_core_gates_keeps_approve_and_says_what_to_do() -> None:
+    card = shown(approval_card(SAMPLES["pending_cut"]))
+    assert names.APPROVE in card
+    assert "read Details to the last page" in card
+
+
+def test_progress_is_told_in_words() -> None:
+    card = shown(approval_card(SAMPLES["half_approved"]))
+    assert "1 of 1 operator, 0 of 1 security-admin; weight 1 of 4: needs 1 security-admin" in card
+
+
+def test_every_control_has_a_label_for_screen_readers() -> None:
+    for sample in SAMPLES.values():
+        for block in approval_card(sample).blocks:
+            if block["type"] == "actions":
+                row = block["elements"]
+                assert isinstance(row, list)
+                assert all(element["accessibility_label"] for element in row)
+
+
+_TEXT = st.text(max_size=400) | st.sampled_from(
+    ["\u202e" * 300, "*_~`" * 100, "<!channel>" * 40, "\u3164" * 400, '"\\' * 200, "\n" * 400]
+)
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | _TEXT,
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(_TEXT, inner, max_size=6),
+    max_leaves=12,
+)
+
+
+@st.composite
+def any_view(draw: st.DrawFn) -> CardView:
+    content = Content(
+        arguments=draw(st.dictionaries(_TEXT, _JSON, max_size=6)),
+        prompt=draw(_TEXT),
+        context=draw(_JSON),
+        justification=draw(_TEXT),
+    )
+    asked = build.ask(
+        agent=draw(_TEXT),
+        tool=draw(_TEXT),
+        topic=draw(_TEXT),
+        target=draw(_TEXT),
+        environment=draw(_TEXT),
+        data_class=draw(_TEXT),
+        trace_id=draw(_TEXT),
+        action=draw(st.sampled_from(list(ActionKind))),
+        risk_tags=tuple(draw(st.lists(_TEXT, max_size=12))),
+        labels=tuple(draw(st.lists(st.tuples(_TEXT, _TEXT), max_size=5))),
+        on_behalf_of=draw(st.none() | _TEXT),
+        owners=tuple(draw(st.lists(_TEXT, max_size=5))),
+        needs_full_view=needs_full_view(content),
+    )
+    ruled = build.ruling(
+        reason=draw(_TEXT),
+        rule_ids=tuple(draw(st.lists(_TEXT, max_size=8))),
+        constraint_id=draw(_TEXT),
+        warnings=tuple(
+            Warned(constraint_id=one, description=two)
+            for one, two in draw(st.lists(st.tuples(_TEXT, _TEXT), max_size=6))
+        ),
+    )
+    votes = tuple(
+        build.vote(person, role=role, comment_digest=role)
+        for person, role in draw(st.lists(st.tuples(_TEXT, _TEXT), max_size=12))
+    )
+    one = ticket(
+        state=draw(st.sampled_from(list(TicketState))),
+        ask=asked,
+        ruling=ruled,
+        votes=votes,
+        note=draw(_TEXT),
+        decided_by=draw(_TEXT),
+        report=draw(st.none() | st.just(build.report(error=draw(_TEXT)))),
+    )
+    return CardView(
+        ticket=one,
+        content=draw(st.none() | st.just(content)),
+        output=draw(st.none() | _TEXT),
+        comments={vote.role: draw(_TEXT) for vote in votes},
+        frozen=draw(
+            st.none()
+            | st.builds(Frozen, target=_TEXT, by=_TEXT, at=st.just(build.T0), reason=_TEXT)
+        ),
+        sandbox_note=draw(_TEXT),
+    )
+
+
+@given(any_view())
+def test_any_ticket_renders_a_legal_card(sample: CardView) -> None:
+    check_legal(approval_card(sample))
+
+
+@given(any_view())
+def test_any_ticket_has_a_legal_full_view_that_holds_everything(sample: CardView) -> None:
+    whole = modals.full_view(sample)
+    for page in range(whole.count):
+        body = modals.details(sample, whole, page, may_vote=True)
+        assert check_view(body, "modal") == []
+        assert not is_view_too_large(body)
+        is_last = page == whole.count - 1
+        can_vote = is_last and sample.ticket.state is TicketState.PENDING
+        assert (names.APPROVE in str(body)) == can_vote
+
+
+@pytest.mark.parametrize("choice", list(Choice))
+def test_the_forms_are_legal(choice: Choice) -> None:
+    shown_to = names.Shown(ticket_id=ticket().id, revision=1, binding="a" * 64)
+    assert check_view(modals.ballot(shown_to, choice), "modal") == []
+    assert check_view(modals.loading(), "modal") == []
+
+
+def test_the_full_view_of_the_largest_action_is_legal() -> None:
+    content = Content(arguments={"x": "\u202e\u202d" * 60_000})
+    sample = replace(view(), content=content)
+    whole = modals.full_view(sample)
+    assert "".join(whole.pages).count("\\u{202e}") == 60_000
+    for page in (0, whole.count // 2, whole.count - 1):
+        body = modals.details(sample, whole, page, may_vote=True)
+        assert check_view(body, "modal") == []
+        assert not is_view_too_large(body)
+
+
+def test_our_numbers_are_within_the_emulators() -> None:
+    assert limits.MESSAGE_JSON_CHARS < 13_200
