@@ -8,7 +8,7 @@ bundle is a fact of the log; a credential's secret is never kept.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 from governance.errors import Code, Refused
 from governance.principal import AgentId, Credential, Person, PersonId, TenantId
@@ -207,3 +207,5 @@ def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
             return replace(control, keys={**control.keys, event.key.id: event.key})
         case CredentialIssued() | CredentialRevoked() | CheckpointSigned():
             return control
+        case _:
+            assert_never(event)

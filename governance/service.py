@@ -178,25 +178,15 @@ class Service:
 
     async def _vote_once(self, ballot: Ballot) -> steps.Handled:
         ticket = await self.ticket(ballot.ticket_id)
-        person = await self._voter(ballot)
+        try:
+            person = await self._directory.person(ballot.person_id)
+        except Refused as refusal:
+            # Answered by this very refusal, once it is on record.
+            return await self.handle(_attempt(ballot, refusal))
         command = await self._signed(ballot, ticket, person)
         comment = ballot.comment.encode("utf-8")
         contents = {command.comment_digest: comment} if comment else {}
         return await self.handle(command, contents=contents)
-
-    async def _voter(self, ballot: Ballot) -> Person:
-        try:
-            return await self._directory.person(ballot.person_id)
-        except Refused as refusal:
-            refused = cmd.RecordRefusal(
-                ticket_id=ballot.ticket_id,
-                person=ballot.person_id,
-                choice=ballot.choice,
-                code=refusal.code,
-                reason=refusal.message,
-            )
-            await self.handle(refused)
-            raise
 
     async def _signed(self, ballot: Ballot, ticket: Ticket, person: Person) -> cmd.CastVote:
         requirement = ticket.ruling.requirement
@@ -322,6 +312,16 @@ class Service:
         person = await self._directory.person(person_id)
         step = partial(steps.unfreeze, tenant=self.tenant, target=target, person=person)
         return (await self._ledger.commit(Keys(), step)).reply
+
+
+def _attempt(ballot: Ballot, refusal: Refused) -> cmd.RecordRefusal:
+    return cmd.RecordRefusal(
+        ticket_id=ballot.ticket_id,
+        person=ballot.person_id,
+        choice=ballot.choice,
+        code=refusal.code,
+        reason=refusal.message,
+    )
 
 
 def _shown(claimed: str | None, binding: str) -> str:

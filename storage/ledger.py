@@ -12,6 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Self, TypeVar
 
+from sqlalchemy.exc import DBAPIError
+
 from governance.errors import Unavailable
 from governance.outbox import Owed, OwedKind
 from governance.ports import Claimed, Clock, Committed, Keys, Place, Step
@@ -71,8 +73,9 @@ class SqliteLedger(Queries):
         self._loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(migrate, self._url)
-        except OSError as error:
-            raise unavailable("the database's folder cannot be made") from error
+        except (OSError, DBAPIError) as error:
+            why = type(error).__name__
+            raise unavailable(f"the database cannot be opened ({why})") from error
         self._writer.start()
         self._wakes.start(self._hint.set)
         size, _ = await self.head()

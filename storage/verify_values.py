@@ -92,7 +92,8 @@ def binding_of(
     constraints = {
         name: value
         for name, value in ruling["constraints"].items()
-        if value is not None and value != [] and value is not False
+        # An empty list that allows is set: it lets nothing through.
+        if value is not None and value is not False and (value != [] or name.endswith("_allow"))
     }
     return digest(
         "binding",

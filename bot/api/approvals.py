@@ -7,7 +7,7 @@ counts (the core). Law: the whole action is sent only after the full view is on 
 
 from aiohttp import web
 
-from bot.api import answers as ans
+from bot.api import approval_answers as people
 from bot.api import bodies, history, wire
 from bot.api.calls import Call, answer
 from bot.api.jobs import cursor
@@ -41,7 +41,7 @@ async def list_approvals(call: Call) -> web.Response:
     page = found[:limit]
     items = [wire.approval_item(ticket) for ticket in page]
     more = page[-1].id if len(found) > limit else None
-    return answer(ans.ApprovalList(items=items, next_cursor=more))
+    return answer(people.ApprovalList(items=items, next_cursor=more))
 
 
 async def get_approval(call: Call) -> web.Response:
@@ -54,7 +54,7 @@ async def get_approval(call: Call) -> web.Response:
     elif call.confined_to is None:
         raw = None  # neither a person who answers for having seen it, nor the agent that wrote it
     content = None if raw is None else parse_content(raw)
-    body = ans.ApprovalAnswer.model_validate(
+    body = people.ApprovalAnswer.model_validate(
         {
             **wire.approval_fields(ticket),
             "labels": dict(ticket.ask.labels),
@@ -65,7 +65,7 @@ async def get_approval(call: Call) -> web.Response:
             "note": ticket.note,
             "votes": await _votes(call, ticket),
             "content": content
-            and ans.ContentAnswer(
+            and people.ContentAnswer(
                 arguments=dict(content.arguments),
                 prompt=content.prompt,
                 context=content.context,
@@ -85,9 +85,9 @@ async def _viewed(call: Call, ticket: Ticket) -> Ticket:
     return (await call.deps.service.handle(command)).ticket
 
 
-async def _votes(call: Call, ticket: Ticket) -> list[ans.VoteAnswer]:
+async def _votes(call: Call, ticket: Ticket) -> list[people.VoteAnswer]:
     return [
-        ans.VoteAnswer(
+        people.VoteAnswer(
             person=vote.person,
             role=vote.role,
             weight=vote.weight,
@@ -140,7 +140,7 @@ async def _vote(call: Call, choice: Choice) -> web.Response:
     )
 
 
-def _voted(ticket: Ticket, choice: Choice, *, is_new: bool) -> ans.VotedAnswer:
+def _voted(ticket: Ticket, choice: Choice, *, is_new: bool) -> people.VotedAnswer:
     told = WIRE[ticket.state][1]
     approvers = [vote.person for vote in ticket.votes if vote.choice is Choice.APPROVE]
     if ticket.state is TicketState.PENDING:
@@ -149,7 +149,7 @@ def _voted(ticket: Ticket, choice: Choice, *, is_new: bool) -> ans.VotedAnswer:
         status = "rejected" if is_new else "already_rejected"
     else:
         status = told if is_new else f"already_{told}"
-    return ans.VotedAnswer(
+    return people.VotedAnswer(
         job_id=ticket.id,
         trace_id=ticket.ask.trace_id,
         state=wire.wire_state(ticket),

@@ -20,6 +20,8 @@ from governance.tickets.ticket import Ticket, TicketId
 
 M = TypeVar("M", bound=BaseModel)
 
+_GENERATED = "cordum-sdk-python/"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCall:
@@ -64,6 +66,16 @@ class Call(OpenCall):
         if who.person is not None or who.agent is None or Scope.ADMIN in who.scopes:
             return None
         return who.agent.id
+
+    @property
+    def is_generated(self) -> bool:
+        """Whether a published generated client asks, which parses some answers more narrowly."""
+        return self.request.headers.get("User-Agent", "").startswith(_GENERATED)
+
+    @property
+    def is_stock(self) -> bool:
+        """Whether a client may ask that knows no constraints: all published ones send X-API-Key."""
+        return self.is_generated or "Authorization" not in self.request.headers
 
     async def body(self, model: type[M]) -> M:
         """The body as ``model``; no body at all is an empty object.

@@ -6,7 +6,7 @@ Law: one person stops at once; two people lift it; a credential speaks for its h
 
 from aiohttp import web
 
-from bot.api import answers as ans
+from bot.api import approval_answers as people
 from bot.api.calls import Call, answer
 from bot.api.schemas import FreezeForm
 from governance.principal import AgentId
@@ -32,5 +32,5 @@ async def unfreeze(call: Call) -> web.Response:
 async def _told(call: Call, target: str, *, changed: bool, status: str) -> web.Response:
     control = await call.deps.reader.control()
     is_frozen = control.freeze_of(AgentId(target)) is not None
-    body = ans.FreezeAnswer(target=target, is_frozen=is_frozen, changed=changed, status=status)
+    body = people.FreezeAnswer(target=target, is_frozen=is_frozen, changed=changed, status=status)
     return answer(body)

@@ -7,7 +7,7 @@ modes are told, because an operator must not have to look for them.
 
 from aiohttp import web
 
-from bot.api import answers as ans
+from bot.api import read_answers as reads
 from bot.api.calls import OpenCall, answer
 from governance.control import Control
 from governance.errors import PlacetError
@@ -18,7 +18,7 @@ _RETRY_S = 1
 
 async def healthz(_call: OpenCall) -> web.Response:
     """The event loop answers."""
-    return answer(ans.HealthAnswer(status="alive"))
+    return answer(reads.HealthAnswer(status="alive"))
 
 
 async def readyz(call: OpenCall) -> web.Response:
@@ -38,7 +38,7 @@ async def readyz(call: OpenCall) -> web.Response:
         name: "unsafe_open" if gate.unsafe_open else "closed"
         for name, gate in bundle.environments.items()
     }
-    body = ans.ReadyAnswer(
+    body = reads.ReadyAnswer(
         status="not_ready" if reasons else "ready",
         reasons=reasons,
         snapshot=bundle.snapshot,
@@ -52,9 +52,9 @@ async def readyz(call: OpenCall) -> web.Response:
     return response
 
 
-def _frozen(control: Control) -> list[ans.FrozenAnswer]:
+def _frozen(control: Control) -> list[reads.FrozenAnswer]:
     return [
-        ans.FrozenAnswer(
+        reads.FrozenAnswer(
             target=item.target,
             by=item.by,
             at=stamp(item.at),

@@ -5,26 +5,40 @@ line does that, on an export). Law: an agent reads its own records alone; record
 log holds them, digests in place of contents.
 """
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
-from bot.api import answers as ans
-from bot.api import bodies
+from bot.api import bodies, wire
+from bot.api import read_answers as reads
 from bot.api.calls import Call, answer
 from governance.errors import Code, Refused
 from governance.ports import Logged
 from governance.tickets.binding import stamp
+from governance.tickets.ticket import TicketId
 
 
 async def get_trace(call: Call) -> web.Response:
-    """Everything on record of one trace, oldest first."""
+    """Everything on record of one trace, oldest first.
+
+    The published generated client gets a list of the trace's jobs, each with its events.
+    """
     trace_id = bodies.path_id(call.request)
     records = await call.deps.reader.timeline(trace_id) if trace_id else ()
     shown = [record for record in records if _may_see(call, record)]
     if not shown:
         raise Refused(Code.NOT_FOUND, "no trace by that name")
     jobs = dict.fromkeys(item.header.ticket_id for item in shown if item.header.ticket_id)
-    body = ans.TraceAnswer(trace_id=trace_id, jobs=list(jobs), events=[_event(r) for r in shown])
+    if call.is_generated:
+        return answer([await _job(call, name, shown) for name in jobs], trace_id=trace_id)
+    body = reads.TraceAnswer(trace_id=trace_id, jobs=list(jobs), events=[_event(r) for r in shown])
     return answer(body, trace_id=trace_id)
+
+
+async def _job(call: Call, name: str, records: Sequence[Logged]) -> dict[str, object]:
+    ticket = await call.deps.service.ticket(TicketId(name))
+    own = [_event(record) for record in records if record.header.ticket_id == name]
+    return reads.JobTraceAnswer(**wire.item_fields(ticket), events=own).model_dump()
 
 
 def _may_see(call: Call, record: Logged) -> bool:
@@ -32,9 +46,9 @@ def _may_see(call: Call, record: Logged) -> bool:
     return head.tenant == call.deps.service.tenant and call.confined_to in (None, head.agent_id)
 
 
-def _event(record: Logged) -> ans.EventAnswer:
+def _event(record: Logged) -> reads.EventAnswer:
     head = record.header
-    return ans.EventAnswer(
+    return reads.EventAnswer(
         seq=record.seq,
         type=record.type,
         version=record.version,
@@ -57,4 +71,4 @@ def _event(record: Logged) -> ans.EventAnswer:
 async def get_head(call: Call) -> web.Response:
     """Number and hash of the newest record, to be kept by whoever wants to compare later."""
     seq, newest = await call.deps.reader.head()
-    return answer(ans.HeadAnswer(seq=seq, hash=newest))
+    return answer(reads.HeadAnswer(seq=seq, hash=newest))

@@ -14,6 +14,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bot.api.answers import ProblemAnswer
 from bot.api.routes import OPEN_ROUTES, QUERY, ROUTES, Described, OpenRoute, Route
+from bot.api.schemas import UNUSED
 from governance.canonical import Json
 
 _TEMPLATE = "#/components/schemas/{model}"
@@ -21,10 +22,14 @@ _WEBHOOK_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature", "web
 _ABOUT = """Agents ask, policy decides, people vote, and what is approved runs once.
 
 A credential goes as `Authorization: Bearer` or `X-API-Key`. Identity, tenant and owners come from
-it alone; every field of a body is a claim. Keys of other clients that play no part are accepted:
-actor_id, actor_type, max_*_tokens, mode, org_id, pack_id, principal_id, priority, session_id,
-team_id, user_id. Any other unknown key is refused. capability, labels, requires and risk_tags may
-stand under `meta`. Labels whose name begins with `_` are dropped. A refusal names a stable code."""
+it alone; every field of a body is a claim. Keys of other clients that play no part are accepted
+and dropped: {unused}, max_*_tokens. Any other unknown key is refused. capability, labels, requires
+and risk_tags may stand under `meta`. Labels whose name begins with `_` are dropped. A refusal names
+a stable code.
+
+policy/evaluate and its like: `effect` is always exact. `decision` is DENY instead of
+ALLOW_WITH_CONSTRAINTS for callers with `X-API-Key` or a `meta` object, since published clients
+that send those would run the action without its constraints."""
 
 Schema = dict[str, Any]
 
@@ -44,7 +49,11 @@ def document() -> Mapping[str, Json]:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, refs)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Placet", "version": "1", "description": _ABOUT},
+        "info": {
+            "title": "Placet",
+            "version": "1",
+            "description": _ABOUT.format(unused=", ".join(sorted(UNUSED))),
+        },
         "paths": paths,
         "components": {
             "schemas": schemas.get("$defs", {}),

@@ -2,13 +2,14 @@
 
 Lives here: evaluate (recorded, charged) and explain (neither). Must not live here: rules.
 Law: ``effect`` is always exact. ``decision`` never tells a stock client that a constrained action
-is simply allowed: such a client would run it without its constraints, so it is told DENY.
+is simply allowed: such a client would run it without its constraints, so it is told DENY. A
+client counts as stock unless it proves itself by Authorization: Bearer and sends no ``meta``.
 """
 
 from aiohttp import web
 
-from bot.api import answers as ans
 from bot.api import bodies, wire
+from bot.api import read_answers as reads
 from bot.api.asking import action_request, without_unused
 from bot.api.calls import Call, answer
 from bot.api.schemas import DecideForm
@@ -18,7 +19,6 @@ from governance.policy.decision import Decision, Effect
 from governance.principal import Agent, AgentId
 
 _NO_KEY = "none"
-_SDK = "cordum-sdk-python/"
 _UNSAID = (
     "allowed under constraints only, which this client cannot apply: "
     "submit it as a job, or read effect and constraints"
@@ -58,8 +58,7 @@ async def _form(call: Call) -> tuple[DecideForm, bool]:
     value: dict[str, Json] = {
         **without_unused(await bodies.read_object(call.request, call.deps.limits))
     }
-    is_sdk = call.request.headers.get("User-Agent", "").startswith(_SDK)
-    return bodies.validate(DecideForm, value), is_sdk or "meta" in value
+    return bodies.validate(DecideForm, value), call.is_stock or "meta" in value
 
 
 def _answer(
@@ -69,10 +68,10 @@ def _answer(
     retry_s: int,
     is_stock: bool,
     trace: list[dict[str, object]] | None,
-) -> ans.PolicyAnswer:
+) -> reads.PolicyAnswer:
     effect = decision.effect
     is_unsaid = is_stock and effect is Effect.ALLOW_WITH_CONSTRAINTS
-    return ans.PolicyAnswer(
+    return reads.PolicyAnswer(
         decision=Effect.DENY.value if is_unsaid else effect.value,
         effect=effect.value,
         reason=_UNSAID if is_unsaid else decision.reason,

@@ -12,7 +12,9 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from bot.api import answers as ans
+from bot.api import approval_answers as people
 from bot.api import approvals, freezes, grants, health, jobs, log, policy, schemas, webhooks
+from bot.api import read_answers as reads
 from bot.api.calls import Call, OpenCall
 from governance.principal import Scope
 
@@ -128,7 +130,7 @@ PEOPLE = (
         path=f"{BASE}/approvals",
         handler=approvals.list_approvals,
         scopes=_READ | _APPROVE,
-        answer=ans.ApprovalList,
+        answer=people.ApprovalList,
         query=(*_PAGE, "include_resolved"),
     ),
     Route(
@@ -136,7 +138,7 @@ PEOPLE = (
         path=f"{BASE}/approvals/{{id}}",
         handler=approvals.get_approval,
         scopes=_READ | _APPROVE,
-        answer=ans.ApprovalAnswer,
+        answer=people.ApprovalAnswer,
     ),
     Route(
         method="POST",
@@ -144,7 +146,7 @@ PEOPLE = (
         handler=approvals.approve,
         scopes=_APPROVE,
         body=schemas.VoteForm,
-        answer=ans.VotedAnswer,
+        answer=people.VotedAnswer,
     ),
     Route(
         method="POST",
@@ -152,7 +154,7 @@ PEOPLE = (
         handler=approvals.reject,
         scopes=_APPROVE,
         body=schemas.VoteForm,
-        answer=ans.VotedAnswer,
+        answer=people.VotedAnswer,
     ),
     Route(
         method="POST",
@@ -160,7 +162,7 @@ PEOPLE = (
         handler=freezes.freeze,
         scopes=_APPROVE,
         body=schemas.FreezeForm,
-        answer=ans.FreezeAnswer,
+        answer=people.FreezeAnswer,
     ),
     Route(
         method="POST",
@@ -168,7 +170,7 @@ PEOPLE = (
         handler=freezes.unfreeze,
         scopes=_APPROVE,
         body=schemas.FreezeForm,
-        answer=ans.FreezeAnswer,
+        answer=people.FreezeAnswer,
     ),
 )
 """What people do with their own credentials."""
@@ -180,7 +182,7 @@ READS = (
         handler=policy.evaluate,
         scopes=_SUBMIT,
         body=schemas.DecideForm,
-        answer=ans.PolicyAnswer,
+        answer=reads.PolicyAnswer,
     ),
     Route(
         method="POST",
@@ -188,7 +190,7 @@ READS = (
         handler=policy.explain,
         scopes=_READ,
         body=schemas.DecideForm,
-        answer=ans.PolicyAnswer,
+        answer=reads.PolicyAnswer,
     ),
     Route(
         method="POST",
@@ -196,21 +198,21 @@ READS = (
         handler=policy.explain,
         scopes=_READ,
         body=schemas.DecideForm,
-        answer=ans.PolicyAnswer,
+        answer=reads.PolicyAnswer,
     ),
     Route(
         method="GET",
         path=f"{BASE}/traces/{{id}}",
         handler=log.get_trace,
         scopes=_READ,
-        answer=ans.TraceAnswer,
+        answer=reads.TraceAnswer,
     ),
     Route(
         method="GET",
         path=f"{BASE}/audit/head",
         handler=log.get_head,
         scopes=_READ | _APPROVE,
-        answer=ans.HeadAnswer,
+        answer=reads.HeadAnswer,
     ),
 )
 """Questions to policy and to the log."""
@@ -225,7 +227,7 @@ OPEN_ROUTES: tuple[OpenRoute, ...] = (
         body=schemas.JobForm,
         answer=ans.SubmittedAnswer,
     ),
-    OpenRoute(method="GET", path="/healthz", handler=health.healthz, answer=ans.HealthAnswer),
-    OpenRoute(method="GET", path="/readyz", handler=health.readyz, answer=ans.ReadyAnswer),
+    OpenRoute(method="GET", path="/healthz", handler=health.healthz, answer=reads.HealthAnswer),
+    OpenRoute(method="GET", path="/readyz", handler=health.readyz, answer=reads.ReadyAnswer),
 )
 """What asks for no bearer token; the published document itself is mounted beside these."""

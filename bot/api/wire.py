@@ -8,6 +8,7 @@ that failed answers FAILED until people have decided anew, so that waiting clien
 from collections.abc import Mapping, Sequence
 
 from bot.api import answers as ans
+from bot.api import approval_answers as people
 from governance.execution import OutputState, RunReport, RunStatus
 from governance.policy.decision import Constraints, Warned
 from governance.tickets.binding import stamp
@@ -104,7 +105,8 @@ def submitted(ticket: Ticket, *, is_repeat: bool) -> ans.SubmittedAnswer:
     )
 
 
-def _item_fields(ticket: Ticket) -> dict[str, str]:
+def item_fields(ticket: Ticket) -> dict[str, str]:
+    """The fields of ``JobItem``."""
     return {
         "id": ticket.id,
         "job_id": ticket.id,
@@ -119,7 +121,7 @@ def _item_fields(ticket: Ticket) -> dict[str, str]:
 
 def job_item(ticket: Ticket) -> ans.JobItem:
     """A job in a list."""
-    return ans.JobItem(**_item_fields(ticket))
+    return ans.JobItem(**item_fields(ticket))
 
 
 def state_fields(ticket: Ticket) -> dict[str, str]:
@@ -157,7 +159,7 @@ def job(
     ask, ruling, state = ticket.ask, ticket.ruling, wire_state(ticket)
     shown = bool(ticket.report and ticket.report.output_digest)
     return ans.JobAnswer(
-        **_item_fields(ticket),
+        **item_fields(ticket),
         status=state.lower(),
         ticket_state=ticket.state.value,
         tenant_id=ask.tenant,
@@ -263,6 +265,6 @@ def approval_fields(ticket: Ticket) -> Mapping[str, object]:
     }
 
 
-def approval_item(ticket: Ticket) -> ans.ApprovalItem:
+def approval_item(ticket: Ticket) -> people.ApprovalItem:
     """An approval in a list."""
-    return ans.ApprovalItem.model_validate(approval_fields(ticket))
+    return people.ApprovalItem.model_validate(approval_fields(ticket))

@@ -1,19 +1,31 @@
-"""The log, to verify, watch and take away.
+"""The log, to watch and take away.
 
-Lives here: ``placet audit``. Must not live here: how a log is verified (``storage``). Law: verifying
-trusts nothing that the service says; a problem names its event and ends with exit code 1.
+Lives here: ``placet audit`` but for its ``verify``. Must not live here: any change to the log.
+Law: what an event says is printed whole or not at all, and cannot steer the terminal.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bot.cli import verify
 from bot.cli.environment import settings_now
-from bot.cli.output import AsJson, answered, emit_line, note, run, show, stamp, visible
+from bot.cli.output import (
+    AsJson,
+    answered,
+    emit,
+    emit_line,
+    run,
+    show,
+    stamp,
+    table,
+    visible,
+)
 
 if TYPE_CHECKING:
+    from governance.control import PublicKey
     from governance.ports import Logged, Reader
 
 app = typer.Typer(
@@ -26,7 +38,50 @@ app = typer.Typer(
 _BATCH = 500
 _POLL_S = 1.0
 
+app.command(epilog=verify.EXAMPLES)(verify.verify)
+
 Print = Callable[["Sequence[Logged]"], None]
+
+
+@app.command(epilog="Example: placet audit export log.jsonl")
+@answered
+def export(
+    file: Annotated[Path, typer.Argument(help="New file to write; it is made for you alone.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write the log to a file, one record a line: enough to verify it elsewhere.
+
+    Arguments and words of agents are not in it, only their digests.
+    """
+    from bot.compose import tools
+
+    count = tools.export_ledger(settings_now().database, file)
+    if as_json:
+        emit({"file": str(file), "events": count})
+        return
+    name = visible(str(file))
+    show(f"{name} holds the log ({count} in all); verify it: placet audit verify --export {name}")
+
+
+@app.command(epilog="Example: placet audit keys --json > keys.json")
+@answered
+def keys(*, as_json: AsJson = False) -> None:
+    """List the public keys that the log trusts; keep the JSON elsewhere, for verify --keys."""
+    from bot.compose import tools
+
+    settings = settings_now()
+
+    async def read() -> "list[PublicKey]":
+        async with tools.open_tools(settings) as opened:
+            return list((await opened.reader.control()).keys.values())
+
+    found = run(read())
+    if as_json:
+        emit({item.id: {"purpose": item.purpose, "pem": item.pem} for item in found})
+        return
+    rows = ((item.id, item.purpose, stamp(item.valid_from)) for item in found)
+    show(table("", ("id", "purpose", "valid from"), rows) if found else "No keys yet.")
 
 
 @app.command(epilog="Example: placet audit tail -n 5 --follow")

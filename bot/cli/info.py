@@ -5,7 +5,8 @@ ledger. Law: they work without any setting.
 """
 
 import platform
-from importlib.metadata import PackageNotFoundError, version as version_of
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 
 import typer
 

@@ -17,7 +17,7 @@ from bot.replies import REPLIES, Exit
 EXAMPLE = "Example: "
 EXITS = {
     Exit.OK: "It is done, or what was checked is in order.",
-    Exit.PROBLEM: "A check found a problem: a bundle that does not load, a log that does not verify.",
+    Exit.PROBLEM: "A problem was found: a bundle that does not load, a log that does not verify.",
     Exit.USAGE: "What was typed is not well formed.",
     Exit.REFUSED: "It is well formed and the laws say no.",
     Exit.UNAVAILABLE: "It cannot be done now, or only a part of it could be.",

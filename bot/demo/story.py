@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 
 from bot.demo import jobs
+from bot.demo.ending import tampered, verified
 from bot.demo.moves import Moves, StoryError, Told, expect
 from bot.demo.world import World
 from bot.slack import names
@@ -68,7 +69,8 @@ class Story(Moves):
         yield await self._expired()
         yield await self._frozen()
         yield await self._registry_unchanged(registry)
-        yield await self._verified()
+        yield await verified(self._world, self.tickets)
+        yield await tampered(self._world)
 
     # The steps
 
@@ -274,21 +276,6 @@ class Story(Moves):
             "the constraint registry changed",
         )
         return Told(title="the constraint registry", happened=f"unchanged: {registry[:12]}")
-
-    async def _verified(self) -> Told:
-        for ticket_id in self.tickets:
-            job = await self.job(ticket_id) if await self._is_mine(ticket_id) else None
-            if job is None:
-                continue
-            expect(job["decisions"], f"{ticket_id} has no decision on record")
-        size, _head = await self._world.core.ledger.head()
-        return Told(title="the log", happened=f"{size} events verified, every transition logged")
-
-    async def _is_mine(self, ticket_id: str) -> bool:
-        answer = await self._world.client.get(
-            f"/api/v1/jobs/{ticket_id}", token=self._world.tokens["deploy-bot"]
-        )
-        return answer.status == 200
 
 
 def _instant(text: str) -> datetime:

@@ -2,8 +2,8 @@
 
 Here: sealed memory files for what bubblewrap reads, the status pipe and the gate. Not here: what
 they mean to bubblewrap (`sandbox`). Law kept: nothing but these is inherited, each of them is
-closed by bubblewrap before the program begins, and a sealed file cannot be changed by who reads
-it.
+closed by bubblewrap before the program begins, a sealed file cannot be changed by who reads it,
+and the gate is opened by a written byte only, never by a closed pipe.
 """
 
 import asyncio
@@ -55,7 +55,13 @@ class OpenDescriptors:
             self._inputs[item.name] = sealed("input", item.content)
         self._given["stdin"] = sealed("stdin", spec.stdin or b"")
         self._mine["status"], self._given["status"] = os.pipe2(os.O_CLOEXEC)
-        self._given["gate"], self._mine["gate"] = os.pipe2(os.O_CLOEXEC)
+        read_end, self._mine["gate"] = os.pipe2(os.O_CLOEXEC)
+        try:
+            # Both ways, so that who waits at the gate is a writer too: were this process to die,
+            # the gate would stay shut and not read as its end.
+            self._given["gate"] = os.open(f"/proc/self/fd/{read_end}", os.O_RDWR | os.O_CLOEXEC)
+        finally:
+            os.close(read_end)
         os.set_blocking(self._mine["status"], False)
 
     def given(self) -> Descriptors:

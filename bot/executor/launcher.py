@@ -86,13 +86,7 @@ class Launcher:
         run = Run(tools=self.tools, backend=self.backend, spec=spec, tier=tier)
         stats = None
         try:
-            preparing = asyncio.ensure_future(asyncio.to_thread(run.prepare))
-            try:
-                await asyncio.shield(preparing)
-            except asyncio.CancelledError:
-                await asyncio.wait({preparing})  # it is short, and must not outlive its undoing
-                raise
-            ended = await run.start()
+            ended = await run.begin()
             await run.await_gate(ended)
             await run.watch(ended)
             if run.group is not None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from bot.executor import scratch, seccomp, staging
@@ -74,6 +74,7 @@ class Run:
         self._staging = staging.Staging()
         self._process: asyncio.subprocess.Process | None = None
         self._ended: asyncio.Task[None] | None = None
+        self._begun: list[asyncio.Task[None]] = []
         self._open = OpenDescriptors()
         self.group: Group | None = None
         self.started = False
@@ -83,8 +84,7 @@ class Run:
         self.stdout = Capped(spec.limits.output_bytes, self.kill)
         self.stderr = Capped(spec.limits.output_bytes, self.kill)
 
-    def prepare(self) -> None:
-        """Make what has to exist before the process does. Blocks; call it in a thread."""
+    def _prepare(self) -> None:
         limits = self._spec.limits
         if self._tier is Tier.A and self._backend is not None:
             self.group = self._backend.create(
@@ -109,10 +109,26 @@ class Run:
         given = self._open.given()
         return out + bwrap_arguments(tools, self._spec, self._tier, given, self._staging.places)
 
-    async def start(self) -> asyncio.Task[None]:
-        """Start the process up to the gate; the future ends when its streams and it have ended."""
+    async def begin(self) -> asyncio.Task[None]:
+        """Prepare and start the process, up to the gate; the task ends when all of it has ended.
+
+        Being cancelled does not interrupt either step half-way: `close` waits for what was begun,
+        so that there is always a process to kill and a group to remove.
+        """
+        await self._through(asyncio.to_thread(self._prepare))
+        await self._through(self._spawn())
+        if self._ended is None:  # pragma: no cover - `_spawn` sets it or raises
+            raise SandboxSetupFailed("the sandbox was not started")
+        return self._ended
+
+    async def _through(self, step: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(step)
+        self._begun.append(task)
+        await asyncio.shield(task)
+
+    async def _spawn(self) -> None:
         try:
-            self._process = await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 *self._command(),
                 stdin=self._open.stdin,
                 stdout=asyncio.subprocess.PIPE,
@@ -127,8 +143,8 @@ class Run:
         except (OSError, ValueError) as error:
             raise SandboxSetupFailed(f"the sandbox cannot be started: {error}") from error
         self._open.close_given()
-        self._ended = asyncio.create_task(self._end(self._process))
-        return self._ended
+        self._process = process
+        self._ended = asyncio.create_task(self._end(process))
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         if process.stdout is None or process.stderr is None:  # pragma: no cover - asked for
@@ -196,10 +212,22 @@ class Run:
                 return
 
     def kill(self) -> None:
-        """SIGKILL the process group; bubblewrap's death kills everything inside."""
-        if self._process is not None and self._process.returncode is None:
+        """SIGKILL everything: the process group, and who has left it.
+
+        Process 1 of the sandbox leaves the group on its way and asks only later to die with its
+        parent. So it is looked up before its parent dies; what is born after that look is still
+        in the group. With process 1 everything inside dies.
+        """
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        inside = open_descendants(process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for pidfd in inside:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            os.close(pidfd)
 
     def exit_code(self) -> int:
         """The status as a shell would say it."""
@@ -217,6 +245,8 @@ class Run:
         await asyncio.shield(task)
 
     async def _close(self) -> None:
+        await asyncio.gather(*self._begun, return_exceptions=True)  # what failed has been said
+        self.kill()
         try:
             if self.group is not None:
                 await asyncio.to_thread(self.group.kill)
@@ -227,3 +257,20 @@ class Run:
         finally:
             self._open.close()
             self._staging.remove()
+
+
+def open_descendants(pid: int) -> list[int]:
+    """A descriptor for every process below `pid`."""
+    found: list[int] = []
+    try:
+        tasks = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return found
+    for task in tasks:
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                children = [int(child) for child in file.read().split()]
+            for child in children:
+                found += open_descendants(child)
+                found.append(os.pidfd_open(child))
+    return found

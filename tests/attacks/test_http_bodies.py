@@ -172,10 +172,8 @@ async def test_a_malformed_vote_is_no_vote(world: World, verb: str, body: bytes)
 async def test_another_media_type_is_415(world: World, headers: dict[str, str]):
     size = await world.size()
     told = await world.post("jobs", data=b"{" + JOB + b"}", headers=headers)
-    assert (told.status, told["code"]) in (
-        (415, "unsupported_media_type"),
-        (400, "http_error"),
-    ), told.text
+    assert told.status in (400, 415)  # an encoding that the server cannot undo is its own 400
+    assert told.status == 400 or told["code"] == "unsupported_media_type"
     assert await world.size() == size
 
 

@@ -13,7 +13,7 @@ from bot.executor.errors import OutputRefused, SandboxSetupFailed, SandboxUnavai
 from bot.executor.launcher import Launcher
 from bot.executor.sandbox import Folder, InputFile, Limits, SandboxSpec, Tier
 from bot.executor.selftest import Config, establish
-from tests.executor.conftest import Proven
+from tests.executor.conftest import Proven, processes_with
 
 pytestmark = pytest.mark.sandbox
 
@@ -94,6 +94,12 @@ async def test_a_wall_that_fails_is_proven_not_to_have_started(minus: Proven, tm
     assert not caught.value.started
 
 
+async def test_a_program_that_cannot_be_executed_is_proven_not_to_have_started(full: Proven):
+    with pytest.raises(SandboxSetupFailed, match="No such file") as caught:
+        await full.run(SandboxSpec(argv=("/usr/bin/no-such-program",)))
+    assert not caught.value.started
+
+
 async def test_a_tier_that_was_not_proven_is_refused(minus: Proven):
     for tier in (Tier.A, Tier.B, Tier.C):
         with pytest.raises(SandboxUnavailable):
@@ -146,8 +152,9 @@ async def test_a_cancelled_run_is_dead_and_leaves_nothing(proven: Proven, site: 
 
 
 async def test_a_run_cancelled_at_any_moment_leaves_nothing(proven: Proven):
+    marker = f"9{os.getpid()}"
     for turns in range(0, 60, 3):
-        task = asyncio.create_task(proven.run(SandboxSpec(argv=("/bin/sleep", "60"))))
+        task = asyncio.create_task(proven.run(SandboxSpec(argv=("/bin/sleep", marker))))
         for _ in range(turns):
             await asyncio.to_thread(os.sched_yield)
         task.cancel()
@@ -155,6 +162,24 @@ async def test_a_run_cancelled_at_any_moment_leaves_nothing(proven: Proven):
             await task
     assert _descendants() == []
     assert _groups_left() == []
+    assert processes_with(marker) == []
+
+
+async def test_a_run_cancelled_twice_is_still_ended(proven: Proven):
+    marker = f"8{os.getpid()}"
+    for turns in range(0, 30, 3):
+        task = asyncio.create_task(proven.run(SandboxSpec(argv=("/bin/sleep", marker))))
+        for _ in range(2):
+            for _ in range(turns):
+                await asyncio.to_thread(os.sched_yield)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    async with asyncio.timeout(20):
+        while run_module._closing:
+            await asyncio.wait(set(run_module._closing))
+    assert _groups_left() == []
+    assert processes_with(marker) == []
 
 
 def _descendants() -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from bot.executor import scratch
 from bot.executor.sandbox import MIB, Limits, SandboxSpec, Tier
 from bot.executor.selftest import Config, establish
-from tests.executor.conftest import Proven
+from tests.executor.conftest import Proven, processes_with
 
 pytestmark = pytest.mark.sandbox
 
@@ -99,19 +99,6 @@ async def test_a_program_that_ignores_signals_and_hangs_is_killed(proven: Proven
     assert result.duration_s < 3
 
 
-def _processes_with(marker: str) -> list[int]:
-    found = []
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
-            try:
-                line = (place / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if marker.encode() in line:
-                found.append(int(place.name))
-    return found
-
-
 async def test_a_daemon_does_not_outlive_its_run(proven: Proven, site: Path):
     marker = f"placet-daemon-{os.getpid()}"
     result = await proven.run(
@@ -134,7 +121,7 @@ async def test_a_daemon_does_not_outlive_its_run(proven: Proven, site: Path):
     )
     assert result.exit_code == 0
     assert (site / "beat").exists()
-    assert _processes_with(marker) == []
+    assert processes_with(marker) == []
 
 
 async def test_memory_folders_are_bounded(proven: Proven):

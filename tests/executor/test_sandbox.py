@@ -1,9 +1,11 @@
 """Descriptions of runs: the order of tiers, what is refused, what bubblewrap is told."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from bot.executor.descriptors import OpenDescriptors, sealed
 from bot.executor.errors import SandboxUnavailable, SpecRefused
 from bot.executor.sandbox import (
     Descriptors,
@@ -164,3 +166,27 @@ def test_the_running_python_is_shown_without_its_packages_or_its_home():
     assert {source.name for source, _ in python.binds if source.is_dir()} == {
         f"python{__import__('sys').version_info.major}.{__import__('sys').version_info.minor}"
     }
+
+
+def test_the_gate_stays_shut_when_whoever_could_open_it_is_gone():
+    descriptors = OpenDescriptors()
+    descriptors.open(b"", SandboxSpec(argv=("/bin/true",)))
+    gate = os.dup(descriptors.given().gate)
+    descriptors.close()
+    try:
+        os.set_blocking(gate, False)
+        with pytest.raises(BlockingIOError):
+            os.read(gate, 1)
+    finally:
+        os.close(gate)
+
+
+def test_sealed_bytes_can_be_read_and_not_written():
+    descriptor = sealed("x", b"content")
+    try:
+        assert os.read(descriptor, 99) == b"content"
+        for change in (lambda: os.pwrite(descriptor, b"x", 0), lambda: os.ftruncate(descriptor, 0)):
+            with pytest.raises(PermissionError):
+                change()
+    finally:
+        os.close(descriptor)

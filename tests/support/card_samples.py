@@ -76,7 +76,9 @@ def samples() -> dict[str, CardView]:
                 report=build.report(output_state=OutputState.QUARANTINED),
             )
         ),
-        "failed": view(ticket(revision=2, report=failed, note="the run failed; its votes are void")),
+        "failed": view(
+            ticket(revision=2, report=failed, note="the run failed; its votes are void")
+        ),
         "released": view(
             ticket(
                 **{**approved, "state": TicketState.RELEASED},

@@ -53,13 +53,12 @@ async def test_a_stock_client_is_never_told_to_run_a_constrained_action_freely(w
     stock = {"topic": "job.agent.exec.x", "meta": {"risk_tags": ["medium"]}}
     told = await world.post("policy/evaluate", body=stock)
     assert (told["decision"], told["effect"]) == ("DENY", "ALLOW_WITH_CONSTRAINTS")
-    told = await world.post(
-        "policy/evaluate",
-        body={"topic": "job.agent.exec.x"},
-        headers={"User-Agent": "cordum-sdk-python/0.1.0"},
-    )
-    assert told["decision"] == "DENY"
-    assert told["constraints"] == {"max_runtime_s": 45, "max_retries": 1}
+    bare = {"topic": "job.agent.exec.x"}
+    key = {"X-API-Key": world.tokens["agent"]}
+    for who, headers in (("", key), ("agent", {"User-Agent": "cordum-sdk-python/0.1.0"})):
+        told = await world.post("policy/evaluate", who, bare, headers=headers)
+        assert (told["decision"], told["effect"]) == ("DENY", "ALLOW_WITH_CONSTRAINTS")
+        assert told["constraints"] == {"max_runtime_s": 45, "max_retries": 1}
 
 
 async def test_a_reader_may_ask_for_explanations_and_for_no_decision(world: World):

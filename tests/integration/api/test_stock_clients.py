@@ -3,7 +3,6 @@
 import asyncio
 import json
 
-
 from tests.integration.api.world import World
 
 GUARD_HEADERS = {"X-Tenant-ID": "default", "Content-Type": "application/json"}
@@ -131,6 +130,9 @@ async def test_a_generated_client_submits_reads_lists_and_cancels(world: World):
     page = await world.get("jobs", "", headers=headers, params={"limit": "10"})
     assert page["next_cursor"] is None
     assert {"id", "state", "topic", "tenant", "updated_at"} <= set(page["items"][0])
+    traced = await world.get(f"traces/{first['trace_id']}", "", headers=headers)
+    assert [entry["id"] for entry in json.loads(traced.text)] == [first["job_id"]]
+    assert json.loads(traced.text)[0]["events"][0]["type"] == "TicketOpened"
     item = (await world.get("approvals", "olga", params={"limit": "10"}))["items"][0]
     assert {"job", "decision", "policy_snapshot", "requested_at", "decided_by"} <= set(item)
     told = await world.post(f"jobs/{first['job_id']}/cancel", "", headers=headers)

@@ -1,5 +1,7 @@
 """The API over real HTTP on loopback: memory ledger, a real bundle, people in a dictionary."""
 
+# ruff: noqa: ANN401  # what aiohttp and the builders take as keywords
+
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,8 +19,16 @@ from governance.administration import Administration
 from governance.canonical import Json, parse
 from governance.errors import Code, Refused
 from governance.policy.bundle import load
-from governance.principal import Agent, AgentId, Credential, Eligible, Person, PersonId, Scope
-from governance.principal import TenantId
+from governance.principal import (
+    Agent,
+    AgentId,
+    Credential,
+    Eligible,
+    Person,
+    PersonId,
+    Scope,
+    TenantId,
+)
 from governance.service import Service
 from governance.tickets.ticket import Ticket, TicketId
 from storage.memory import MemoryLedger

@@ -1,0 +1,162 @@
+"""The verification of the log, as a command.
+
+Lives here: ``placet audit verify``: what is compared with what, and how the verdict is shown. Must
+not live here: the verification (``storage``). Law: it trusts nothing that the service says; a
+problem names its event and ends with exit code 1; nothing is verified by being left out.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.environment import settings_now
+from bot.cli.output import AsJson, answered, emit, facts, show, table, visible
+from bot.replies import Exit
+from governance.errors import Code, InvalidInput
+
+if TYPE_CHECKING:
+    from bot.compose.tools import Progress, Verdict
+
+EXAMPLES = (
+    "Example: placet audit verify\n\n"
+    "Example: placet audit verify --export log.jsonl --checkpoints published.txt --keys keys.json"
+)
+_SHOWN = 50
+"""How many problems are listed; all of them are counted."""
+
+
+@answered
+def verify(
+    *,
+    database: Annotated[
+        str, typer.Option(help="Database to verify; else PLACET_DATABASE.", metavar="URL")
+    ] = "",
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Verify this export instead, alone.", exists=True, dir_okay=False),
+    ] = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(
+            help="Published checkpoints, from outside; else PLACET_CHECKPOINTS, for its own "
+            "database.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    keys: Annotated[
+        Path | None,
+        typer.Option(
+            help="Public keys from outside, as audit keys --json printed them.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Re-derive everything from the raw records: chain, tickets, votes, signatures, checkpoints.
+
+    Exit code 0: it verifies; 1: something is wrong, and the event is named. What only an outside
+    copy shows (newest events cut off, the whole log replaced) needs checkpoints and keys that were
+    kept elsewhere.
+    """
+    from bot.compose import tools
+
+    if database and export:
+        raise InvalidInput(Code.INVALID_FIELD, "say --database or --export, not both")
+    settings = settings_now()
+    outside = _read(checkpoints) if checkpoints else ""
+    if not (database or export or checkpoints):
+        outside = tools.published_checkpoints(settings)
+    known = _keys(keys) if keys else None
+    with _progress() as progress:
+        if export:
+            verdict = tools.verify_exported(
+                export, checkpoints=outside, keys=known, progress=progress
+            )
+        else:
+            verdict = tools.verify_ledger(
+                database or settings.database, checkpoints=outside, keys=known, progress=progress
+            )
+    _tell(verdict, as_json=as_json)
+    if not verdict.is_verified:
+        raise typer.Exit(Exit.PROBLEM)
+
+
+def _tell(verdict: "Verdict", *, as_json: bool) -> None:
+    counted = {
+        "events": verdict.events,
+        "tickets": verdict.tickets,
+        "votes": verdict.votes,
+        "signatures": verdict.signatures,
+        "checkpoints": verdict.checkpoints,
+        "uncovered": verdict.uncovered,
+        "head": verdict.head,
+        "root": verdict.root,
+    }
+    listed = verdict.problems[:_SHOWN]
+    if as_json:
+        problems = [{"seq": i.seq, "what": i.what, "detail": i.detail} for i in listed]
+        emit(
+            {"verified": verdict.is_verified}
+            | counted
+            | {"problem_count": len(verdict.problems), "problems": problems}
+        )
+        return
+    show(facts(counted.items()))
+    if verdict.is_verified:
+        count = f"{verdict.events} event{'s' * (verdict.events != 1)}"
+        show(f"\nverified: {count}; {_covered(verdict)}")
+        return
+    rows = ((f"event {i.seq}" if i.seq else "the log", i.what, i.detail) for i in listed)
+    show(table("\nProblems", ("where", "what", "how"), rows))
+    show(f"NOT verified, {len(verdict.problems)} in all. First: {visible(str(listed[0]))}")
+
+
+def _covered(verdict: "Verdict") -> str:
+    if not verdict.checkpoints:
+        return "no checkpoint was compared"
+    return f"{verdict.uncovered} are newer than the newest checkpoint"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            Code.INVALID_FIELD, f"{path} cannot be read ({type(error).__name__})"
+        ) from error
+
+
+def _keys(path: Path) -> Mapping[str, Mapping[str, str]]:
+    import json
+
+    try:
+        found = json.loads(_read(path))
+    except ValueError as error:
+        raise InvalidInput(Code.INVALID_JSON, f"{path} is not JSON") from error
+    if not isinstance(found, dict) or not all(isinstance(item, dict) for item in found.values()):
+        raise InvalidInput(Code.INVALID_FIELD, f"{path} holds no keys by their ids")
+    return found
+
+
+@contextmanager
+def _progress() -> "Iterator[Progress | None]":
+    """A bar on standard error, where a person looks at it."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bar
+
+    with Bar(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("verifying", total=None)
+
+        def move(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total or None)
+
+        yield move

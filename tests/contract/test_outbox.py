@@ -1,0 +1,135 @@
+"""The laws of messages owed: one of a kind and key, one worker at a time, nothing lost."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from governance.outbox import Owed, OwedKind
+from governance.ports import Claimed, Place
+from governance.tickets import events as ev
+from governance.tickets.ticket import TicketId
+from tests.contract.conftest import AnyLedger
+from tests.support import build
+from tests.support.build import T0
+from tests.support.commits import append
+
+CARD = Owed(kind=OwedKind.CARD, key="t-1")
+
+
+async def claim(ledger: AnyLedger, seconds: float = 0, limit: int = 10) -> Sequence[Claimed]:
+    at = T0 + timedelta(seconds=seconds)
+    return await ledger.claim(list(OwedKind), at=at, lease_s=30, limit=limit)
+
+
+async def test_an_event_owes_its_messages_in_its_own_commit(ledger: AnyLedger):
+    await append(ledger, build.opened("t-1"), build.allowed("t-2"))
+    owed = [one.owed for one in await claim(ledger)]
+    assert owed == [CARD, Owed(kind=OwedKind.CLEAR, key="t-2")]
+
+
+async def test_a_claim_hides_a_message_until_it_runs_out(ledger: AnyLedger):
+    await ledger.owe(CARD, at=T0)
+    first = await claim(ledger)
+    assert [(one.owed, one.attempts) for one in first] == [(CARD, 1)]
+    assert not await claim(ledger, 29.9)
+    again = await claim(ledger, 30)
+    assert [(one.owed, one.attempts) for one in again] == [(CARD, 2)]
+    await ledger.done(first[0])  # the first worker is late: its claim is no longer its own
+    assert await claim(ledger, 60)
+
+
+async def test_claims_of_many_workers_never_overlap(ledger: AnyLedger):
+    for number in range(30):
+        await ledger.owe(Owed(kind=OwedKind.CARD, key=f"t-{number}"), at=T0)
+    shares = await asyncio.gather(*(claim(ledger, limit=7) for _ in range(6)))
+    keys = [one.owed.key for share in shares for one in share]
+    assert len(keys) == len(set(keys)) == 30
+    assert len({one.token for share in shares for one in share}) == 30
+
+
+async def test_messages_come_by_kind_and_earliest_first(ledger: AnyLedger):
+    late, early = Owed(kind=OwedKind.CARD, key="late"), Owed(kind=OwedKind.CARD, key="early")
+    await ledger.owe(late, at=T0 + timedelta(seconds=2))
+    await ledger.owe(early, at=T0 + timedelta(seconds=1))
+    await ledger.owe(Owed(kind=OwedKind.EXECUTE, key="x"), at=T0)
+    at = T0 + timedelta(seconds=5)
+    found = await ledger.claim([OwedKind.CARD], at=at, lease_s=5, limit=10)
+    assert [one.owed for one in found] == [early, late]
+    assert not await ledger.claim([], at=at, lease_s=5, limit=10)
+
+
+async def test_a_delivered_message_is_gone(ledger: AnyLedger):
+    await ledger.owe(CARD, at=T0)
+    (held,) = await claim(ledger)
+    await ledger.done(held)
+    assert not await claim(ledger, 1000)
+    await ledger.done(held)
+
+
+async def test_messages_of_one_key_coalesce(ledger: AnyLedger):
+    await append(ledger, build.opened("t-1"), build.cast())
+    await append(ledger, build.on("t-1", ev.FullViewOpened, person=build.ANNA))
+    assert [one.owed for one in await claim(ledger)] == [CARD]
+
+
+async def test_what_was_owed_again_while_held_is_due_at_once_when_done(ledger: AnyLedger):
+    await append(ledger, build.opened("t-1"))
+    (held,) = await claim(ledger)
+    await append(ledger, build.cast())
+    assert not await claim(ledger, 1)
+    await ledger.done(held)
+    (again,) = await claim(ledger, 1)
+    assert (again.owed, again.attempts) == (CARD, 1)
+    await ledger.done(again)
+    assert not await claim(ledger, 1000)
+
+
+async def test_a_retry_is_due_when_it_says_or_at_once_if_owed_again(ledger: AnyLedger):
+    await ledger.owe(CARD, at=T0)
+    (held,) = await claim(ledger)
+    later = T0 + timedelta(seconds=100)
+    await ledger.retry(held, at=later, error="rate limited")
+    assert not await claim(ledger, 99)
+    (second,) = await claim(ledger, 100)
+    assert second.attempts == 2
+    await ledger.owe(CARD, at=T0)
+    await ledger.retry(second, at=T0 + timedelta(days=1), error="rate limited")
+    assert await claim(ledger, 100)
+
+
+async def test_a_dead_letter_is_shown_and_lives_again_when_owed_anew(ledger: AnyLedger):
+    await ledger.owe(CARD, at=T0)
+    (held,) = await claim(ledger)
+    await ledger.bury(held, error="channel_not_found")
+    assert list(await ledger.dead()) == [(CARD, "channel_not_found")]
+    assert not await claim(ledger, 1000)
+    await ledger.owe(CARD, at=T0)
+    (again,) = await claim(ledger)
+    assert again.attempts == 1
+    assert not await ledger.dead()
+
+
+async def test_a_message_owed_again_while_held_is_not_buried(ledger: AnyLedger):
+    await ledger.owe(CARD, at=T0)
+    (held,) = await claim(ledger)
+    await ledger.owe(CARD, at=T0)
+    await ledger.bury(held, error="channel_not_found")
+    assert not await ledger.dead()
+    assert await claim(ledger)
+
+
+async def test_a_cursor_only_moves_on(ledger: AnyLedger):
+    assert await ledger.cursor("channel") == 0
+    await ledger.advance("channel", 7)
+    await ledger.advance("channel", 5)
+    await ledger.advance("file", 2)
+    assert (await ledger.cursor("channel"), await ledger.cursor("file")) == (7, 2)
+
+
+async def test_a_card_is_where_it_was_put_last(ledger: AnyLedger):
+    ticket_id = TicketId("t-1")
+    assert await ledger.place(ticket_id) is None
+    for ts in ("1.0", "2.0"):
+        place = Place(channel="C1", ts=ts, shown="d" * 64)
+        await ledger.put_place(ticket_id, place)
+        assert await ledger.place(ticket_id) == place

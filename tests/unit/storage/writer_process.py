@@ -1,0 +1,19 @@
+"""A process that commits to a ledger shared with others: ``url name count``."""
+
+import asyncio
+import sys
+
+from storage.ledger import SqliteLedger
+from tests.support import build
+from tests.support.commits import append
+
+
+async def main(url: str, name: str, count: int) -> None:
+    async with SqliteLedger(url, build.FixedClock(), busy_timeout_s=60) as ledger:
+        await asyncio.gather(
+            *(append(ledger, build.allowed(f"{name}-{number}")) for number in range(count))
+        )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
