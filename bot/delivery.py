@@ -19,7 +19,9 @@ from governance.tickets.lifecycle import LIVE
 _log = logging.getLogger(__name__)
 
 POLL_S = 0.25
-LEASE_S = 60
+LEASE_S = 15
+"""A worker that dies gives its messages up after this long; a run that takes longer is safe, as its
+ticket says that it has started."""
 BATCH = 16
 MAX_ATTEMPTS = 12
 _LONGEST_WAIT_S = 300

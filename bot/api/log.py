@@ -12,6 +12,7 @@ from aiohttp import web
 from bot.api import bodies, wire
 from bot.api import read_answers as reads
 from bot.api.calls import Call, answer
+from governance.canonical import Json
 from governance.errors import Code, Refused
 from governance.ports import Logged
 from governance.tickets.binding import stamp
@@ -35,10 +36,11 @@ async def get_trace(call: Call) -> web.Response:
     return answer(body, trace_id=trace_id)
 
 
-async def _job(call: Call, name: str, records: Sequence[Logged]) -> dict[str, object]:
+async def _job(call: Call, name: str, records: Sequence[Logged]) -> Json:
     ticket = await call.deps.service.ticket(TicketId(name))
     own = [_event(record) for record in records if record.header.ticket_id == name]
-    return reads.JobTraceAnswer(**wire.item_fields(ticket), events=own).model_dump()
+    told: Json = reads.JobTraceAnswer(**wire.item_fields(ticket), events=own).model_dump()
+    return told
 
 
 def _may_see(call: Call, record: Logged) -> bool:

@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Coroutine
-from typing import Final
+import subprocess
+from collections.abc import Callable
+from typing import IO, Final
 
 from bot.executor import scratch, seccomp, staging
 from bot.executor.cgroup import Backend, Group, GroupLimits, run_id
@@ -52,13 +53,38 @@ class Capped:
         self._cap = cap
         self._stop = stop
 
-    async def drain(self, reader: asyncio.StreamReader) -> None:
-        while chunk := await reader.read(_CHUNK_BYTES):
-            room = self._cap - len(self.content)
-            self.content += chunk[:room]
-            if len(chunk) > room and not self.truncated:
-                self.truncated = True
-                self._stop()
+    async def drain(self, pipe: IO[bytes] | None) -> None:
+        """Read to the end."""
+        if pipe is None:  # pragma: no cover - both pipes were asked for
+            raise SandboxSetupFailed("the sandbox has no output pipe")
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_CHUNK_BYTES)
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            while chunk := await reader.read(_CHUNK_BYTES):
+                room = self._cap - len(self.content)
+                self.content += chunk[:room]
+                if len(chunk) > room and not self.truncated:
+                    self.truncated = True
+                    self._stop()
+        finally:
+            transport.close()
+
+
+async def exited(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process and take its status, without a thread."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+    pidfd = os.pidfd_open(process.pid)
+    loop.add_reader(pidfd, lambda: ended.done() or ended.set_result(None))
+    try:
+        await ended
+        process.wait()  # it has ended: this only takes the status
+    finally:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
 
 
 class Run:
@@ -72,9 +98,9 @@ class Run:
         self._spec = spec
         self._tier = tier
         self._staging = staging.Staging()
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._ended: asyncio.Task[None] | None = None
-        self._begun: list[asyncio.Task[None]] = []
+        self._preparing: asyncio.Task[None] | None = None
         self._open = OpenDescriptors()
         self.group: Group | None = None
         self.started = False
@@ -112,27 +138,29 @@ class Run:
     async def begin(self) -> asyncio.Task[None]:
         """Prepare and start the process, up to the gate; the task ends when all of it has ended.
 
-        Being cancelled does not interrupt either step half-way: `close` waits for what was begun,
-        so that there is always a process to kill and a group to remove.
+        Being cancelled does not interrupt the preparation half-way: `close` waits for it.
         """
-        await self._through(asyncio.to_thread(self._prepare))
-        await self._through(self._spawn())
-        if self._ended is None:  # pragma: no cover - `_spawn` sets it or raises
-            raise SandboxSetupFailed("the sandbox was not started")
+        self._preparing = asyncio.create_task(asyncio.to_thread(self._prepare))
+        await asyncio.shield(self._preparing)
+        process = self._spawn()
+        self._process = process
+        self._open.close_given()
+        self._ended = asyncio.create_task(self._end(process))
         return self._ended
 
-    async def _through(self, step: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(step)
-        self._begun.append(task)
-        await asyncio.shield(task)
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        """Start the process. It returns when `sh` runs, in about a millisecond.
 
-    async def _spawn(self) -> None:
+        Not by the loop's own means: uvloop's leave descriptors open that are not to be passed on.
+        From the loop's thread, because bubblewrap dies with the thread that has started it.
+        """
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command(),
+            return subprocess.Popen(
+                self._command(),
                 stdin=self._open.stdin,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
                 # Process 1 of the sandbox shows this environment, whatever --clearenv says.
                 env={"PATH": ENTRY_PATH},
                 cwd="/",
@@ -142,15 +170,10 @@ class Run:
             )
         except (OSError, ValueError) as error:
             raise SandboxSetupFailed(f"the sandbox cannot be started: {error}") from error
-        self._open.close_given()
-        self._process = process
-        self._ended = asyncio.create_task(self._end(process))
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        if process.stdout is None or process.stderr is None:  # pragma: no cover - asked for
-            raise SandboxSetupFailed("the sandbox has no output pipes")
+    async def _end(self, process: subprocess.Popen[bytes]) -> None:
         await asyncio.gather(
-            self.stdout.drain(process.stdout), self.stderr.drain(process.stderr), process.wait()
+            self.stdout.drain(process.stdout), self.stderr.drain(process.stderr), exited(process)
         )
 
     async def await_gate(self, ended: asyncio.Task[None]) -> None:
@@ -245,8 +268,8 @@ class Run:
         await asyncio.shield(task)
 
     async def _close(self) -> None:
-        await asyncio.gather(*self._begun, return_exceptions=True)  # what failed has been said
-        self.kill()
+        if self._preparing is not None:
+            await asyncio.wait({self._preparing})
         try:
             if self.group is not None:
                 await asyncio.to_thread(self.group.kill)

@@ -29,12 +29,18 @@ class Budget:
     reason: int
     output: int
     votes: int
+    field: int
+    """Any one of the smaller fields."""
+
+    def at_most(self, wanted: int) -> int:
+        """How long a field may be that would like ``wanted`` characters."""
+        return min(wanted, self.field)
 
 
 BUDGETS = (
-    Budget(action=3_000, head=900, words=500, reason=400, output=1_000, votes=8),
-    Budget(action=900, head=600, words=200, reason=200, output=400, votes=6),
-    Budget(action=0, head=200, words=0, reason=100, output=100, votes=3),
+    Budget(action=3_000, head=900, words=500, reason=400, output=1_000, votes=8, field=400),
+    Budget(action=900, head=600, words=200, reason=200, output=400, votes=6, field=120),
+    Budget(action=0, head=100, words=0, reason=60, output=60, votes=1, field=20),
 )
 """Tried in this order until the whole card fits; the last one always does."""
 
@@ -84,23 +90,37 @@ def facts(view: CardView, budget: Budget) -> list[Block]:
     if ask.owners:
         named = [person(owner, team_id=view.team_id) for owner in ask.owners[:3]]
         out += labelled("The agent's owner", *_joined(named))
-    if ask.target:
-        out += labelled("Target", run(words(ask.target, 300), code=True))
-    if ask.tool:
-        out += labelled("Topic", run(words(ask.topic, 80), code=True))
-    out += labelled(
-        "Environment and data",
-        run(Inert(f"{words(ask.environment, 40)}, {words(ask.data_class, 40)} data")),
+    for label, value, most in _named(view.ticket):
+        out += labelled(label, run(words(value, budget.at_most(most)), code=True))
+    tier = (
+        words(ruling.risk_tier, budget.at_most(60)) if ruling.risk_tier else ours("without a tier")
     )
-    tier = words(ruling.risk_tier, 60) if ruling.risk_tier else ours("without a tier")
-    rules = Inert(", ".join(words(rule, 60) for rule in ruling.rule_ids[:4]))
+    rules = Inert(", ".join(words(rule, budget.at_most(60)) for rule in ruling.rule_ids[:4]))
     why = f"{tier}, by rule {rules}" if rules else f"{tier}"
     out += labelled("Risk", run(Inert(why)))
     out += labelled("Why people are asked", run(words(ruling.reason, budget.reason)))
     if ask.risk_tags:
-        tags = Inert(", ".join(words(tag, 40) for tag in ask.risk_tags[:8]))
+        tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
         out += labelled("Tagged", run(tags))
     return out
+
+
+def _named(ticket: Ticket) -> list[tuple[str, str, int]]:
+    """What the action is called and where it acts, each with the length that a card shows."""
+    ask = ticket.ask
+    rows = (
+        ("Agent", ask.agent, 120),
+        ("Tool", ask.tool, 120),
+        ("Topic", ask.topic, 120),
+        ("Target", ask.target, 300),
+        ("Environment", ask.environment, 60),
+        ("Data", ask.data_class, 60),
+    )
+    return [row for row in rows if row[1]]
+
+
+def _is_named_whole(ticket: Ticket, budget: Budget) -> bool:
+    return all(len(inert(value)) <= budget.at_most(most) for _, value, most in _named(ticket))
 
 
 def _joined(parts: list[Block]) -> list[Block]:
@@ -110,22 +130,25 @@ def _joined(parts: list[Block]) -> list[Block]:
     return out
 
 
-def cautions(view: CardView) -> list[Block]:
+def cautions(view: CardView, budget: Budget) -> list[Block]:
     """Everything that ought to make a reader look twice."""
     ticket = view.ticket
     ruling = ticket.ruling
     out: list[Block] = []
     if view.frozen is not None:
-        out += labelled("Frozen", person(view.frozen.by, team_id=view.team_id), run(_why(view)))
+        out += labelled(
+            "Frozen", person(view.frozen.by, team_id=view.team_id), run(_why(view, budget))
+        )
     if ruling.constraint_id:
         out += labelled(
             "Exception",
             run(ours("approving this lifts constraint ")),
-            run(words(ruling.constraint_id, 80), code=True),
+            run(words(ruling.constraint_id, budget.at_most(80)), code=True),
             run(ours(" once.")),
         )
     for warned in ruling.warnings[:3]:
-        said = Inert(f"{words(warned.constraint_id, 60)}: {words(warned.description, 160)}")
+        constraint = words(warned.constraint_id, budget.at_most(60))
+        said = Inert(f"{constraint}: {words(warned.description, budget.at_most(160))}")
         out += labelled("Warning", run(said))
     if ruling.safety_bypassed:
         text = "policy could not be asked and this environment is set to let actions through."
@@ -138,12 +161,12 @@ def cautions(view: CardView) -> list[Block]:
     return out
 
 
-def _why(view: CardView) -> Inert:
+def _why(view: CardView, budget: Budget) -> Inert:
     frozen = view.frozen
-    target = words(frozen.target, 60) if frozen else ours("")
+    target = words(frozen.target, budget.at_most(60)) if frozen else ours("")
     what = "every agent" if target == "all" else f"agent {target}"
     said = f" stopped {what}: nothing of it starts and approvals are refused until two people agree"
-    reason = words(frozen.reason, 120) if frozen and frozen.reason else ""
+    reason = words(frozen.reason, budget.at_most(120)) if frozen and frozen.reason else ""
     return Inert(f"{said}. Reason given: {reason}" if reason else f"{said}.")
 
 
@@ -187,7 +210,8 @@ def action(view: CardView, budget: Budget) -> Shown:
         return Shown(elements=(section_of(run(gone, italic=True)),), is_cut=True)
     label = section_of(run(ours("What exactly would happen:"), bold=True))
     if not ask.needs_full_view and len(whole) <= budget.action:
-        return Shown(elements=(label, preformatted(whole)), is_cut=False)
+        is_cut = not _is_named_whole(view.ticket, budget)
+        return Shown(elements=(label, preformatted(whole)), is_cut=is_cut)
     first = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), budget.head)
     mark = (
         f"CUT HERE. This is {len(first):,} of {len(whole):,} characters; "
@@ -218,7 +242,7 @@ def agent_words(view: CardView, budget: Budget) -> list[Block]:
     return out
 
 
-def limits_line(view: CardView) -> list[Block]:
+def limits_line(view: CardView, budget: Budget) -> list[Block]:
     """Who carries it out, in which isolation and under which limits."""
     ticket = view.ticket
     ruling = ticket.ruling
@@ -228,11 +252,11 @@ def limits_line(view: CardView) -> list[Block]:
         )
         out = labelled("How", run(Inert(text)))
         if view.sandbox_note:
-            out += labelled("Sandbox here", run(words(view.sandbox_note, 200)))
+            out += labelled("Sandbox here", run(words(view.sandbox_note, budget.at_most(200))))
     else:
         text = "the agent runs it itself, with a grant that is good for one use"
         out = labelled("How", run(ours(text)))
     if not ruling.constraints.is_empty:
-        bounds = clip(inert(to_text(ruling.constraints.to_json())), 300)
+        bounds = clip(inert(to_text(ruling.constraints.to_json())), budget.at_most(300))
         out += labelled("Limits", run(bounds))
     return out

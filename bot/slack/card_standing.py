@@ -23,14 +23,17 @@ def progress(view: CardView, budget: Budget) -> list[Block]:
     requirement = ticket.ruling.requirement
     if requirement is None:
         return []
-    out = labelled("Votes", run(progress_text(requirement, ticket)))
+    out = labelled("Votes", run(clip(progress_text(requirement, ticket), 4 * budget.field)))
     shown = ticket.votes[: budget.votes]
     for vote in shown:
         out += _vote(view, vote, budget)
     if len(ticket.votes) > len(shown):
         out += line(run(ours(f"and {len(ticket.votes) - len(shown)} more votes")))
     if ticket.state is TicketState.PENDING:
-        may = ", ".join(f"{words(r.role, 40)} (weight {r.weight})" for r in requirement.roles[:6])
+        may = ", ".join(
+            f"{words(r.role, budget.at_most(40))} (weight {r.weight})"
+            for r in requirement.roles[:6]
+        )
         out += labelled("May vote", run(Inert(may)))
         out += _demands(view, requirement)
     return out
@@ -91,7 +94,7 @@ def expiry(ticket: Ticket) -> list[Block]:
     return labelled(label, instant(ticket.expires_at))
 
 
-def outcome(view: CardView) -> list[Block]:
+def outcome(view: CardView, budget: Budget) -> list[Block]:
     """What became of it, by whom, and of an earlier run that failed."""
     ticket = view.ticket
     out: list[Block] = []
@@ -100,20 +103,20 @@ def outcome(view: CardView) -> list[Block]:
         said = labelled("By", person(who, team_id=view.team_id))
         out += said
     if ticket.note:
-        out += labelled("Note", run(words(ticket.note, 300)))
+        out += labelled("Note", run(words(ticket.note, budget.at_most(300))))
     report = ticket.report
     if report is None:
         return out
     failed = report.status is RunStatus.FAILED
     if ticket.state in (TicketState.EXECUTED, TicketState.RELEASED) or failed:
-        out += labelled("Run", run(_run_text(view)))
+        out += labelled("Run", run(_run_text(view, budget)))
     if failed and ticket.state is TicketState.PENDING:
         text = f"Earlier votes are void: this is revision {ticket.revision} and needs new ones."
         out += line(run(ours(text), bold=True))
     return out
 
 
-def _run_text(view: CardView) -> Inert:
+def _run_text(view: CardView, budget: Budget) -> Inert:
     report = view.ticket.report
     if report is None:
         return ours("")
@@ -124,7 +127,7 @@ def _run_text(view: CardView) -> Inert:
     if report.sandbox:
         said += f", in a sandbox of tier {words(report.sandbox, 4)}"
     if report.error:
-        said += f": {words(report.error, 300)}"
+        said += f": {words(report.error, budget.at_most(300))}"
     return Inert(said)
 
 

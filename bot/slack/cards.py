@@ -76,10 +76,10 @@ def _fits(card: Card) -> bool:
 def _card(view: CardView, budget: parts.Budget) -> Card:
     shown = parts.action(view, budget)
     blocks: list[Block] = [header(parts.title(view.ticket))]
-    warned = parts.cautions(view)
+    warned = parts.cautions(view, budget)
     if warned:
         blocks.append(rich(section(warned)))
-    blocks.append(rich(section([*parts.facts(view, budget), *parts.limits_line(view)])))
+    blocks.append(rich(section([*parts.facts(view, budget), *parts.limits_line(view, budget)])))
     blocks.append(rich(*shown.elements))
     quoted = parts.agent_words(view, budget)
     if quoted:
@@ -99,7 +99,7 @@ def _standing(view: CardView, shown: parts.Shown, budget: parts.Budget) -> list[
     """Where it stands: state, votes, outcome, time, fine print."""
     ticket = view.ticket
     out = line(run(ours(_STANDING[ticket.state]), bold=True))
-    out += standing.outcome(view)
+    out += standing.outcome(view, budget)
     out += standing.progress(view, budget)
     if ticket.state is TicketState.PENDING and shown.is_cut:
         out += line(run(ours("Approve works once you have read Details to the last page.")))

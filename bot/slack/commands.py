@@ -108,11 +108,9 @@ class Commands:
             return say(ours(f"Which one? Type {names.COMMAND} status ID."), block_id="placet.usage")
         ticket = await self.desk.service.ticket(TicketId(rest[:_MAX_NAME]))
         view = await load_card_view(self.desk.reader, ticket)
-        body = [
-            *standing.outcome(view),
-            *standing.progress(view, parts.BUDGETS[0]),
-            *standing.expiry(ticket),
-        ]
+        budget = parts.BUDGETS[0]
+        votes = standing.progress(view, budget)
+        body = [*standing.outcome(view, budget), *votes, *standing.expiry(ticket)]
         blocks = [
             header(parts.title(ticket)),
             rich(section([*body, *standing.fine_print(ticket)])),

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -56,11 +56,11 @@ def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"), filename=str(path))
 
 
-def _called(tree: ast.AST) -> Iterator[str]:
+@cache
+def _called(tree: ast.Module) -> tuple[str, ...]:
     """The dotted names that are called: ``ev.VoteCast(...)`` is ``ev.VoteCast``."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func)
+    calls = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return tuple({ast.unparse(call) for call in calls})
 
 
 def _last(dotted: str) -> str:
@@ -69,23 +69,17 @@ def _last(dotted: str) -> str:
 
 def _builds_ticket_events(name: str, tree: ast.Module) -> set[str]:
     """Events that a module builds and may not, imported by whatever name."""
-    found = {_origin(tree, call) for call in _called(tree)} & EVENTS
     if name.startswith("governance/tickets/"):
         return set()
-    return found - WITHOUT_A_TICKET if name == "governance/steps.py" else found
-
-
-def _origin(tree: ast.Module, call: str) -> str:
-    """The event's own name behind ``call``, aliases undone."""
-    if "[" in call or "(" in call:
-        return ""
     aliases = {
         alias.asname or alias.name: alias.name
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    return aliases.get(call, _last(call))
+    plain = {call for call in _called(tree) if "(" not in call and "[" not in call}
+    found = {aliases.get(call, _last(call)) for call in plain} & EVENTS
+    return found - WITHOUT_A_TICKET if name == "governance/steps.py" else found
 
 
 def _reads_clock_or_chance(tree: ast.Module) -> set[str]:
@@ -101,12 +95,9 @@ def _reads_clock_or_chance(tree: ast.Module) -> set[str]:
 
 def _writes_to_slack(tree: ast.Module) -> set[str]:
     found = {_last(call) for call in _called(tree)}
-    names = {name for name in found if name.startswith("chat_") or name == "views_publish"}
-    # The other way in: ``client.api_call("chat.postMessage")``.
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and _last(ast.unparse(node.func)) == "api_call":
-            names.add("api_call")
-    return names
+    # The other way in is ``client.api_call("chat.postMessage")``.
+    named = {"views_publish", "api_call"}
+    return {name for name in found if name.startswith("chat_") or name in named}
 
 
 def _violations(packages: Iterable[str], judge: Callable[[str, ast.Module], object]) -> object:

@@ -90,7 +90,7 @@ def ledger_findings(settings: Settings, file: Path, *, production: bool) -> Iter
             place=str(file),
         )
     for name, path in (("ledger", file), ("checkpoints", settings.checkpoints.absolute())):
-        if not os.access(_nearest(path), os.W_OK):
+        if not _may_be_written(path):
             yield Finding(
                 area=name,
                 level=Level.PROBLEM,
@@ -107,11 +107,12 @@ def ledger_findings(settings: Settings, file: Path, *, production: bool) -> Iter
         )
 
 
-def _nearest(path: Path) -> Path:
-    """``path``, or the nearest folder above it that is there."""
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
+def _may_be_written(path: Path) -> bool:
+    """Whether the file can be written, or made in the nearest folder above it that is there."""
+    if path.exists():
+        return path.is_file() and os.access(path, os.W_OK)
+    above = next(folder for folder in path.parents if folder.exists())
+    return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
 
 
 def action_findings(settings: Settings, bundle: Bundle) -> Iterator[Finding]:

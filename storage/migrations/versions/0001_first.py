@@ -200,7 +200,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tickets_expiring",
         "tickets",
-        ["expiring_at"],
+        ["expiring_at", "id"],
         unique=False,
         sqlite_where=sa.text("expiring_at IS NOT NULL"),
         postgresql_where=sa.text("expiring_at IS NOT NULL"),
@@ -208,7 +208,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tickets_lease",
         "tickets",
-        ["lease_until"],
+        ["lease_until", "id"],
         unique=False,
         sqlite_where=sa.text("lease_until IS NOT NULL"),
         postgresql_where=sa.text("lease_until IS NOT NULL"),
@@ -216,7 +216,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tickets_overdue",
         "tickets",
-        ["overdue_at"],
+        ["overdue_at", "id"],
         unique=False,
         sqlite_where=sa.text("overdue_at IS NOT NULL"),
         postgresql_where=sa.text("overdue_at IS NOT NULL"),
@@ -235,7 +235,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tickets_uncleared",
         "tickets",
-        ["uncleared_since"],
+        ["uncleared_since", "id"],
         unique=False,
         sqlite_where=sa.text("uncleared_since IS NOT NULL"),
         postgresql_where=sa.text("uncleared_since IS NOT NULL"),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.emulator.limit_rich import characters
 from bot.emulator.limits import check_blocks, check_view, is_message_too_long, is_view_too_large
 from bot.slack import limits, modals, names
 from bot.slack.card_view import CardView
@@ -33,7 +34,8 @@ def check_legal(card: Card) -> None:
     blocks = list(card.blocks)
     assert check_blocks(blocks, "message") == []
     assert not is_message_too_long(blocks)
-    assert len(shown(card)) <= 10_000
+    assert characters(blocks) <= 10_000
+    assert len(shown(card)) <= 12_500
     assert 0 < len(card.text) <= 4_000
     assert "mrkdwn" not in shown(card)
 
@@ -202,6 +204,57 @@ def test_any_ticket_has_a_legal_full_view_that_holds_everything(sample: CardView
         is_last = page == whole.count - 1
         can_vote = is_last and sample.ticket.state is TicketState.PENDING
         assert (names.APPROVE in str(body)) == can_vote
+
+
+def test_a_target_that_is_cut_takes_approve_off_the_card() -> None:
+    card = shown(approval_card(view(ticket(ask=build.ask(target="a" * 301)))))
+    assert names.APPROVE not in card
+    assert names.APPROVE in shown(approval_card(view(ticket(ask=build.ask(target="a" * 300)))))
+
+
+@pytest.mark.parametrize("text", ['"\\' * 200, "\\u{" * 150, '"\u202e' * 200, "p\u0430" * 200])
+def test_the_most_hostile_ticket_fits(text: str) -> None:
+    asked = build.ask(
+        agent=text,
+        tool=text,
+        topic=text,
+        target=text,
+        environment=text,
+        data_class=text,
+        trace_id=text,
+        risk_tags=(text,) * 12,
+        owners=(text,) * 5,
+        on_behalf_of=text,
+        needs_full_view=True,
+    )
+    ruled = build.ruling(
+        reason=text,
+        rule_ids=(text,) * 8,
+        constraint_id=text,
+        risk_tier=text,
+        safety_bypassed=True,
+        warnings=(Warned(constraint_id=text, description=text),) * 5,
+        constraints=build.Constraints(paths_deny=(text,) * 5),
+    )
+    votes = tuple(build.vote(f"{text}{n}", role=text, comment_digest="c") for n in range(12))
+    hostile = ticket(
+        ask=asked,
+        ruling=ruled,
+        votes=votes,
+        note=text,
+        decided_by=text,
+        is_overdue=True,
+        report=build.report(build.RunStatus.FAILED, error=text),
+    )
+    sample = CardView(
+        ticket=hostile,
+        content=Content(arguments={text: [text] * 9}, prompt=text * 9, justification=text * 9),
+        output=text * 9,
+        comments={"c": text},
+        frozen=Frozen(target=text, by=build.BEN, at=build.T0, reason=text),
+        sandbox_note=text,
+    )
+    check_legal(approval_card(sample))
 
 
 @pytest.mark.parametrize("choice", list(Choice))

@@ -1,5 +1,6 @@
 """Verification: a clean log verifies, and every kind of tampering is found and placed."""
 
+import asyncio
 import io
 import json
 import shutil
@@ -32,14 +33,17 @@ class Story:
     size: int
 
 
-@pytest.fixture(scope="module")
-async def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    path = tmp_path_factory.mktemp("story") / "placet.db"
+async def write_story(path: Path) -> Story:
     async with SqliteLedger(f"sqlite:///{path}", FixedClock()) as ledger:
         await world.tell(ledger)
         checkpoint = await world.checkpointed(ledger, await ledger.tree_head())
         size, _ = await ledger.head()
     return Story(path=path, checkpoint=checkpoint, size=size)
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    return asyncio.run(write_story(tmp_path_factory.mktemp("story") / "placet.db"))
 
 
 @pytest.fixture

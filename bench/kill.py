@@ -1,0 +1,230 @@
+"""kill -9 of serve and executor at random moments under load.
+
+``python -m bench.kill --kills 200`` kills one or both, looks at the log after each kill and counts
+at the end: acknowledged jobs, decisions and votes that are missing, actions that ran twice,
+verifications that failed. Every count of harm must be 0. The last line is JSON. The seed is
+printed; the moments depend on it and on the machine.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import socket
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bench.processes import Started, run_json, start
+from bot.compose.tools import Verdict, verify_ledger
+
+WORKERS = 4
+SETTLE_S = 60
+_OK = 200
+_PERSON = "slack:T0KILL/U0ADA"
+
+
+@dataclass(slots=True)
+class Harness:
+    """The load, the processes, and everything that was acknowledged."""
+
+    base_url: str
+    tokens: dict[str, str]
+    acknowledged: dict[int, str] = field(default_factory=dict)
+    """Job number -> ticket id."""
+    voted: set[str] = field(default_factory=set)
+    errors: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    is_over: bool = False
+
+    async def call(
+        self, session: aiohttp.ClientSession, who: str, path: str, body: object
+    ) -> tuple[int, Any]:
+        """POST; status 0 where no answer came, which acknowledges nothing."""
+        headers = {"Authorization": f"Bearer {self.tokens[who]}"}
+        try:
+            async with session.post(self.base_url + path, json=body, headers=headers) as answer:
+                return answer.status, await answer.json()
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return 0, None
+
+    async def load(self, session: aiohttp.ClientSession) -> None:
+        """Submit a job, then vote on it, over and over; a lost answer is asked for again."""
+        while not self.is_over:
+            self.sent += 1
+            number = self.sent
+            body = {
+                "tool": "mark.leave",
+                "action": "write",
+                "target": f"mark {number}",
+                "dispatch": "execute",
+                "arguments": {"name": f"job{number}.XXXXXXXX"},
+                "idempotency_key": f"job-{number}",
+            }
+            ticket = await self._until_acknowledged(session, "agent", "/api/v1/jobs", body)
+            if ticket is None:
+                return
+            self.acknowledged[number] = str(ticket["job_id"])
+            path = f"/api/v1/approvals/{ticket['job_id']}/approve"
+            if await self._until_acknowledged(session, "person", path, {}) is None:
+                return
+            self.voted.add(str(ticket["job_id"]))
+
+    async def _until_acknowledged(
+        self, session: aiohttp.ClientSession, who: str, path: str, body: object
+    ) -> Any:  # noqa: ANN401  # JSON
+        while not self.is_over:
+            status, answer = await self.call(session, who, path, body)
+            if status == _OK:
+                return answer
+            code = answer.get("code") if isinstance(answer, dict) else "no_answer"
+            self.errors[str(code)] += 1
+            if code == "approval_already_resolved":  # the lost answer's vote did count
+                return answer
+            await asyncio.sleep(0.05)
+        return None
+
+
+def _settings(home: Path, port: int) -> dict[str, str]:
+    marks = home / "marks"
+    marks.mkdir(mode=0o777)
+    marks.chmod(0o777)  # the sandbox writes as a user of its own
+    home.chmod(0o755)
+    return {
+        "PLACET_DATABASE": f"sqlite:///{home / 'kill.db'}",
+        "PLACET_KEYS": str(home / "keys"),
+        "PLACET_CHECKPOINTS": str(home / "checkpoints.txt"),
+        "PLACET_CHECKPOINT_EVERY_S": "2",
+        "PLACET_POLICIES": str(Path(__file__).with_name("kill_bundle.yaml")),
+        "PLACET_FOLDERS": f"marks={marks}",
+        "PLACET_PORT": str(port),
+    }
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        return int(held.getsockname()[1])
+
+
+async def _kill_rounds(
+    settings: dict[str, str], kills: int, dice: random.Random, harm: Counter[str]
+) -> dict[str, Started]:
+    running = {name: await start(name, settings) for name in ("serve", "executor")}
+    for number in range(kills):
+        await asyncio.sleep(dice.uniform(0.05, 0.8))
+        victims = dice.choice((("serve",), ("executor",), ("serve", "executor")))
+        for name in victims:
+            await running[name].kill()
+        verdict = await asyncio.to_thread(verify_ledger, settings["PLACET_DATABASE"])
+        harm["failed_verifications"] += not verdict.is_verified
+        for problem in verdict.problems[:3]:
+            print(f"after kill {number + 1}: {problem}")
+        for name in victims:
+            running[name] = await start(name, settings)
+        if (number + 1) % 10 == 0:
+            print(f"{number + 1} of {kills} kills, {verdict.events} events", flush=True)
+    return running
+
+
+async def _states(
+    harness: Harness, session: aiohttp.ClientSession, settings: dict[str, str]
+) -> Counter[str]:
+    """Count the states of every acknowledged job once none is on its way any more."""
+    headers = {"Authorization": f"Bearer {harness.tokens['agent']}"}
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        states: Counter[str] = Counter()
+        for ticket_id in harness.acknowledged.values():
+            url = f"{harness.base_url}/api/v1/jobs/{ticket_id}"
+            async with session.get(url, headers=headers) as answer:
+                found = await answer.json() if answer.status == _OK else {}
+            states[str(found.get("ticket_state", "LOST"))] += 1
+            if ticket_id in harness.voted and not _has_vote(found):
+                states["VOTE_LOST"] += 1
+        moving = states["APPROVED"] + states["EXECUTING"]
+        if not moving or time.monotonic() > deadline:
+            return states
+        await asyncio.sleep(1)
+
+
+def _has_vote(job: dict[str, Any]) -> bool:
+    """Whether the vote shows: a failed run makes a new revision, whose votes are void."""
+    quorum = job.get("quorum") or {}
+    return bool(quorum.get("is_met")) or int(job.get("revision", 1)) > 1
+
+
+def _verify_all(settings: dict[str, str]) -> Verdict:
+    published = Path(settings["PLACET_CHECKPOINTS"]).read_text(encoding="utf-8")
+    return verify_ledger(settings["PLACET_DATABASE"], checkpoints=published)
+
+
+async def measure(kills: int, seed: int) -> dict[str, object]:
+    """Run it; the counts."""
+    dice, harm = random.Random(seed), Counter[str]()  # noqa: S311  # moments, not secrets
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="placet-kill-") as folder:
+        home = Path(folder)
+        settings = _settings(home, _free_port())
+        agent = await run_json(settings, "token", "create", "--agent", "load")
+        person = await run_json(
+            settings, "token", "create", "--person", _PERSON, "--scope", "approve"
+        )
+        harness = Harness(
+            base_url=f"http://127.0.0.1:{settings['PLACET_PORT']}",
+            tokens={"agent": agent["token"], "person": person["token"]},
+        )
+        timeout = aiohttp.ClientTimeout(total=10)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            load = [asyncio.create_task(harness.load(session)) for _ in range(WORKERS)]
+            running = await _kill_rounds(settings, kills, dice, harm)
+            harness.is_over = True
+            await asyncio.gather(*load)
+            states = await _states(harness, session, settings)
+        for process in running.values():
+            await process.stop()
+        verdict = await asyncio.to_thread(_verify_all, settings)
+        harm["failed_verifications"] += not verdict.is_verified
+        marks = Counter(path.name.split(".")[0] for path in (home / "marks").iterdir())
+    return {
+        "kills": kills,
+        "seed": seed,
+        "seconds": round(time.monotonic() - started),
+        "acknowledged_jobs": len(harness.acknowledged),
+        "acknowledged_votes": len(harness.voted),
+        "events": verdict.events,
+        "executed": states["EXECUTED"],
+        "unknown": states["UNKNOWN"],
+        "states": dict(states),
+        "lost_jobs": states["LOST"],
+        "lost_votes": states["VOTE_LOST"],
+        "run_twice": sum(1 for count in marks.values() if count > 1),
+        "failed_verifications": harm["failed_verifications"],
+        "checkpoints": verdict.checkpoints,
+    }
+
+
+HARM = ("lost_jobs", "lost_votes", "run_twice", "failed_verifications")
+"""The counts that must be 0."""
+
+
+def main() -> None:
+    """Parse, run, print; exit 1 on any harm."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=None)
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}")
+    counts = asyncio.run(measure(options.kills, seed))
+    print(json.dumps(counts))
+    if any(counts[name] for name in HARM):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

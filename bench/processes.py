@@ -1,0 +1,84 @@
+"""Our own processes, started and killed by a benchmark.
+
+Lives here: one process of the installed command, its environment and its readiness line.
+Must not live here: what is measured. Law: processes are ended by their pid, on this machine only.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.settings import PREFIX
+
+READY_WITHIN_S = 60
+
+
+@dataclass(slots=True)
+class Started:
+    """A process and what it said when it was ready."""
+
+    process: asyncio.subprocess.Process
+    ready: dict[str, Any]
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait for its end."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> None:
+        """SIGTERM, and wait for its end."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.terminate()
+        await self.process.wait()
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a process of ours: nothing of the caller's settings, and ``settings``."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**kept, **settings}
+
+
+async def start(name: str, settings: Mapping[str, str]) -> Started:
+    """Start ``placet NAME`` and wait until it is ready.
+
+    Raises:
+        RuntimeError: it ended before.
+    """
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        name,
+        "--json",
+        env=environment(settings),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    line = await asyncio.wait_for(process.stdout.readline(), READY_WITHIN_S)
+    if not line:
+        await process.wait()
+        raise RuntimeError(f"placet {name} ended with {process.returncode} before it was ready")
+    return Started(process=process, ready=json.loads(line))
+
+
+async def run_json(settings: Mapping[str, str], *arguments: str) -> Any:  # noqa: ANN401  # JSON
+    """Run one command of ours to its end and read the JSON that it prints."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        *arguments,
+        "--json",
+        env=environment(settings),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate()
+    return json.loads(out)

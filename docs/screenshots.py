@@ -1,0 +1,207 @@
+"""Takes the pictures of the docs from the running demo: ``python docs/screenshots.py [FOLDER]``.
+
+Lives here: which moments are shown, and how each is cut out. Must not live here: anything drawn by
+hand. Law: every picture is of the real page, with the real service behind it. Needs Debian's
+``chromium`` (or the path in CHROMIUM) and ``playwright``.
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from playwright.async_api import Browser, Locator, Page, async_playwright
+
+from bot.demo import jobs
+from bot.demo.moves import Moves
+from bot.demo.seed import APPROVALS, AUDIT
+from bot.demo.world import World, run_world
+from bot.slack import names
+
+IMAGES = Path(__file__).resolve().parent / "images"
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NAMES = (
+    "card-pending",
+    "card-half-approved",
+    "card-approved",
+    "card-executed",
+    "card-rejected",
+    "card-cut",
+    "reject-error",
+    "details",
+    "refusal",
+    "audit-channel",
+    "app-home",
+    "help",
+    "workspace",
+)
+"""Every picture, without its suffix."""
+_WIDTH, _HEIGHT, _TALL = 1080, 820, 2400
+_SCALE = 1.5
+_MARGIN = 10
+
+
+class Camera:
+    """One page in a browser, pointed at one world."""
+
+    def __init__(self, page: Page, world: World, folder: Path) -> None:
+        self._page = page
+        self._world = world
+        self._folder = folder
+
+    async def look(self, user: str, place: str = "channel=approvals", height: int = _TALL) -> None:
+        """Open the page as ``user``, tall enough that nothing has to be scrolled."""
+        await self._page.set_viewport_size({"width": _WIDTH, "height": height})
+        await self._page.goto(f"{self._world.emulator.workspace_url}?user={user}&{place}")
+        await self._page.wait_for_selector("#people button")
+
+    async def card(self, ticket_id: str, name: str, user: str) -> None:
+        """Take the ticket's card as ``user`` sees it, once it stands still."""
+        await self._world.emulator.settle()
+        await self.look(user)
+        message = self._world.hands.card(ticket_id)
+        if message is None:
+            raise LookupError(f"no card of {ticket_id}")
+        await self.take(self._page.locator(f'article[data-ts="{message.ts}"]'), name)
+
+    async def take(self, what: Locator, name: str) -> None:
+        """Save what ``what`` shows, with a little air around it."""
+        await what.wait_for()
+        await self._page.evaluate("document.fonts.ready")
+        await what.scroll_into_view_if_needed()
+        box = await what.bounding_box()
+        if box is None:
+            raise LookupError(f"{name} is not on screen")
+        clip = {
+            "x": max(box["x"] - _MARGIN, 0),
+            "y": max(box["y"] - _MARGIN, 0),
+            "width": box["width"] + 2 * _MARGIN,
+            "height": box["height"] + 2 * _MARGIN,
+        }
+        await self._page.screenshot(path=self._folder / f"{name}.png", clip=clip)  # type: ignore[arg-type]  # a FloatRect, as a plain dict
+
+    async def window(self, name: str) -> None:
+        """Save the whole page."""
+        await self._page.screenshot(path=self._folder / f"{name}.png")
+
+    @property
+    def page(self) -> Page:
+        return self._page
+
+
+async def _before_the_run(camera: Camera, world: World) -> None:
+    """Pending, half approved, approved, refusals and modals: nothing is executed here."""
+    moves = Moves(world)
+    ticket = await moves.pending(jobs.EXECUTED)
+    await camera.card(ticket, "card-pending", "U0OLIVIA")
+    await _modals(camera, world, ticket)
+    await _refusal(camera, world, ticket)
+    await moves.approve("U0OLIVIA", ticket)
+    await camera.card(ticket, "card-half-approved", "U0RIN")
+    for user in ("U0RIN", "U0RAVI"):
+        await moves.approve(user, ticket)
+    await moves.reaches(ticket, "APPROVED")
+    await camera.card(ticket, "card-approved", "U0OLIVIA")
+    long = await moves.pending(jobs.LONG)
+    await camera.card(long, "card-cut", "U0OLIVIA")
+
+
+async def _modals(camera: Camera, world: World, ticket: str) -> None:
+    page, modal = camera.page, camera.page.locator("#modal")
+    await camera.look("U0RUTH", height=_HEIGHT)
+    card = world.hands.card(ticket)
+    if card is None:
+        raise LookupError(f"no card of {ticket}")
+    article = page.locator(f'article[data-ts="{card.ts}"]')
+    await article.locator(f'[data-action-id="{names.DETAILS}"]').click()
+    await page.wait_for_selector("#modal[open] pre")
+    await world.emulator.settle()
+    await camera.take(modal, "details")
+    await page.locator("#modal .x").click()
+    await article.locator(f'[data-action-id="{names.REJECT}"]').click()
+    await page.wait_for_selector("#modal[open] textarea")
+    await page.locator("#modal [data-submit]").click()
+    await page.wait_for_selector("#modal [role=alert]")
+    await camera.take(modal, "reject-error")
+    await page.locator("#modal .x").click()
+    await world.emulator.settle()
+
+
+async def _refusal(camera: Camera, world: World, ticket: str) -> None:
+    await world.hands.press("U0DANA", ticket, names.APPROVE)
+    await camera.look("U0DANA")
+    await camera.take(camera.page.locator("article.is-ephemeral").last, "refusal")
+
+
+async def _to_the_end(camera: Camera, world: World) -> None:
+    """Executed, rejected, and what is left of it in the other places."""
+    moves = Moves(world)
+    if world.sandbox.tier is None:
+        raise RuntimeError(f"no sandbox here, so nothing runs: {world.sandbox.reason}")
+    ticket = await moves.pending(jobs.EXECUTED)
+    for user in ("U0OLIVIA", "U0RIN", "U0RAVI"):
+        await moves.approve(user, ticket)
+    await moves.reaches(ticket, "EXECUTED")
+    await camera.card(ticket, "card-executed", "U0OLIVIA")
+    no = await moves.pending(jobs.RELEASED)
+    await world.hands.vote("U0OMAR", no, names.REJECT, "Hold it back until Monday.")
+    await moves.reaches(no, "REJECTED")
+    await camera.card(no, "card-rejected", "U0OLIVIA")
+    for job in (jobs.EXCEPTED, jobs.URGENT, jobs.RESTRICTED):
+        await moves.pending(job)
+    await moves.ask(jobs.DENIED)
+    await _elsewhere(camera, world)
+
+
+async def _elsewhere(camera: Camera, world: World) -> None:
+    page = camera.page
+    await asyncio.sleep(2.5)  # the audit channel gets at most one message a second
+    await world.emulator.settle()
+    await camera.look("U0OLIVIA", "channel=placet-audit", height=_HEIGHT)
+    await page.wait_for_selector("#messages article")
+    await camera.take(page.locator("#messages"), "audit-channel")
+    await world.emulator.open_home("U0OLIVIA")
+    await world.emulator.settle()
+    await camera.look("U0OLIVIA", "home=1", height=_HEIGHT)
+    await camera.take(page.locator("section.home .block").last, "app-home")
+    await world.hands.command("U0RIN", "help")
+    await camera.look("U0RIN")
+    await camera.take(page.locator("article.is-ephemeral").last, "help")
+    await camera.look("U0OLIVIA", height=_HEIGHT)
+    await world.emulator.settle()
+    await page.evaluate("document.getElementById('stream').scrollTop = 1e6")
+    await camera.window("workspace")
+
+
+async def _in_world(browser: Browser, folder: Path, *, with_executor: bool) -> None:
+    page = await browser.new_page(device_scale_factor=_SCALE, reduced_motion="reduce")
+    async with run_world(port=0, policies=None, with_executor=with_executor) as world:
+        camera = Camera(page, world, folder)
+        await (_to_the_end if with_executor else _before_the_run)(camera, world)
+        await page.close()
+
+
+async def photograph(folder: Path) -> None:
+    """Take every picture into ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            await _in_world(browser, folder, with_executor=False)
+            await _in_world(browser, folder, with_executor=True)
+        finally:
+            await browser.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(photograph(Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES))

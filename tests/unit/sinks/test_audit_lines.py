@@ -1,0 +1,96 @@
+"""The audit channel's lines: no gap, no silent loss, nothing that formats."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.emulator.limits import check_blocks, is_message_too_long
+from bot.sinks.audit_lines import BACKLOG_OVER, audit_messages
+from governance.audit import Event, describe
+from governance.policy.decision import Effect
+from governance.ports import Logged
+from governance.tickets.ticket import Ticket
+from storage.codec import payload
+from tests.support import build
+
+
+def logged(seq: int, event: Event, after: Ticket | None = None, **header: Any) -> Logged:  # noqa: ANN401  # any field
+    return Logged(
+        seq=seq,
+        type=type(event).__name__,
+        version=1,
+        at=build.T0,
+        header=replace(describe(event, after), **header),
+        payload=payload(event),
+        hash="0" * 64,
+        encoded=b"",
+    )
+
+
+def allow(seq: int, agent: str = "deployer") -> Logged:
+    event = build.evaluated(agent=agent)
+    return logged(seq, event)
+
+
+def deny(seq: int) -> Logged:
+    event = build.opened(f"t-{seq}", ruling=build.ruling(Effect.DENY))
+    return logged(seq, event, build.sample_ticket())
+
+
+def test_every_kind_of_event_has_its_line_of_plain_words() -> None:
+    records = [
+        logged(seq, event, after) for seq, (event, after) in enumerate(build.samples().values(), 1)
+    ]
+    messages = audit_messages(records)
+    text = "\n".join(line for message in messages for line in message.lines)
+    for record in records:
+        assert record.type in text or "ALLOW" in text
+    assert text.isascii()
+
+
+def test_plain_allows_are_one_line_with_their_range() -> None:
+    (message,) = audit_messages([*(allow(seq) for seq in range(1, 41)), deny(41)])
+    assert message.lines[0] == "seq 1-40: 40 ALLOW (40 for deployer)"
+    assert message.lines[1].startswith("seq 41  ")
+    assert message.text == "Audit log, seq 1-41"
+
+
+def test_a_backlog_is_counted_by_effect_and_says_so() -> None:
+    records = [allow(seq) if seq % 2 else deny(seq) for seq in range(1, BACKLOG_OVER + 102)]
+    messages = audit_messages(records)
+    first = messages[0].lines[0]
+    assert first.startswith(f"seq 1-{len(records) - 60}: ")
+    assert "only counted" in first
+    assert "ALLOW" in first
+    assert "DENY" in first
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=450), st.integers(1, 10**9))
+def test_the_ranges_follow_each_other_without_a_gap(kinds: list[bool], start: int) -> None:
+    records = [allow(seq) if is_allow else deny(seq) for seq, is_allow in enumerate(kinds, start)]
+    messages = audit_messages(records)
+    expected = start
+    for message in messages:
+        assert message.first_seq == expected
+        expected = message.last_seq + 1
+        assert str(message.first_seq) in message.text
+    assert expected == start + len(kinds)
+
+
+@given(st.text(max_size=300))
+def test_what_an_agent_wrote_is_ascii_within_limits(text: str) -> None:
+    asked = build.ask(agent=text, tool=text, target=text, environment=text)
+    event = build.opened(ask=asked, ruling=build.ruling(rule_ids=(text,) * 5))
+    after = build.sample_ticket(ask=asked)
+    records = [logged(seq, event, after) for seq in range(1, 60)]
+    for message in audit_messages(records):
+        assert "\n".join(message.lines).isascii()
+        assert check_blocks(list(message.blocks), "message") == []
+        assert not is_message_too_long(list(message.blocks))
+        assert all(line.isprintable() for line in message.lines)
+
+
+def test_nothing_makes_no_message() -> None:
+    assert audit_messages([]) == ()

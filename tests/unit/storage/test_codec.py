@@ -1,0 +1,79 @@
+"""What is stored comes back as it was, and what never was stored is refused."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from governance.control import Control, Frozen
+from governance.errors import Code, Unavailable
+from governance.principal import Credential
+from governance.tickets.ticket import Ticket
+from storage import codec
+from tests.support import build
+
+SAMPLES = build.samples()
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_every_event_comes_back(name: str):
+    event, _ = SAMPLES[name]
+    assert codec.event(name, event.version, codec.payload(event)) == event
+
+
+def test_projections_come_back():
+    ticket = build.sample_ticket(cleared_at=build.T0, full_views=())
+    control = Control(
+        snapshot="5" * 64,
+        frozen={"all": Frozen(target="all", by=build.ANNA, at=build.T0)},
+        keys={"k": build.public_key()},
+    )
+    credential = build.credential(revoked_at=build.T0)
+    assert codec.load(Ticket, codec.dump(ticket)) == ticket
+    assert codec.load(Control, codec.dump(control)) == control
+    assert codec.load(Credential, codec.dump(credential)) == credential
+
+
+def test_instants_have_one_form_whatever_their_zone():
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    abroad = noon.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    assert codec.to_json(noon) == codec.to_json(abroad) == "2026-03-01T12:00:00.000000Z"
+
+
+def test_sets_are_stored_in_one_order():
+    assert codec.to_json(frozenset({"b", "a", "c"})) == ["a", "b", "c"]
+
+
+def test_an_unknown_type_or_version_is_refused():
+    stored = codec.payload(build.evaluated())
+    for name, version in (("TicketBlessed", 1), ("DecisionEvaluated", 99)):
+        with pytest.raises(Unavailable) as caught:
+            codec.event(name, version, stored)
+        assert caught.value.code is Code.LEDGER_UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"revision": "1"},
+        {"revision": True},
+        {"person": None},
+        {"extra": 1},
+        {"ticket_id": []},
+    ],
+)
+def test_a_shape_that_was_never_written_is_refused(change: dict[str, object]):
+    stored = codec.payload(SAMPLES["FullViewOpened"][0])
+    assert isinstance(stored, dict)
+    with pytest.raises(Unavailable):
+        codec.event("FullViewOpened", 1, {**stored, **change})
+
+
+def test_a_foreign_type_is_not_stored():
+    with pytest.raises(TypeError):
+        codec.to_json(1.5)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"\xff", b'{"a":1,"a":2}'])
+def test_bytes_that_are_no_record_are_refused(raw: bytes):
+    with pytest.raises(Unavailable):
+        codec.record(raw)

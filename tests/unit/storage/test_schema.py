@@ -1,0 +1,110 @@
+"""Migrations yield the schema, and the queries that run all day use its indexes."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import event
+
+from governance.outbox import OwedKind
+from governance.ports import TicketQuery
+from governance.tickets.ticket import TicketId, TicketState
+from storage.engine import database, migrate, migrating_engine
+from storage.ledger import SqliteLedger
+from storage.schema import TRIGGERS, metadata
+from tests.support import build
+
+
+def structure(connection: sqlite3.Connection) -> dict[str, str]:
+    """Every object of a database by name, its text without its layout."""
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'"
+    )
+    return {name: re.sub(r"\s+", "", text).replace('"', "") for name, text in rows}
+
+
+def test_migrations_yield_exactly_the_schema(url: str, path: Path, tmp_path: Path):
+    migrate(url)
+    migrate(url)
+    engine = migrating_engine(database(f"sqlite:///{tmp_path}/direct.db"))
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        for statement in TRIGGERS.values():
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    with (
+        closing(sqlite3.connect(path)) as migrated,
+        closing(sqlite3.connect(tmp_path / "direct.db")) as direct,
+    ):
+        assert structure(migrated) == structure(direct)
+
+
+def test_alembic_sees_no_drift(url: str):
+    migrate(url)
+    engine = migrating_engine(database(url))
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_the_writer_survives_power_loss_by_its_pragmas(ledger: SqliteLedger):
+    connection = ledger._writer._connection
+    assert connection is not None
+    settings = {
+        name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous", "foreign_keys", "recursive_triggers")
+    }
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "recursive_triggers": 1,
+    }
+
+
+async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
+    """How SQLite would run each statement of a round of reads."""
+    seen: list[tuple[str, object]] = []
+
+    def note(_c: object, _cur: object, statement: str, values: object, *_: object) -> None:
+        seen.append((statement, values))
+
+    event.listen(ledger._reading_engine.sync_engine, "before_cursor_execute", note)
+    await ledger.due(build.T0, clearance_age_s=60, limit=10)
+    await ledger.timeline("a" * 32)
+    await ledger.history(TicketId("t-1"))
+    await ledger.records(5, 10)
+    for query in (
+        TicketQuery(states=(TicketState.PENDING,)),
+        TicketQuery(tenant=build.TENANT, states=(TicketState.PENDING, TicketState.APPROVED)),
+        TicketQuery(agent=build.AGENT),
+        TicketQuery(trace_id="a" * 32),
+        TicketQuery(before=TicketId("t-1")),
+    ):
+        await ledger.tickets(query)
+    with closing(sqlite3.connect(path)) as connection:
+        return [
+            " / ".join(row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values))  # type: ignore[arg-type]
+            for sql, values in seen
+        ]
+
+
+async def test_no_read_scans_or_sorts_a_table_that_grows(ledger: SqliteLedger, path: Path):
+    found = await plans(ledger, path)
+    assert len(found) == 4 + 3 + 6
+    for plan in found:
+        assert "TEMP B-TREE" not in plan, plan
+        assert not re.search(r"SCAN \w+( /|$)", plan), plan
+    for index, plan in zip(("expiring", "overdue", "lease", "uncleared"), found[:4], strict=True):
+        assert f"ix_tickets_{index}" in plan
+
+
+async def test_a_claim_walks_the_index_of_what_is_alive(path: Path, ledger: SqliteLedger):
+    with closing(sqlite3.connect(path)) as connection:
+        sql = "SELECT key FROM outbox WHERE dead = 0 AND kind IN (?) AND due_at <= ?"
+        values = (OwedKind.CARD, "2026")
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+    assert any("ix_outbox_due" in row[3] for row in rows)
