@@ -9,7 +9,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,12 +50,18 @@ async def start(name: str, settings: Mapping[str, str]) -> Started:
     Raises:
         RuntimeError: it ended before.
     """
+    return await launch(["-m", "bot", name, "--json"], settings)
+
+
+async def launch(arguments: Sequence[str], settings: Mapping[str, str]) -> Started:
+    """Start a Python process that prints one line of JSON when it is ready.
+
+    Raises:
+        RuntimeError: it ended before.
+    """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "bot",
-        name,
-        "--json",
+        *arguments,
         env=environment(settings),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -65,7 +71,8 @@ async def start(name: str, settings: Mapping[str, str]) -> Started:
     line = await asyncio.wait_for(process.stdout.readline(), READY_WITHIN_S)
     if not line:
         await process.wait()
-        raise RuntimeError(f"placet {name} ended with {process.returncode} before it was ready")
+        name = " ".join(arguments)
+        raise RuntimeError(f"{name} ended with {process.returncode} before it was ready")
     return Started(process=process, ready=json.loads(line))
 
 

@@ -10,21 +10,34 @@ import time
 from governance.tickets.ticket import TicketId
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_TIME_CHARS = 9
-_RANDOM_CHARS = 13
+_POOL_BYTES = 4096
+_BITS = 5
+"""Of one character."""
+_MASK = (1 << _BITS) - 1
+_RANDOM_BITS = 13 * _BITS
+_SHIFTS = tuple(range((9 + 13 - 1) * _BITS, -1, -_BITS))
 
 
 class RandomIds:
     """Ids of 22 characters: 9 of time in milliseconds, 13 random (65 bits)."""
 
+    def __init__(self) -> None:
+        self._pool = b""
+
+    def _bits(self, count: int) -> int:
+        """Random bits, each used once; read in bulk, as every read lets other threads in."""
+        size = -(-count // 8)
+        if len(self._pool) < size:
+            self._pool = secrets.token_bytes(_POOL_BYTES)
+        taken, self._pool = self._pool[:size], self._pool[size:]
+        return int.from_bytes(taken, "big") >> (size * 8 - count)
+
     def ticket(self) -> TicketId:
         """A new ticket id."""
-        millis, text = time.time_ns() // 1_000_000, ""
-        for _ in range(_TIME_CHARS):
-            millis, digit = divmod(millis, len(_ALPHABET))
-            text = _ALPHABET[digit] + text
-        return TicketId(text + "".join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARS)))
+        number = (time.time_ns() // 1_000_000 << _RANDOM_BITS) | self._bits(_RANDOM_BITS)
+        digits = (number >> shift & _MASK for shift in _SHIFTS)
+        return TicketId("".join(_ALPHABET[digit] for digit in digits))
 
     def nonce(self) -> str:
         """128 random bits in hex."""
-        return secrets.token_hex(16)
+        return f"{self._bits(128):032x}"

@@ -14,7 +14,6 @@ from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from bot.demo import jobs
 from bot.demo.moves import Moves
-from bot.demo.seed import APPROVALS, AUDIT
 from bot.demo.world import World, run_world
 from bot.slack import names
 
@@ -46,9 +45,10 @@ NAMES = (
     "workspace",
 )
 """Every picture, without its suffix."""
-_WIDTH, _HEIGHT, _TALL = 1080, 820, 2400
-_SCALE = 1.5
-_MARGIN = 10
+_WIDTH, _HEIGHT, _TALL = 960, 820, 2400
+_SCALE = 1.25
+_AIR = 10
+_AUDIT_MESSAGES = 5
 
 
 class Camera:
@@ -74,21 +74,19 @@ class Camera:
             raise LookupError(f"no card of {ticket_id}")
         await self.take(self._page.locator(f'article[data-ts="{message.ts}"]'), name)
 
-    async def take(self, what: Locator, name: str) -> None:
-        """Save what ``what`` shows, with a little air around it."""
-        await what.wait_for()
+    async def take(self, what: Locator, name: str, *, air: int = 0) -> None:
+        """Save what ``what`` shows (from its first match to its last), with ``air`` around it."""
+        await what.first.wait_for()
         await self._page.evaluate("document.fonts.ready")
-        await what.scroll_into_view_if_needed()
-        box = await what.bounding_box()
-        if box is None:
-            raise LookupError(f"{name} is not on screen")
-        clip = {
-            "x": max(box["x"] - _MARGIN, 0),
-            "y": max(box["y"] - _MARGIN, 0),
-            "width": box["width"] + 2 * _MARGIN,
-            "height": box["height"] + 2 * _MARGIN,
-        }
-        await self._page.screenshot(path=self._folder / f"{name}.png", clip=clip)  # type: ignore[arg-type]  # a FloatRect, as a plain dict
+        boxes = [box for one in await what.all() if (box := await one.bounding_box())]
+        left = min(box["x"] for box in boxes) - air
+        top = min(box["y"] for box in boxes) - air
+        right = max(box["x"] + box["width"] for box in boxes) + air
+        bottom = max(box["y"] + box["height"] for box in boxes) + air
+        await self._page.screenshot(
+            path=self._folder / f"{name}.png",
+            clip={"x": left, "y": top, "width": right - left, "height": bottom - top},
+        )
 
     async def window(self, name: str) -> None:
         """Save the whole page."""
@@ -126,13 +124,13 @@ async def _modals(camera: Camera, world: World, ticket: str) -> None:
     await article.locator(f'[data-action-id="{names.DETAILS}"]').click()
     await page.wait_for_selector("#modal[open] pre")
     await world.emulator.settle()
-    await camera.take(modal, "details")
+    await camera.take(modal, "details", air=_AIR)
     await page.locator("#modal .x").click()
     await article.locator(f'[data-action-id="{names.REJECT}"]').click()
     await page.wait_for_selector("#modal[open] textarea")
     await page.locator("#modal [data-submit]").click()
     await page.wait_for_selector("#modal [role=alert]")
-    await camera.take(modal, "reject-error")
+    await camera.take(modal, "reject-error", air=_AIR)
     await page.locator("#modal .x").click()
     await world.emulator.settle()
 
@@ -167,13 +165,15 @@ async def _elsewhere(camera: Camera, world: World) -> None:
     page = camera.page
     await asyncio.sleep(2.5)  # the audit channel gets at most one message a second
     await world.emulator.settle()
-    await camera.look("U0OLIVIA", "channel=placet-audit", height=_HEIGHT)
+    await camera.look("U0OLIVIA", "channel=placet-audit")
     await page.wait_for_selector("#messages article")
-    await camera.take(page.locator("#messages"), "audit-channel")
+    await camera.take(
+        page.locator(f"#messages article:nth-last-child(-n+{_AUDIT_MESSAGES})"), "audit-channel"
+    )
     await world.emulator.open_home("U0OLIVIA")
     await world.emulator.settle()
-    await camera.look("U0OLIVIA", "home=1", height=_HEIGHT)
-    await camera.take(page.locator("section.home .block").last, "app-home")
+    await camera.look("U0OLIVIA", "home=1")
+    await camera.take(page.locator("section.home"), "app-home")
     await world.hands.command("U0RIN", "help")
     await camera.look("U0RIN")
     await camera.take(page.locator("article.is-ephemeral").last, "help")

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
+from json.encoder import encode_basestring
 from typing import cast
 
 from governance.errors import Code, InvalidInput
@@ -178,8 +179,8 @@ def _write(value: Json, out: list[str]) -> None:
         raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
-def _string(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+_string = encode_basestring
+"""A JSON string as RFC 8785 escapes it: only quote, backslash and control characters."""
 
 
 def _number(value: int | Decimal) -> str:
@@ -224,7 +225,7 @@ def to_text(value: Json, *, indent: int = 0, _level: int = 0) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         items = [to_text(item, indent=indent, _level=_level + 1) for item in value]
         return _wrap("[", items, "]", indent, _level)
-    return json.dumps(value, ensure_ascii=False)
+    return _string(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _wrap(opening: str, items: list[str], closing: str, indent: int, level: int) -> str:

@@ -13,7 +13,7 @@ from governance.action import Dispatch
 from governance.audit import Event
 from governance.policy.decision import Effect
 from governance.tickets import events as ev
-from governance.tickets.ticket import Ticket, TicketState
+from governance.tickets.ticket import Basis, Ticket, TicketState
 
 
 class OwedKind(StrEnum):
@@ -40,6 +40,14 @@ class Owed:
 _SILENT = (ev.VoteRefused, ev.ExecutionCleared)
 
 
+def _asked_people(event: Event, after: Ticket) -> bool:
+    """Whether a card shows this ticket."""
+    if isinstance(event, ev.TicketDenied):
+        # The denial took the place of the ruling by which people were asked.
+        return after.basis is not Basis.POLICY
+    return after.ruling.effect is Effect.REQUIRE_APPROVAL
+
+
 def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:
     """The messages that ``event`` owes; ``after`` is its ticket once it has happened."""
     if isinstance(event, ctl.AgentFrozen | ctl.UnfreezeAsked | ctl.AgentUnfrozen):
@@ -47,7 +55,7 @@ def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:
     if after is None:
         return ()
     messages: list[Owed] = []
-    if after.ruling.effect is Effect.REQUIRE_APPROVAL and not isinstance(event, _SILENT):
+    if _asked_people(event, after) and not isinstance(event, _SILENT):
         messages.append(Owed(kind=OwedKind.CARD, key=after.id))
     if after.state is TicketState.APPROVED and after.ask.dispatch is Dispatch.EXECUTE:
         if isinstance(event, ev.TicketOpened | ev.TicketApproved):

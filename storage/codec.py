@@ -7,7 +7,7 @@ its end with a default, and every earlier version is still read. Golden bytes pr
 """
 
 import json
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -45,27 +45,29 @@ def to_json(value: object) -> Json:
     Raises:
         TypeError: a type that stored values do not hold.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _PLAIN:
         return cast("Json", value)
-    if isinstance(value, datetime):
-        return stamp(value)
-    if isinstance(value, Enum):
-        return cast("Json", value.value)
-    if isinstance(value, tuple | list):
-        return [to_json(item) for item in value]
-    if isinstance(value, Set):
-        return sorted(cast("str", to_json(item)) for item in value)
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if is_dataclass(value):
-        return {name: to_json(getattr(value, name)) for name in _names(cast("Any", kind))}
-    raise TypeError(f"{kind.__name__} is not a stored type")
+    return _converter(kind)(value)
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(spec.name for spec in fields(kind))
+def _converter(kind: Any) -> Callable[[Any], Json]:  # noqa: ANN401  # a cache's keys have no type
+    """How values of ``kind`` become JSON; looked up once, since every record passes here."""
+    if issubclass(kind, datetime):
+        return stamp
+    if issubclass(kind, Enum):
+        return lambda value: cast("Json", value.value)
+    if issubclass(kind, tuple | list):
+        return lambda value: [to_json(item) for item in value]
+    if issubclass(kind, Set):
+        return lambda value: sorted(cast("str", to_json(item)) for item in value)
+    if issubclass(kind, Mapping):
+        return lambda value: {str(key): to_json(item) for key, item in value.items()}
+    if is_dataclass(kind):
+        names = tuple(spec.name for spec in fields(kind))
+        return lambda value: {name: to_json(getattr(value, name)) for name in names}
+    raise TypeError(f"{kind.__name__} is not a stored type")
 
 
 @cache

@@ -21,7 +21,7 @@ from bot.api.webhooks import SEEN, Seen
 def build_api(deps: ApiDeps) -> web.Application:
     """The application, ready to be served; it owns nothing that must be closed."""
     app = web.Application(middlewares=[outermost], client_max_size=deps.limits.max_body_bytes)
-    app[WAITING] = Waiting()
+    app[WAITING] = waiting = Waiting()
     app[SEEN] = Seen()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _guarded(route, deps))
@@ -30,6 +30,7 @@ def build_api(deps: ApiDeps) -> web.Application:
     app.router.add_route("GET", OPENAPI, _document)
     app.router.add_routes(deps.routes)
     app.on_response_prepare.append(seal)
+    app.on_shutdown.append(waiting.close)
     return app
 
 

@@ -7,6 +7,7 @@ Law: a job is answered only once its decision is durable; waiting changes nothin
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -30,10 +31,25 @@ _PAGE = 50
 
 
 class Waiting:
-    """How many long polls are open now; past the limit a poll is answered at once."""
+    """The long polls that are open now; past the limit one is answered at once.
+
+    When the process shuts down each is answered with what is, so that none holds it up.
+    """
 
     def __init__(self) -> None:
-        self.count = 0
+        self.open: set[asyncio.Timeout] = set()
+        self._is_closing = False
+
+    def has_room(self, limit: int) -> bool:
+        """Whether one more may wait."""
+        return not self._is_closing and len(self.open) < limit
+
+    async def close(self, _app: web.Application) -> None:
+        """Answer every poll now."""
+        self._is_closing = True
+        now = asyncio.get_running_loop().time()
+        for timeout in self.open:
+            timeout.reschedule(now)
 
 
 WAITING = web.AppKey("waiting", Waiting)
@@ -129,21 +145,24 @@ def _is_waiting(ticket: Ticket) -> bool:
 async def _wait(call: Call, ticket_id: TicketId, wait_s: float) -> Ticket:
     """The ticket once it waits no longer; the log's size is read before the ticket, so that
     nothing committed between the two is missed."""
-    loop, waiting = asyncio.get_running_loop(), call.request.app[WAITING]
-    deadline = loop.time() + wait_s
-    if waiting.count >= call.deps.limits.max_waiting:
-        deadline = loop.time()
-    waiting.count += 1
-    try:
-        while True:
-            size, _ = await call.deps.reader.head()
-            ticket = await call.deps.service.ticket(ticket_id)
-            left = deadline - loop.time()
-            if left <= 0 or not _is_waiting(ticket):
-                return ticket
-            await call.deps.reader.changed(size, left)
-    finally:
-        waiting.count -= 1
+    waiting = call.request.app[WAITING]
+    if waiting.has_room(call.deps.limits.max_waiting):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s) as timeout:
+                waiting.open.add(timeout)
+                try:
+                    await _until_settled(call, ticket_id, wait_s)
+                finally:
+                    waiting.open.discard(timeout)
+    return await call.deps.service.ticket(ticket_id)
+
+
+async def _until_settled(call: Call, ticket_id: TicketId, wait_s: float) -> None:
+    while True:
+        size, _ = await call.deps.reader.head()
+        if not _is_waiting(await call.deps.service.ticket(ticket_id)):
+            return
+        await call.deps.reader.changed(size, wait_s)
 
 
 async def _redeemed(call: Call, ticket: Ticket) -> Ticket:

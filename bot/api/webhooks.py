@@ -11,7 +11,6 @@ import base64
 import binascii
 import hmac
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -29,9 +28,6 @@ from governance.principal import Credential, Scope
 WINDOW_S = 300
 AGENT = "webhook-agent"
 """The header that names the credential whose secret signed: the middle part of its token."""
-_PREFIX = "whsec_"
-_SECRET_BYTES = 32
-_LEAST_SECRET_BYTES = 24
 _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _STAMP = re.compile(r"[0-9]{1,12}")
 _CREDENTIAL = re.compile(r"[a-z0-9]{1,64}")
@@ -39,25 +35,6 @@ _MAX_SIGNATURES = 8
 _MAX_SEEN = 100_000
 _SETTLED = (200, 403)
 """Answers after which a job exists: only then is an identical delivery a replay."""
-
-
-def make_webhook_secret() -> str:
-    """A new signing secret, as clients are given it."""
-    return _PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode("ascii")
-
-
-def webhook_secret_bytes(text: str) -> bytes:
-    """The raw bytes of a secret.
-
-    Raises:
-        ValueError: it is not ``whsec_`` and base64 of at least 24 bytes.
-    """
-    if not text.startswith(_PREFIX):
-        raise ValueError("a webhook secret begins with whsec_")
-    raw = base64.b64decode(text.removeprefix(_PREFIX).strip(), validate=True)
-    if len(raw) < _LEAST_SECRET_BYTES:
-        raise ValueError(f"a webhook secret has at least {_LEAST_SECRET_BYTES} bytes")
-    return raw
 
 
 def signature_of(secret: bytes, *, webhook_id: str, timestamp: str, body: bytes) -> str:

@@ -204,13 +204,8 @@ def _fixed(value: object, pointer: str, sent: set[str]) -> dict[str, Scalar]:
     return out
 
 
-def parse_action(name: str, value: object) -> ActionSpec:
-    """One action from its plain mapping.
-
-    Raises:
-        ActionError: with the place as a JSON pointer that begins with the action's name.
-    """
-    root = f"/{name}"
+def _given(name: str, value: object, root: str) -> dict[str, object]:
+    """The mapping, with every required key and no unknown one."""
     if not _NAME.fullmatch(name):
         raise ActionError("action_invalid", f"an action's name is {_NAME.pattern}", root)
     given = _mapping(value, root)
@@ -219,6 +214,17 @@ def parse_action(name: str, value: object) -> ActionSpec:
     if unknown or missing:
         got = f"unknown {unknown[0]}" if unknown else f"missing {missing[0]}"
         raise ActionError("action_invalid", got, f"{root}/{(unknown or missing)[0]}")
+    return given
+
+
+def parse_action(name: str, value: object) -> ActionSpec:
+    """One action from its plain mapping.
+
+    Raises:
+        ActionError: with the place as a JSON pointer that begins with the action's name.
+    """
+    root = f"/{name}"
+    given = _given(name, value, root)
     arguments = _arguments(given["arguments"], f"{root}/arguments")
     sent = set(_mapping(arguments.get("properties", {}), f"{root}/arguments/properties"))
     fixed = _fixed(given.get("fixed", {}), f"{root}/fixed", sent)

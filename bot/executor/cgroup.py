@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from bot.executor.errors import SandboxSetupFailed
+from bot.executor.processes import is_gone
 
 CPU_PERIOD_US: Final = 100_000
 _NAME_PARTS: Final = 3
@@ -56,19 +57,6 @@ TRIAL: Final = GroupLimits(cpu=0.5, memory_bytes=64 * 1024 * 1024, pids=16)
 def run_id() -> str:
     """A name for one run's group that says which process answers for it."""
     return f"placet-{os.getpid()}-{secrets.token_hex(8)}"
-
-
-def is_gone(pid: str) -> bool:
-    """Whether a process id, as text, names no process any more."""
-    if not pid.isdigit():
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):
-        return False
-    return False
 
 
 def is_abandoned(name: str) -> bool:

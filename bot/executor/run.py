@@ -17,6 +17,7 @@ from bot.executor import scratch, seccomp, staging
 from bot.executor.cgroup import Backend, Group, GroupLimits, run_id
 from bot.executor.descriptors import OpenDescriptors
 from bot.executor.errors import SandboxError, SandboxSetupFailed
+from bot.executor.processes import exited, open_descendants
 from bot.executor.sandbox import (
     ENTRY_PATH,
     SandboxSpec,
@@ -71,20 +72,6 @@ class Capped:
                     self._stop()
         finally:
             transport.close()
-
-
-async def exited(process: subprocess.Popen[bytes]) -> None:
-    """Wait for the end of a process and take its status, without a thread."""
-    loop = asyncio.get_running_loop()
-    ended: asyncio.Future[None] = loop.create_future()
-    pidfd = os.pidfd_open(process.pid)
-    loop.add_reader(pidfd, lambda: ended.done() or ended.set_result(None))
-    try:
-        await ended
-        process.wait()  # it has ended: this only takes the status
-    finally:
-        loop.remove_reader(pidfd)
-        os.close(pidfd)
 
 
 class Run:
@@ -155,7 +142,7 @@ class Run:
         From the loop's thread, because bubblewrap dies with the thread that has started it.
         """
         try:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603 - a list, and its program is the recipe's
                 self._command(),
                 stdin=self._open.stdin,
                 stdout=subprocess.PIPE,
@@ -269,7 +256,7 @@ class Run:
 
     async def _close(self) -> None:
         if self._preparing is not None:
-            await asyncio.wait({self._preparing})
+            await asyncio.gather(self._preparing, return_exceptions=True)  # said already
         try:
             if self.group is not None:
                 await asyncio.to_thread(self.group.kill)
@@ -280,20 +267,3 @@ class Run:
         finally:
             self._open.close()
             self._staging.remove()
-
-
-def open_descendants(pid: int) -> list[int]:
-    """A descriptor for every process below `pid`."""
-    found: list[int] = []
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return found
-    for task in tasks:
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
-                children = [int(child) for child in file.read().split()]
-            for child in children:
-                found += open_descendants(child)
-                found.append(os.pidfd_open(child))
-    return found

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bot.executor.cgroup import is_gone
 from bot.executor.errors import SandboxSetupFailed
+from bot.executor.processes import is_gone
 from bot.executor.tools import Tools, reachable
 
 _PREFIX: Final = "placet-stage-"

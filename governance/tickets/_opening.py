@@ -164,20 +164,6 @@ def revise(
     )
 
 
-def unasked(revised: ev.TicketRevised, reason: str) -> tuple[ev.TicketCancelled, ...]:
-    """The end of a revision that policy asks nobody about: it would wait for votes in vain."""
-    if revised.ruling.requirement is not None:
-        return ()
-    return (
-        ev.TicketCancelled(
-            ticket_id=revised.ticket_id,
-            revision=revised.revision,
-            actor="system:placet",
-            reason=reason,
-        ),
-    )
-
-
 def _bind(ticket_id: str, revision: int, ask: Ask, ruling: Ruling, expires_at: datetime) -> str:
     return binding_of(
         ticket_id=ticket_id,
@@ -193,7 +179,10 @@ def _bind(ticket_id: str, revision: int, ask: Ask, ruling: Ruling, expires_at: d
 
 
 def reassess(ticket: Ticket, command: cmd.ReassessTicket) -> Decided:
-    """Judge an open ticket by a new bundle: denied, revised, or left alone when not stricter."""
+    """Judge an open ticket by a new bundle: denied, revised, or left alone when not stricter.
+
+    Cancelled where the new bundle is stricter and yet asks nobody.
+    """
     if ticket.state not in _STARTABLE:
         return NOTHING
     ruling = ruling_of(command.decision)
@@ -204,9 +193,17 @@ def reassess(ticket: Ticket, command: cmd.ReassessTicket) -> Decided:
         return Decided(events=(denied,))
     if _is_no_stricter(ticket.ruling, ruling):
         return NOTHING
+    if ruling.requirement is None:
+        # Nobody is asked any more: a new revision would wait for votes that none may cast.
+        cancelled = ev.TicketCancelled(
+            ticket_id=ticket.id,
+            revision=ticket.revision,
+            actor="system:placet",
+            reason="the active policy changed; ask again",
+        )
+        return Decided(events=(cancelled,))
     note = "the active policy became stricter; votes on the earlier revision are void"
-    revised = revise(ticket, cause="policy_changed", note=note, ruling=ruling)
-    return Decided(events=(revised, *unasked(revised, "the active policy changed; ask again")))
+    return Decided(events=(revise(ticket, cause="policy_changed", note=note, ruling=ruling),))
 
 
 def _is_no_stricter(old: Ruling, new: Ruling) -> bool:

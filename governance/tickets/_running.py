@@ -14,7 +14,7 @@ from governance.policy.decision import Requirement
 from governance.principal import actor_person
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
-from governance.tickets._opening import revise, unasked
+from governance.tickets._opening import revise
 from governance.tickets.decided import NOTHING, Decided, refused
 from governance.tickets.quorum import tally
 from governance.tickets.ticket import Basis, Run, Ticket, TicketState
@@ -152,7 +152,16 @@ def _again(ticket: Ticket, at: datetime, *, cause: str) -> tuple[ev.TicketEvent,
         return (ev.TicketExpired(ticket_id=ticket.id, revision=ticket.revision),)
     note = "the run failed; its votes are void" if ticket.votes else "the run failed"
     revised = revise(ticket, cause=cause, note=note)
-    return (revised, *unasked(revised, "the run failed; ask again for another"))
+    if ticket.ruling.requirement is not None:
+        return (revised,)
+    # Policy alone allowed it: there is nobody to approve a second run, the agent asks anew.
+    cancelled = ev.TicketCancelled(
+        ticket_id=ticket.id,
+        revision=revised.revision,
+        actor="system:placet",
+        reason="the run failed; ask again for another",
+    )
+    return (revised, cancelled)
 
 
 def declare_lost(ticket: Ticket, at: datetime) -> Decided:

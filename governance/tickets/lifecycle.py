@@ -201,8 +201,7 @@ def _after(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
         case ev.TicketCancelled():
             return replace(ticket, state=S.CANCELLED, decided_by=event.actor, note=event.reason)
         case ev.TicketDenied():
-            # The ruling stays: it is what the binding covers and what people were shown.
-            return replace(ticket, state=S.DENIED, note=event.ruling.reason)
+            return replace(ticket, state=S.DENIED, ruling=event.ruling, note=event.ruling.reason)
         case _:
             return _after_approval(ticket, event, at)
 

@@ -206,6 +206,29 @@ async def test_the_loop_is_free_while_a_run_goes_on(proven: Proven):
     assert longest < 0.2
 
 
+def test_the_walls_hold_under_uvloop_too(proven: Proven):
+    """Its own way to start processes leaves descriptors open; the self-test would find them."""
+
+    async def work() -> None:
+        found = await establish(Config(tiers=(proven.tier,)))
+        assert found.launcher is not None, found.availability
+        result = await found.launcher.run(SandboxSpec(argv=("/bin/echo", "hi")), proven.tier)
+        assert (result.stdout, result.is_success) == (b"hi\n", True)
+        task = asyncio.create_task(
+            found.launcher.run(SandboxSpec(argv=("/bin/sleep", "60")), proven.tier)
+        )
+        for _ in range(20):
+            await asyncio.to_thread(os.sched_yield)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work())
+    assert _descendants() == []
+
+
 async def test_the_running_python_works_inside_wherever_it_lives(require_sandbox: None):
     found = await establish(Config(prefer_own_python=True))
     assert found.launcher is not None, found.availability

@@ -189,8 +189,7 @@ async def test_cpu_is_a_share_of_the_machine_in_tier_a(full: Proven):
         limits=Limits(cpu=0.25, wall_s=10),
     )
     used = sum(float(line) for line in result.stdout.split())
-    assert used < 0.6
-    assert (result.throttled_periods or 0) > 0
+    assert used < 0.25 * result.duration_s + 0.3
 
 
 _PARENT = """

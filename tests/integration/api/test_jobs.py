@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from bot.api.deps import Limits
+from bot.api.jobs import WAITING
 from governance.tickets.ticket import TicketState
 from tests.integration.api.world import MERGE, World, running
 
@@ -263,9 +265,20 @@ async def test_a_long_poll_past_its_time_tells_what_is(world: World):
     assert (told.status, told["state"]) == (200, "APPROVAL_REQUIRED")
 
 
-async def test_past_the_limit_of_open_polls_the_answer_comes_at_once():
-    from bot.api.deps import Limits
+async def test_a_long_poll_is_answered_when_the_process_shuts_down(world: World):
+    name = await world.job()
+    poll = asyncio.create_task(world.get(f"jobs/{name}", params={"wait": "30s"}))
+    waiting = world.client.app[WAITING]
+    while not waiting.open:
+        assert (await world.get("/healthz", "")).status == 200
+    async with asyncio.timeout(5):
+        await waiting.close(world.client.app)
+        assert (await poll)["state"] == "APPROVAL_REQUIRED"
+        late = await world.get(f"jobs/{name}", params={"wait": "30s"})
+    assert (late.status, waiting.open) == (200, set())
 
+
+async def test_past_the_limit_of_open_polls_the_answer_comes_at_once():
     async with running(limits=Limits(max_waiting=0)) as world:
         name = await world.job()
         async with asyncio.timeout(5):

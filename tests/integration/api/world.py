@@ -5,6 +5,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from secrets import token_bytes
 from typing import Any
 
 from aiohttp import ClientResponse, web
@@ -13,7 +14,6 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.api.app import build_api
 from bot.api.auth import make_token
 from bot.api.deps import ApiDeps, Limits
-from bot.api.webhooks import make_webhook_secret, webhook_secret_bytes
 from bot.ids import RandomIds
 from governance.administration import Administration
 from governance.canonical import Json, parse
@@ -178,7 +178,7 @@ class World:
 
     async def webhook_secret(self, name: str) -> bytes:
         """A signing secret for the credential of that name."""
-        raw = webhook_secret_bytes(make_webhook_secret())
+        raw = token_bytes(32)
         self.secrets.by_id[self.credentials[name].id] = raw
         return raw
 

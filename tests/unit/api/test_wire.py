@@ -36,7 +36,7 @@ def test_a_lost_run_is_told_as_failed():
     assert "nobody knows" in wire.failure_reason(ticket, "")
 
 
-@pytest.mark.parametrize("word", {told for told, _ in WIRE.values()} | {"FAILED"})
+@pytest.mark.parametrize("word", sorted({told for told, _ in WIRE.values()} | {"FAILED"}))
 def test_a_filter_by_a_word_finds_every_state_that_is_told_so(word: str):
     failed = replace(born(), report=BROKEN)
     for ticket in (born(), failed):

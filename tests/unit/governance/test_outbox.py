@@ -7,7 +7,7 @@ import pytest
 from governance import control as ctl
 from governance.action import Dispatch
 from governance.outbox import Owed, OwedKind, owed
-from governance.policy.decision import Effect
+from governance.policy.decision import Constraints, Effect
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets.ticket import Basis, Ticket, TicketState
@@ -43,6 +43,21 @@ def test_a_card_follows_when_a_new_bundle_denies_its_ticket():
     for before in (born(), approved()):
         deny = cmd.ReassessTicket(ticket_id=before.id, decision=decision(Effect.DENY))
         (event,) = decide(before, deny).events
+        assert CARD in owed(event, after(before, [event], T0))
+
+
+def test_what_policy_alone_allowed_gets_no_card_when_a_new_bundle_denies_it():
+    before = born(decision=decision(Effect.ALLOW))
+    deny = cmd.ReassessTicket(ticket_id=before.id, decision=decision(Effect.DENY))
+    (event,) = decide(before, deny).events
+    assert CARD not in owed(event, after(before, [event], T0))
+
+
+def test_a_card_follows_when_a_new_bundle_asks_nobody_any_more():
+    tight = decision(Effect.ALLOW_WITH_CONSTRAINTS, constraints=Constraints(max_runtime_s=1))
+    for before in (born(), approved()):
+        judge = cmd.ReassessTicket(ticket_id=before.id, decision=tight)
+        (event,) = decide(before, judge).events
         assert CARD in owed(event, after(before, [event], T0))
 
 

@@ -1,0 +1,182 @@
+"""The verifier's rules one by one, on records that no writer of ours would ever write."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from governance import control as ctl
+from governance.audit import Event
+from governance.tickets import events as ev
+from governance.tickets.binding import stamp
+from storage import codec
+from storage.verify_facts import Facts
+from storage.verify_values import key_of
+from tests.support import build, world
+from tests.support.build import ANNA, BEN, T0, TENANT
+
+HOUR = timedelta(hours=1)
+KEYS = {
+    f"key:{purpose}": key_of(purpose, world.pem_of(purpose), stamp(T0))
+    for purpose in world.PURPOSES
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """An event at another time than T0."""
+
+    at: datetime
+    event: Event
+
+
+def wrong(*story: Event | At) -> list[tuple[int, str]]:
+    """What the rules find, without what they say of headers (there are none here)."""
+    facts = Facts(KEYS)
+    found: list[tuple[int, str]] = []
+    for seq, step in enumerate(story, start=1):
+        at, event = (step.at, step.event) if isinstance(step, At) else (T0, step)
+        record = {
+            "type": type(event).__name__,
+            "timestamp": stamp(at),
+            "payload": codec.payload(event),
+            "ticketId": "",
+            "revision": 0,
+            "binding": "",
+        }
+        problems = list(facts.take(seq, record))
+        found += [(problem.seq, problem.what) for problem in problems if problem.what != "header"]
+    facts.scratch.close()
+    return found
+
+
+OPENED = build.opened("t")
+ALLOWED = build.allowed("t")
+VOTES = world.both("t", OPENED.binding)
+LATE = T0 + 2 * HOUR
+FROZEN = ctl.AgentFrozen(tenant=TENANT, target=build.AGENT, person=ANNA)
+FAILED = build.on("t", ev.ExecutionFailed, run_id="run-1", report=build.report())
+AGAIN = build.revised("t", ask=OPENED.ask)
+LONGER = replace(
+    AGAIN,
+    expires_at=LATE,
+    binding=build.bind("t", 2, OPENED.ask, OPENED.ruling, LATE),
+)
+REDEEMED = build.on("t", ev.GrantRedeemed, agent=build.AGENT, grant_id="g", action_digest="3" * 64)
+
+GOOD: dict[str, tuple[Event | At, ...]] = {
+    "approved and run": (OPENED, *VOTES, build.started("t")),
+    "failed and revised": (OPENED, *VOTES, build.started("t"), FAILED, AGAIN),
+    "failed and expired": (
+        *(OPENED, *VOTES, build.started("t"), FAILED),
+        At(at=LATE, event=build.on("t", ev.TicketExpired)),
+    ),
+    "allowed and redeemed": (ALLOWED, REDEEMED),
+    "expired in time": (OPENED, At(at=T0 + HOUR, event=build.on("t", ev.TicketExpired))),
+    "denied by a new bundle": (
+        OPENED,
+        build.on("t", ev.TicketDenied, ruling=build.ruling(build.Effect.DENY)),
+    ),
+    "quorum lost and met again": (
+        *(OPENED, *VOTES),
+        build.on("t", ev.QuorumLost, dropped=(BEN,)),
+        *(VOTES[1], VOTES[2], build.started("t")),
+    ),
+    "unknown and found done": (
+        *(ALLOWED, build.started("t")),
+        build.on("t", ev.ExecutionLost, run_id="run-1"),
+        build.on("t", ev.UnknownResolved, person=ANNA, took_effect=True),
+    ),
+    "born denied for lack of people": (replace(OPENED, state=build.TicketState.DENIED),),
+    "unfrozen by two": (
+        *(OPENED, FROZEN),
+        ctl.AgentUnfrozen(tenant=TENANT, target=build.AGENT, person=BEN, asked_by=ANNA),
+        *(*VOTES, build.started("t")),
+    ),
+}
+
+BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
+    "born expired": ((At(at=LATE, event=OPENED),), "expiry"),
+    "born twice": ((OPENED, OPENED), "transition"),
+    "born without a decision": ((replace(OPENED, basis=build.Basis.POLICY),), "decision"),
+    "never born": ((VOTES[0],), "transition"),
+    "late vote": ((OPENED, At(at=LATE, event=VOTES[0])), "expiry"),
+    "vote on what is approved": ((ALLOWED, VOTES[0]), "transition"),
+    "vote while frozen": ((FROZEN, OPENED, VOTES[0]), "frozen"),
+    "withdrawn without a vote": (
+        (OPENED, build.on("t", ev.VoteWithdrawn, person=ANNA)),
+        "vote",
+    ),
+    "approved without votes": ((OPENED, VOTES[2]), "decision"),
+    "approved by one of two": ((OPENED, VOTES[1], VOTES[2]), "decision"),
+    "approved late": ((OPENED, *VOTES[:2], At(at=LATE, event=VOTES[2])), "expiry"),
+    "expired early": ((OPENED, build.on("t", ev.TicketExpired)), "expiry"),
+    "revised to live longer": ((OPENED, LONGER), "expiry"),
+    "revised to another binding": ((OPENED, replace(AGAIN, binding="0" * 64)), "binding"),
+    "old votes on a new revision": (
+        (OPENED, *VOTES, AGAIN, replace(VOTES[2], revision=2)),
+        "decision",
+    ),
+    "votes of the old binding": (
+        (OPENED, AGAIN, replace(VOTES[0], revision=2)),
+        "signature",
+    ),
+    "a stranger's vote dropped": (
+        (OPENED, *VOTES, build.on("t", ev.QuorumLost, dropped=(build.OWNER,))),
+        "vote",
+    ),
+    "started while pending": ((OPENED, build.started("t")), "transition"),
+    "started without approval": ((OPENED, build.started("t")), "decision"),
+    "started after a lost quorum": (
+        (OPENED, *VOTES, build.on("t", ev.QuorumLost, dropped=(BEN,)), build.started("t")),
+        "decision",
+    ),
+    "started twice": ((ALLOWED, build.started("t"), build.started("t")), "transition"),
+    "started late": ((ALLOWED, At(at=LATE, event=build.started("t"))), "expiry"),
+    "started while frozen": ((ALLOWED, FROZEN, build.started("t")), "frozen"),
+    "redeemed twice": ((ALLOWED, REDEEMED, REDEEMED), "transition"),
+    "redeemed while all are frozen": (
+        (ALLOWED, replace(FROZEN, target="all"), REDEEMED),
+        "frozen",
+    ),
+    "reopened after the end": ((ALLOWED, REDEEMED, AGAIN), "transition"),
+    "expired while it runs": (
+        (ALLOWED, build.started("t"), At(at=LATE, event=build.on("t", ev.TicketExpired))),
+        "transition",
+    ),
+    "one key, two tickets": (
+        (OPENED, build.opened("u", ask=OPENED.ask)),
+        "idempotency",
+    ),
+    "unfrozen by one": (
+        (FROZEN, ctl.AgentUnfrozen(tenant=TENANT, target=build.AGENT, person=ANNA, asked_by=ANNA)),
+        "frozen",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_lawful_story_is_no_problem(name: str):
+    assert wrong(*GOOD[name]) == []
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_an_unlawful_record_is_named(name: str):
+    story, what = BAD[name]
+    assert (len(story), what) in wrong(*story)
+
+
+def test_distinct_roles_count_each_role_once():
+    ruled = build.ruling(requirement=build.requirement(distinct_roles=True, threshold=2))
+    opened = build.opened("t", ruling=ruled)
+    twice = (
+        world.cast("t", opened.binding),
+        world.cast("t", opened.binding, person=BEN, nonce="8" * 32),
+    )
+    assert (4, "decision") in wrong(opened, *twice, VOTES[2])
+
+
+def test_a_rejecting_vote_brings_no_weight():
+    heavy = {"role": "security-admin", "weight": 3, "nonce": "8" * 32}
+    reject = world.cast("t", OPENED.binding, person=BEN, choice=build.Choice.REJECT, **heavy)
+    assert (4, "decision") in wrong(OPENED, VOTES[0], reject, VOTES[2])
