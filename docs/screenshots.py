@@ -46,9 +46,10 @@ NAMES = (
 )
 """Every picture, without its suffix."""
 _WIDTH, _HEIGHT, _TALL = 960, 820, 2400
-_SCALE = 1.25
+_SCALE = 1.15
 _AIR = 10
-_AUDIT_MESSAGES = 5
+_AUDIT_PAUSE_S = 2.5
+"""The audit channel gets at most one message a second; so long, and all is said."""
 
 
 class Camera:
@@ -146,6 +147,7 @@ async def _to_the_end(camera: Camera, world: World) -> None:
     moves = Moves(world)
     if world.sandbox.tier is None:
         raise RuntimeError(f"no sandbox here, so nothing runs: {world.sandbox.reason}")
+    await asyncio.sleep(_AUDIT_PAUSE_S)
     ticket = await moves.pending(jobs.EXECUTED)
     for user in ("U0OLIVIA", "U0RIN", "U0RAVI"):
         await moves.approve(user, ticket)
@@ -158,18 +160,16 @@ async def _to_the_end(camera: Camera, world: World) -> None:
     for job in (jobs.EXCEPTED, jobs.URGENT, jobs.RESTRICTED):
         await moves.pending(job)
     await moves.ask(jobs.DENIED)
-    await _elsewhere(camera, world)
+    await _elsewhere(camera, world, ticket)
 
 
-async def _elsewhere(camera: Camera, world: World) -> None:
+async def _elsewhere(camera: Camera, world: World, ticket: str) -> None:
     page = camera.page
-    await asyncio.sleep(2.5)  # the audit channel gets at most one message a second
+    await asyncio.sleep(_AUDIT_PAUSE_S)
     await world.emulator.settle()
     await camera.look("U0OLIVIA", "channel=placet-audit")
     await page.wait_for_selector("#messages article")
-    await camera.take(
-        page.locator(f"#messages article:nth-last-child(-n+{_AUDIT_MESSAGES})"), "audit-channel"
-    )
+    await camera.take(page.locator("#messages article", has_text=ticket), "audit-channel")
     await world.emulator.open_home("U0OLIVIA")
     await world.emulator.settle()
     await camera.look("U0OLIVIA", "home=1")
@@ -192,8 +192,7 @@ async def _in_world(browser: Browser, folder: Path, *, with_executor: bool) -> N
 
 
 async def photograph(folder: Path) -> None:
-    """Take every picture into ``folder``."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Take every picture into ``folder``, which exists."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
@@ -204,4 +203,6 @@ async def photograph(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(photograph(Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES))
+    chosen = Path(sys.argv[1]) if len(sys.argv) > 1 else IMAGES
+    chosen.mkdir(parents=True, exist_ok=True)
+    asyncio.run(photograph(chosen))

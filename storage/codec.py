@@ -45,29 +45,42 @@ def to_json(value: object) -> Json:
     Raises:
         TypeError: a type that stored values do not hold.
     """
+    return _json(value)
+
+
+def _json(value: Any) -> Any:  # noqa: ANN401  # every record passes here: no casts on the way
     kind: Any = type(value)
-    if kind in _PLAIN:
-        return cast("Json", value)
-    return _converter(kind)(value)
+    return value if kind in _PLAIN else _converter(kind)(value)
 
 
 @cache
-def _converter(kind: Any) -> Callable[[Any], Json]:  # noqa: ANN401  # a cache's keys have no type
-    """How values of ``kind`` become JSON; looked up once, since every record passes here."""
+def _converter(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401  # a cache's keys have no type
+    """How values of ``kind`` become JSON; looked up once for each type."""
     if issubclass(kind, datetime):
         return stamp
     if issubclass(kind, Enum):
-        return lambda value: cast("Json", value.value)
+        return lambda value: value.value
     if issubclass(kind, tuple | list):
-        return lambda value: [to_json(item) for item in value]
+        return lambda value: [_json(item) for item in value]
     if issubclass(kind, Set):
-        return lambda value: sorted(cast("str", to_json(item)) for item in value)
+        return lambda value: sorted(_json(item) for item in value)
     if issubclass(kind, Mapping):
-        return lambda value: {str(key): to_json(item) for key, item in value.items()}
+        return lambda value: {str(key): _json(item) for key, item in value.items()}
     if is_dataclass(kind):
-        names = tuple(spec.name for spec in fields(kind))
-        return lambda value: {name: to_json(getattr(value, name)) for name in names}
+        return _of_fields(tuple(spec.name for spec in fields(kind)))
     raise TypeError(f"{kind.__name__} is not a stored type")
+
+
+def _of_fields(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:  # noqa: ANN401  # any stored dataclass
+        out = {}
+        for name in names:
+            item = getattr(value, name)
+            kind: Any = type(item)
+            out[name] = item if kind in _PLAIN else _converter(kind)(item)
+        return out
+
+    return convert
 
 
 @cache

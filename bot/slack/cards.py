@@ -150,7 +150,7 @@ def _buttons(view: CardView, shown: parts.Shown) -> Block | None:
     ticket = view.ticket
     if ticket.state is TicketState.PENDING:
         # A card that hides something which the core does not gate offers no Approve of its own.
-        is_open = True
+        is_open = ticket.ask.needs_full_view or not shown.is_cut
         first = [approve_button(ticket)] if is_open else []
         return actions(*first, reject_button(ticket), details_button(ticket))
     if ticket.state is TicketState.APPROVED:

@@ -54,7 +54,7 @@ def _forgeries(token: str, other: str) -> dict[str, str]:
         "cut": token[:-1],
         "longer": token + "A",
         "only the id": f"plt_{name}_",
-        "upper-case id": f"plt_{name.upper()}_{secret}",
+        "upper-case id": f"plt_{name[:-1].upper()}A_{secret}",
         "path in the id": f"plt_../{name}_{secret}",
         "quote in the id": f"plt_'or'1'='1'--_{secret}",
         "with a space": f"plt_{name}_{secret[:20]} {secret[20:]}",

@@ -100,6 +100,7 @@ def test_every_name_space_is_left_and_the_root_closed_last():
     for flag in ("user", "ipc", "pid", "net", "uts"):
         assert f"--unshare-{flag}" in out
     assert {"--die-with-parent", "--new-session", "--clearenv", "--disable-userns"} <= set(out)
+    assert out[out.index("--cap-drop") + 1] == "ALL"
     own = out[: out.index("--")]
     assert own[own.index("--remount-ro") : own.index("--seccomp")] == [
         *("--remount-ro", "/dev", "--remount-ro", "/"),

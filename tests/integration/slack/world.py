@@ -194,7 +194,7 @@ async def open_world(
     *, socket_mode: bool = False, seed: WorkspaceSeed = SEED, bundle: Mapping[str, Any] = BUNDLE
 ) -> AsyncIterator[World]:
     """Start everything on loopback and stop it again."""
-    emu = Emulator(seed, MANIFEST)
+    emu = Emulator(seed, MANIFEST, ack_timeout_s=20)  # a busy test machine is no slow app
     await emu.start()
     clock = RealClock()
     loaded = load(bundle)
