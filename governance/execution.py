@@ -9,7 +9,12 @@ from enum import StrEnum
 
 
 class SandboxTier(StrEnum):
-    """Isolation, strongest first; a bundle names the lowest that it accepts."""
+    """How strong the walls around a run are, strongest first; a bundle names the lowest it takes.
+
+    A: bubblewrap, call filter, control group. A-: the same with rlimits in the control group's
+    place. B (Landlock, for machines without user namespaces) and C (WebAssembly) are names only:
+    no launcher offers them yet, and asking for them is refused.
+    """
 
     A = "A"
     A_MINUS = "A-"
@@ -18,8 +23,12 @@ class SandboxTier(StrEnum):
 
     def accepts(self, offered: "SandboxTier") -> bool:
         """Whether a tier at least as strong as this one is ``offered``."""
-        order = list(SandboxTier)
-        return order.index(offered) <= order.index(self)
+        return offered.rank <= self.rank
+
+    @property
+    def rank(self) -> int:
+        """The place in the order of strength; 0 is the strongest."""
+        return list(SandboxTier).index(self)
 
 
 class RunStatus(StrEnum):

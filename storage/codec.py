@@ -45,7 +45,8 @@ def to_json(value: object) -> Json:
     Raises:
         TypeError: a type that stored values do not hold.
     """
-    return _json(value)
+    plain: Json = _json(value)
+    return plain
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401  # every record passes here: no casts on the way

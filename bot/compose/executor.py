@@ -18,7 +18,6 @@ from bot.executor.worker import Worker
 from bot.settings import Settings
 from bot.signing import NoSigner
 from governance.errors import Code, InvalidInput, Unavailable
-from governance.execution import SandboxTier
 from governance.outbox import Owed, OwedKind
 from governance.policy.model import Bundle
 from governance.principal import Eligible, Person, PersonId
@@ -84,7 +83,6 @@ async def run_executor(settings: Settings) -> AsyncIterator[RunningExecutor]:
     established = await establish()
     availability = established.availability
     _log.info("sandbox tier %s: %s", availability.tier or "none", availability.reason)
-    tier = SandboxTier(availability.tier.value) if availability.tier else None
     async with open_core(
         settings, bundle=bundle, directory=NoDirectory(), signer=NoSigner()
     ) as core:
@@ -100,7 +98,7 @@ async def run_executor(settings: Settings) -> AsyncIterator[RunningExecutor]:
             bundle=bundle,
             actions=actions,
             launcher=established.launcher,
-            tier=tier,
+            tier=availability.tier,
             unavailable=availability.reason,
             ask_clearance=ask_clearance,
         )

@@ -14,8 +14,9 @@ from bot.executor import seccomp
 from bot.executor.cgroup import Backend
 from bot.executor.errors import SandboxUnavailable
 from bot.executor.run import Run
-from bot.executor.sandbox import RECIPE, SandboxSpec, Tier
+from bot.executor.sandbox import RECIPE, SandboxSpec
 from bot.executor.tools import Tools
+from governance.execution import SandboxTier as Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,14 +18,9 @@ from bot.executor.cgroup import Backend, Group, GroupLimits, run_id
 from bot.executor.descriptors import OpenDescriptors
 from bot.executor.errors import SandboxError, SandboxSetupFailed
 from bot.executor.processes import exited, open_descendants
-from bot.executor.sandbox import (
-    ENTRY_PATH,
-    SandboxSpec,
-    Tier,
-    bwrap_arguments,
-    rlimit_arguments,
-)
+from bot.executor.sandbox import ENTRY_PATH, SandboxSpec, bwrap_arguments, rlimit_arguments
 from bot.executor.tools import Tools
+from governance.execution import SandboxTier as Tier
 
 _CHUNK_BYTES: Final = 64 * 1024
 _SETUP_S: Final = 15.0

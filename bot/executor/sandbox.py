@@ -9,11 +9,11 @@ and no network exists.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bot.executor.errors import SpecRefused
+from governance.execution import SandboxTier as Tier
 
 if TYPE_CHECKING:
     from bot.executor.tools import Tools
@@ -39,29 +39,6 @@ _MAX_INPUT_BYTES: Final = 16 * MIB
 _OPEN_FILES: Final = 256
 _MERGED: Final = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _READABLE_ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives")
-
-
-class Tier(StrEnum):
-    """How strong the walls around a run are, strongest first.
-
-    A: bubblewrap, call filter, control group. A-: the same with rlimits in the control group's
-    place. B (Landlock, for machines without user namespaces) and C (WebAssembly) are names only:
-    no launcher offers them yet, and asking for them is refused.
-    """
-
-    A = "A"
-    A_MINUS = "A-"
-    B = "B"
-    C = "C"
-
-    @property
-    def rank(self) -> int:
-        """The place in the order of strength; 0 is the strongest."""
-        return list(Tier).index(self)
-
-    def accepts(self, offered: "Tier") -> bool:
-        """Whether a rule whose lowest tier is this one may run on `offered`."""
-        return offered.rank <= self.rank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,8 +20,9 @@ from bot.executor.cgroup import Backend
 from bot.executor.cgroup_discovery import Found, discover
 from bot.executor.errors import SandboxError, SandboxUnavailable
 from bot.executor.launcher import Launcher, RunResult
-from bot.executor.sandbox import INPUTS, MIB, InputFile, Limits, SandboxSpec, Tier, environment
+from bot.executor.sandbox import INPUTS, MIB, InputFile, Limits, SandboxSpec, environment
 from bot.executor.tools import RunAs, Tools, find
+from governance.execution import SandboxTier as Tier
 
 _LIMITS: Final = Limits(wall_s=15.0, memory_bytes=128 * MIB, cpu=1.0, pids=16)
 _BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")

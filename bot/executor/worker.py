@@ -17,7 +17,7 @@ from bot.executor.actions import ActionError, ActionRegistry
 from bot.executor.errors import SandboxError, SpecRefused
 from bot.executor.launcher import Launcher
 from bot.executor.report import Reported, of_failure, of_result
-from bot.executor.sandbox import SandboxSpec, Tier
+from bot.executor.sandbox import SandboxSpec
 from governance.action import ActionRequest, Content, action_digest, parse_content
 from governance.canonical import to_text
 from governance.errors import Code, InvalidInput, Refused, Unavailable
@@ -162,7 +162,7 @@ class Worker:
         # From here on the action may have happened: whatever comes, an outcome is recorded, or
         # the lease passes and people are asked.
         try:
-            result = await launcher.run(prepared.spec, Tier(tier.value))
+            result = await launcher.run(prepared.spec, tier)
         except SandboxError as error:
             _log.warning("run %s of %s: %s", run_id, ticket.id, error.code)
             reported = of_failure(error, tier=tier)

@@ -155,11 +155,17 @@ def _line(record: Logged) -> str:
 
 
 def _word(text: str) -> str:
-    """One word of visible ASCII; everything else as an escape, and at most so long."""
+    """Visible ASCII; everything else as an escape, and at most so long.
+
+    Several words stand in quotes, so that nothing an agent names can pass for a part of the line.
+    """
     shown = "".join(
-        char if "!" <= char <= "~" and char != "\\" else f"\\u{{{ord(char):x}}}" for char in text
+        char if " " <= char <= "~" and char not in '\\"' else f"\\u{{{ord(char):x}}}"
+        for char in text
     )
-    return shown if len(shown) <= _WORD_CHARS else f"{shown[: _WORD_CHARS - 3]}..."
+    if len(shown) > _WORD_CHARS:
+        shown = f"{shown[: _WORD_CHARS - 3]}..."
+    return f'"{shown}"' if " " in shown else shown
 
 
 def _at(payload: Json, *path: str) -> str:

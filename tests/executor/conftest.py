@@ -19,9 +19,10 @@ import pytest
 from bot.executor.cgroup_discovery import discover
 from bot.executor.errors import SandboxUnavailable
 from bot.executor.launcher import Launcher, RunResult
-from bot.executor.sandbox import InputFile, Limits, SandboxSpec, Tier
+from bot.executor.sandbox import InputFile, Limits, SandboxSpec
 from bot.executor.selftest import Config, Established, establish
 from bot.executor.tools import find
+from governance.execution import SandboxTier as Tier
 
 
 def give_up(reason: str) -> NoReturn:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.executor.sandbox import Folder, InputFile, Limits, SandboxSpec, Tier
+from bot.executor.sandbox import Folder, InputFile, Limits, SandboxSpec
 from bot.executor.selftest import Established
+from governance.execution import SandboxTier as Tier
 from tests.executor.conftest import Host, Proven, hand_over
 
 pytestmark = pytest.mark.sandbox

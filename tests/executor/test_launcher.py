@@ -11,8 +11,9 @@ from bot.executor import run as run_module
 from bot.executor import scratch
 from bot.executor.errors import OutputRefused, SandboxSetupFailed, SandboxUnavailable
 from bot.executor.launcher import Launcher
-from bot.executor.sandbox import Folder, InputFile, Limits, SandboxSpec, Tier
+from bot.executor.sandbox import Folder, InputFile, Limits, SandboxSpec
 from bot.executor.selftest import Config, establish
+from governance.execution import SandboxTier as Tier
 from tests.executor.conftest import Proven, processes_with
 
 pytestmark = pytest.mark.sandbox

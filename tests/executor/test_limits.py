@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from bot.executor import scratch
-from bot.executor.sandbox import MIB, Limits, SandboxSpec, Tier
+from bot.executor.sandbox import MIB, Limits, SandboxSpec
 from bot.executor.selftest import Config, establish
+from governance.execution import SandboxTier as Tier
 from tests.executor.conftest import Proven, processes_with
 
 pytestmark = pytest.mark.sandbox
@@ -195,7 +196,8 @@ async def test_cpu_is_a_share_of_the_machine_in_tier_a(full: Proven):
 _PARENT = """
 import asyncio, sys
 from bot.executor.selftest import Config, establish
-from bot.executor.sandbox import Limits, SandboxSpec, Tier
+from bot.executor.sandbox import Limits, SandboxSpec
+from governance.execution import SandboxTier as Tier
 async def main():
     tier = Tier(sys.argv[1])
     found = await establish(Config(tiers=(tier,)))

@@ -13,12 +13,12 @@ from bot.executor.sandbox import (
     InputFile,
     Limits,
     SandboxSpec,
-    Tier,
     bwrap_arguments,
     environment,
     rlimit_arguments,
 )
 from bot.executor.tools import Python, RunAs, Tools, own_python, reachable
+from governance.execution import SandboxTier as Tier
 
 TOOLS = Tools(
     bwrap=Path("/usr/bin/bwrap"),

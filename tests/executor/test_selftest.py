@@ -8,8 +8,8 @@ import pytest
 
 from bot.executor import selftest
 from bot.executor.launcher import RunResult
-from bot.executor.sandbox import Tier
 from bot.executor.selftest import Config, differences, establish, probe_spec
+from governance.execution import SandboxTier as Tier
 from tests.executor.conftest import Proven
 from tests.executor.test_sandbox import TOOLS
 

@@ -1,7 +1,10 @@
 """The verifier's rules one by one, on records that no writer of ours would ever write."""
 
+import re
+import sys
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +12,7 @@ from governance import control as ctl
 from governance.audit import Event
 from governance.tickets import events as ev
 from governance.tickets.binding import stamp
-from storage import codec
+from storage import codec, verify
 from storage.verify_facts import Facts
 from storage.verify_values import key_of
 from tests.support import build, world
@@ -180,3 +183,15 @@ def test_a_rejecting_vote_brings_no_weight():
     heavy = {"role": "security-admin", "weight": 3, "nonce": "8" * 32}
     reject = world.cast("t", OPENED.binding, person=BEN, choice=build.Choice.REJECT, **heavy)
     assert (4, "decision") in wrong(OPENED, VOTES[0], reject, VOTES[2])
+
+
+def test_the_verifier_shares_no_code_with_what_it_verifies():
+    folder = Path(verify.__file__).parent
+    for path in sorted(folder.glob("verify*.py")):
+        imported = re.findall(
+            r"^(?:from|import) (\S+)(?: import (\w+))?", path.read_text(), re.MULTILINE
+        )
+        ours = [f"{module}.{name}" for module, name in imported if module.startswith("storage")]
+        foreign = {module.split(".")[0] for module, _ in imported} - {"storage"}
+        assert all(name.startswith("storage.verify") for name in ours), (path.name, ours)
+        assert foreign <= {*sys.stdlib_module_names, "cryptography"}, (path.name, foreign)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import product
 
 import pytest
-from hypothesis import event, given
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from governance.policy.decision import Requirement, RoleRequirement
@@ -97,6 +97,7 @@ def _situations(draw: st.DrawFn) -> tuple[Requirement, list[Vote], Eligible]:
     return needed, votes, eligible
 
 
+@settings(max_examples=3 * settings().max_examples)
 @given(_situations())
 def test_a_quorum_is_met_when_weight_every_role_and_the_reviewer_are_there(
     situation: tuple[Requirement, list[Vote], Eligible],
@@ -106,6 +107,7 @@ def test_a_quorum_is_met_when_weight_every_role_and_the_reviewer_are_there(
     assert tally(needed, votes).is_met is _weigh(needed, votes)
 
 
+@settings(max_examples=3 * settings().max_examples)
 @given(_situations())
 def test_reachable_is_what_some_way_of_voting_would_meet(
     situation: tuple[Requirement, list[Vote], Eligible],
@@ -114,6 +116,7 @@ def test_reachable_is_what_some_way_of_voting_would_meet(
     assert is_reachable(*situation) is _could(*situation)
 
 
+@settings(max_examples=3 * settings().max_examples)
 @given(_situations())
 def test_the_chosen_role_keeps_the_quorum_reachable_if_any_role_does(
     situation: tuple[Requirement, list[Vote], Eligible],
@@ -182,6 +185,20 @@ def test_what_is_missing_is_said_in_words(
 def test_a_person_of_two_roles_is_counted_in_one_of_them_only():
     assert not is_reachable(requirement(), (), {CARA: PEOPLE[CARA]})
     assert is_reachable(requirement(), (), {CARA: PEOPLE[CARA], ANNA: PEOPLE[ANNA]})
+
+
+def test_who_has_voted_is_not_counted_a_second_time():
+    cast = [vote(CARA, OPERATOR)]
+    assert not is_reachable(requirement(), cast, {CARA: PEOPLE[CARA]})
+    assert is_reachable(requirement(), cast, {CARA: PEOPLE[CARA], BEN: PEOPLE[BEN]})
+
+
+def test_a_reviewer_who_holds_no_role_of_the_tier_can_never_approve():
+    needed = requirement(reviewer=DAN)
+    assert is_reachable(needed, (), PEOPLE)
+    assert not is_reachable(needed, (), {**PEOPLE, DAN: frozenset({"visitor"})})
+    rejecting = vote(DAN, OPERATOR, choice=Choice.REJECT)
+    assert not is_reachable(needed, [rejecting], PEOPLE)
 
 
 def test_the_default_role_is_the_heaviest_one():

@@ -311,6 +311,14 @@ def test_rejection_by_weight_ends_it_once_approval_is_out_of_reach():
     assert decided.events[1].cause == "unreachable"  # type: ignore[union-attr]
 
 
+def test_an_approval_that_became_a_rejection_no_longer_counts_towards_the_quorum():
+    ticket = _needing(reject_policy=RejectPolicy.WEIGHT)
+    ticket = played(ticket, ballot(ticket, ANNA))
+    few = {ANNA: PEOPLE[ANNA], BEN: PEOPLE[BEN]}
+    decided = decide(ticket, ballot(ticket, ANNA, choice=Choice.REJECT, eligible=few))
+    assert kinds(decided) == ["VoteCast", "TicketRejected"]
+
+
 # Taking a vote back
 
 
