@@ -18,6 +18,10 @@ MAX_CONTENT_BYTES = 262_144
 SHOWN_CHARS = 1_800
 """What a card shows whole; beyond it a person must open the full view before approving."""
 SHOWN_LINES = 30
+SHOWN_NAME_CHARS = 120
+"""The same for each short field that names what is acted on."""
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Printable by Unicode's word, and nothing to see."""
 _COST_OF_ODD = 10  # an unprintable character is shown as \u{10ffff}
 
 
@@ -150,16 +154,24 @@ def content_digest(raw: bytes) -> str:
     return digest_bytes("content", raw)
 
 
-def needs_full_view(content: Content) -> bool:
+def needs_full_view(content: Content, *names: str) -> bool:
     """Whether a card cannot show the action whole, so that Approve needs the full view.
 
-    Counts what a reader would see: an unprintable character costs as much as its escape.
+    ``names`` are the short fields that say what is acted on (target, tool, topic). Counts what a
+    reader would see: a character that shows nothing costs as much as its escape.
     """
     shown = to_text(content.arguments, indent=2) + content.prompt
     if content.context is not None:
         shown += to_text(content.context, indent=2)
-    cost = sum(1 if ch.isprintable() or ch == "\n" else _COST_OF_ODD for ch in shown)
-    return cost > SHOWN_CHARS or shown.count("\n") > SHOWN_LINES
+    is_long = _cost(shown) > SHOWN_CHARS or shown.count("\n") > SHOWN_LINES
+    return is_long or any(_cost(name) > SHOWN_NAME_CHARS for name in names)
+
+
+def _cost(text: str) -> int:
+    return sum(
+        1 if char == "\n" or (char.isprintable() and char not in _BLANK) else _COST_OF_ODD
+        for char in text
+    )
 
 
 def check_one_target(request: ActionRequest) -> None:

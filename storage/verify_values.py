@@ -92,8 +92,9 @@ def binding_of(
     constraints = {
         name: value
         for name, value in ruling["constraints"].items()
-        # An empty list that allows is set: it lets nothing through.
-        if value is not None and value is not False and (value != [] or name.endswith("_allow"))
+        if value is not None and value is not False
+        # An empty allow list lets nothing through; an empty deny list says nothing.
+        if value != [] or name.endswith("_allow")
     }
     return digest(
         "binding",

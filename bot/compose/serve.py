@@ -228,7 +228,7 @@ async def _http(
         webhook_secrets=FileWebhookSecrets(core.settings.keys / "webhooks"),
         routes=routes,
     )
-    runner = web.AppRunner(build_api(deps), access_log=None)
+    runner = web.AppRunner(build_api(deps), access_log=None, auto_decompress=False)
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     held = listener or _bind(core.settings.host, core.settings.port)

@@ -125,7 +125,9 @@ def ask_of(request: ActionRequest, agent: Agent, decision: Decision, *, content:
         request_digest=fingerprint(request),
         content_digest=content,
         action_digest=action_digest(shown),
-        needs_full_view=needs_full_view(request.content),
+        needs_full_view=needs_full_view(
+            request.content, request.target, request.tool, request.topic, request.environment
+        ),
     )
 
 

@@ -9,6 +9,7 @@ from governance.action import (
     MAX_CONTENT_BYTES,
     SHOWN_CHARS,
     SHOWN_LINES,
+    SHOWN_NAME_CHARS,
     ActionKind,
     ActionRequest,
     Content,
@@ -212,3 +213,14 @@ def test_whatever_passes_the_cap_can_be_read_back(char: str):
     fits = Content(prompt=char * (MAX_CONTENT_BYTES // 7))
     check_one_target(request(content=fits))
     assert parse_content(fits.to_bytes()) == fits
+
+
+def test_a_long_name_of_what_is_acted_on_needs_the_full_view() -> None:
+    assert not needs_full_view(Content(), "x" * SHOWN_NAME_CHARS, "tool")
+    assert needs_full_view(Content(), "tool", "x" * (SHOWN_NAME_CHARS + 1))
+
+
+def test_a_blank_that_counts_as_printable_costs_what_its_escape_shows() -> None:
+    for blank in "\u115f\u1160\u2800\u3164\uffa0":
+        assert blank.isprintable()
+        assert needs_full_view(Content(prompt=blank * (SHOWN_CHARS // 10 + 1)))

@@ -405,6 +405,7 @@ async def test_a_role_that_one_chose_is_not_exchanged_for_another(house: House):
     with pytest.raises(Refused) as caught:
         await house.vote(ticket, CARA, role=ADMIN)
     assert caught.value.code is Code.ROLE_NO_LONGER_FITS
+    assert len(house.signer.signed) == 2  # each signed once: a wish is not tried again
 
 
 # Clearing and redeeming

@@ -10,6 +10,7 @@ import pytest
 
 from governance import control as ctl
 from governance.audit import Event
+from governance.policy.decision import Constraints
 from governance.tickets import events as ev
 from governance.tickets.binding import stamp
 from storage import codec, verify
@@ -183,6 +184,19 @@ def test_a_rejecting_vote_brings_no_weight():
     heavy = {"role": "security-admin", "weight": 3, "nonce": "8" * 32}
     reject = world.cast("t", OPENED.binding, person=BEN, choice=build.Choice.REJECT, **heavy)
     assert (4, "decision") in wrong(OPENED, VOTES[0], reject, VOTES[2])
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        Constraints(),
+        Constraints(network_allow=(), paths_deny=(), max_files=0),
+        Constraints(network_allow=("a", "b"), paths_deny=("/etc",), isolated=True, max_lines=7),
+    ],
+)
+def test_the_verifier_binds_every_shape_of_constraint_alike(constraints: Constraints):
+    ruled = build.ruling(constraints=constraints, constraint_id="no-prod")
+    assert wrong(build.opened("t", ruling=ruled)) == []
 
 
 def test_the_verifier_shares_no_code_with_what_it_verifies():
