@@ -116,7 +116,7 @@ def _bundle(report: _Report, settings: "Settings", policies: Path | None) -> Non
     report.findings += bundle.findings(
         report.loaded, account=account(), production=report.production
     )
-    report.findings += machine.action_findings(settings, report.loaded.bundle)
+    report.findings += machine.action_findings(settings, report.loaded)
 
 
 def _surroundings(report: _Report, settings: "Settings", manifest: Path | None) -> None:

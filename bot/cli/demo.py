@@ -178,7 +178,10 @@ def _write_state(path: Path, world: "World") -> None:
     aside.replace(path)
 
 
-@app.command(epilog="Example: placet demo click --user operator --ticket ID --action approve")
+@app.command(
+    epilog="Example: placet demo click --state demo.json --user operator "
+    "--ticket ID --action approve"
+)
 @answered
 def click(
     *,
@@ -215,7 +218,7 @@ async def _click(state: dict[str, object], wish: "Click") -> dict[str, object]:
         return await Remote(session, state).click(wish)
 
 
-@app.command(epilog="Example: placet demo messages --channel approvals --json")
+@app.command(epilog="Example: placet demo messages --state demo.json --channel approvals --json")
 @answered
 def messages(
     *,

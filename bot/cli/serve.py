@@ -31,12 +31,14 @@ def register(app: typer.Typer) -> None:
 @answered
 def serve(*, as_json: AsJson = False) -> None:
     """Run the service: HTTP for agents, Slack for people, the clock; until SIGINT or SIGTERM."""
+    import uvloop
+
     from bot.compose.serve import run_serve
     from bot.observability import set_up
 
     settings = settings_now()
     set_up()
-    asyncio.run(
+    uvloop.run(
         until_stopped(
             run_serve(settings),
             lambda running: _announce(

@@ -18,7 +18,6 @@ from governance.policy.model import Bundle
 from governance.ports import Directory, Signer
 from governance.principal import TenantId
 from governance.service import Service
-from storage.engine import migrate
 from storage.ledger import SqliteLedger
 
 
@@ -64,7 +63,6 @@ async def open_core(
         InvalidInput: ``invalid_settings``: no such database.
         Unavailable: the ledger cannot be opened.
     """
-    migrate(settings.database)
     clock = WallClock()
     async with SqliteLedger(settings.database, clock) as ledger:
         tenant = TenantId(settings.tenant)

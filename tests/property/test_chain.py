@@ -46,6 +46,7 @@ def _chain() -> tuple[Row, ...]:
 
 CHAIN = _chain()
 HEAD = (len(CHAIN), CHAIN[-1].hash)
+NAMES = json.loads(CHAIN[0].encoded).keys()
 
 
 def _verified(rows: tuple[Row, ...], head: tuple[int, str] = HEAD) -> bool:
@@ -59,6 +60,8 @@ def _verified(rows: tuple[Row, ...], head: tuple[int, str] = HEAD) -> bool:
             if canonical_bytes(parse(row.encoded, max_bytes=1 << 24)) != row.encoded:
                 return False
         except Exception:  # noqa: BLE001  # whatever does not read is not a record
+            return False
+        if not isinstance(fields, dict) or fields.keys() != NAMES:
             return False
         if (fields["seq"], fields["previous"]) != (number, previous):
             return False

@@ -24,7 +24,7 @@ from governance.principal import Eligible, Person, PersonId
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import TRANSITIONS, evolve
-from governance.tickets.ticket import Basis, Choice, Ticket, TicketId, TicketState
+from governance.tickets.ticket import Basis, Choice, Ticket, TicketId, TicketState, Vote
 from tests.support.build import ANNA, BEN, OWNER, T0, TENANT, report, requirement
 from tests.support.core import (
     ADMIN,
@@ -80,7 +80,9 @@ class Lifecycle(RuleBasedStateMachine):
         super().__init__()
         self.at: datetime = T0
         self.control = Control(snapshot="s-1")
-        self.people: dict[PersonId, frozenset[str]] = dict(PEOPLE)
+        # Whoever asks and answers for the agent holds every role, and yet may never vote on it.
+        asking = dict.fromkeys((OWNER, REQUESTER), frozenset({OPERATOR, ADMIN}))
+        self.people: dict[PersonId, frozenset[str]] = {**asking, **PEOPLE}
         self.tickets: dict[TicketId, Ticket] = {}
         self.idempotency: dict[tuple[str, str, str], Remembered] = {}
         self.history: dict[TicketId, list[tuple[ev.TicketEvent, datetime]]] = {}
@@ -133,6 +135,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert before.state is S.PENDING
             assert self.at < before.expires_at
             assert happened.revision == before.revision
+            self._check_vote(before, happened.vote)
         if isinstance(happened, ev.ExecutionStarted | ev.GrantRedeemed):
             self._check_effect(before, happened)
         if before:
@@ -141,6 +144,16 @@ class Lifecycle(RuleBasedStateMachine):
         if before and after.revision != before.revision:
             assert after.votes == ()
             assert after.binding != before.binding
+
+    def _check_vote(self, ticket: Ticket, vote: Vote) -> None:
+        """Whoever cast it: an eligible person, for what is bound now, with open eyes."""
+        assert vote.person not in ticket.ask.excluded
+        assert vote.role in self.people[vote.person]
+        assert ticket.ruling.requirement
+        assert vote.weight == ticket.ruling.requirement.weight_of(vote.role)
+        if vote.choice is Choice.APPROVE:
+            assert self.control.freeze_of(ticket.ask.agent) is None
+            assert ticket.has_seen_all(vote.person)
 
     def _check_effect(
         self, before: Ticket | None, happened: ev.ExecutionStarted | ev.GrantRedeemed
@@ -279,7 +292,7 @@ class Lifecycle(RuleBasedStateMachine):
         voter = self._person(who)
         held = sorted(voter.roles) or [OPERATOR]
         as_role = role or held[-1]
-        frozen = self.control.freeze_of(ticket.ask.agent)
+        needed = ticket.ruling.requirement
         usual = self._ballot(ticket, who, as_role, choice)
         refusal = self._handle(
             replace(
@@ -292,13 +305,9 @@ class Lifecycle(RuleBasedStateMachine):
         after = self.tickets[ticket.id]
         counted = refusal is None and after.votes != ticket.votes
         if counted:
-            assert who not in ticket.ask.excluded
-            assert as_role in voter.roles
             assert not stale
             assert not wrong_binding
-        if counted and choice is Choice.APPROVE:
-            assert not frozen
-            assert ticket.has_seen_all(who)
+            assert comment or not needed or not needed.comment_required
 
     @precondition(lambda self: self.tickets)
     @rule(
@@ -348,7 +357,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert needed
         for who, held in self._eligible().items():
             roles = [item.role for item in needed.roles if item.role in held]
-            if roles and ticket.vote_of(who) is None:
+            if roles and ticket.vote_of(who) is None and who not in ticket.ask.excluded:
                 view = cmd.OpenFullView(ticket_id=ticket.id, revision=ticket.revision, person=who)
                 self._handle(view)
                 self._handle(self._ballot(self.tickets[ticket.id], who, roles[-1]))

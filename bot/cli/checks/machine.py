@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from bot.cli.checks.bundle import Loaded
 from bot.cli.checks.findings import Finding, Level, problem_or_warning
 from bot.settings import Settings, SlackMode
 from bot.webhook_secrets import FOLDER
@@ -115,19 +116,19 @@ def _may_be_written(path: Path) -> bool:
     return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
 
 
-def action_findings(settings: Settings, bundle: Bundle) -> Iterator[Finding]:
+def action_findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
     """Whether the registered actions can be read, and their folders are there."""
     from bot.compose.executor import actions_of
 
     try:
-        actions_of(bundle, settings)
+        actions_of(loaded.bundle, settings)
     except InvalidInput as error:
         yield Finding(
             area="actions",
             level=Level.WARNING,
             text=f"{error.message}; the executor does not start like this (PLACET_FOLDERS names "
             "the folders that actions may use)",
-            place=error.pointer,
+            place=str(loaded.source.mark(error.pointer)),
         )
     for name, folder in sorted(settings.folders.items()):
         if not folder.is_dir():

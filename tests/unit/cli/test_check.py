@@ -153,7 +153,8 @@ def test_folders_that_actions_name_must_be_known_and_there(
     placet: Placet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PLACET_FOLDERS")
-    assert _found(placet("check", "--json"), "actions", "PLACET_FOLDERS")
+    found = _found(placet("check", "--json"), "actions", "PLACET_FOLDERS")
+    assert "/demo/tools.yaml:" in found[0]["place"]
     monkeypatch.setenv("PLACET_FOLDERS", "site=/nowhere/at/all")
     answer = placet("check", "--json")
     assert answer.code == Exit.PROBLEM
