@@ -23,7 +23,7 @@ import aiohttp
 from bench.processes import Started, run_json, start
 from bot.compose.tools import Verdict, verify_ledger
 
-WORKERS = 4
+WORKERS = 3
 SETTLE_S = 60
 _OK = 200
 _PERSON = "slack:T0KILL/U0ADA"

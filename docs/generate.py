@@ -225,7 +225,8 @@ def _plain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
         case "integer":
             low, high = schema.get("minimum", ""), schema.get("maximum", "")
             huge = isinstance(high, int) and high > 2**52
-            return f"whole number from {low}" + ("" if huge or high == "" else f" to {high}")
+            since = "" if low == "" else f" from {low}"
+            return f"whole number{since}" + ("" if huge or high == "" else f" to {high}")
         case "boolean":
             return "true or false"
         case "string" if schema.get("pattern") == "^[1-9][0-9]{0,6}[smhd]$":
