@@ -66,14 +66,14 @@ class Camera:
         await self._page.goto(f"{self._world.emulator.workspace_url}?user={user}&{place}")
         await self._page.wait_for_selector("#people button")
 
-    async def card(self, ticket_id: str, name: str, user: str) -> None:
-        """Take the ticket's card as ``user`` sees it, once it stands still."""
+    async def card(self, ticket_id: str, name: str, user: str, part: str = "") -> None:
+        """Take the ticket's card (or ``part`` of it) as ``user`` sees it, once it stands still."""
         await self._world.emulator.settle()
         await self.look(user)
         message = self._world.hands.card(ticket_id)
         if message is None:
             raise LookupError(f"no card of {ticket_id}")
-        await self.take(self._page.locator(f'article[data-ts="{message.ts}"]'), name)
+        await self.take(self._page.locator(f'article[data-ts="{message.ts}"] {part}'), name)
 
     async def take(self, what: Locator, name: str, *, air: int = 0) -> None:
         """Save what ``what`` shows (from its first match to its last), with ``air`` around it."""
@@ -112,7 +112,7 @@ async def _before_the_run(camera: Camera, world: World) -> None:
     await moves.reaches(ticket, "APPROVED")
     await camera.card(ticket, "card-approved", "U0OLIVIA")
     long = await moves.pending(jobs.LONG)
-    await camera.card(long, "card-cut", "U0OLIVIA")
+    await camera.card(long, "card-cut", "U0OLIVIA", part=".body > :nth-child(n+3)")
 
 
 async def _modals(camera: Camera, world: World, ticket: str) -> None:
