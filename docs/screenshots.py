@@ -8,6 +8,7 @@ hand. Law: every picture is of the real page, with the real service behind it. N
 import asyncio
 import os
 import sys
+from math import ceil
 from pathlib import Path
 
 from playwright.async_api import Browser, Locator, Page, async_playwright
@@ -80,7 +81,7 @@ class Camera:
         await what.first.wait_for()
         await self._page.evaluate("document.fonts.ready")
         boxes = [box for one in await what.all() if (box := await one.bounding_box())]
-        left = min(box["x"] for box in boxes) - air
+        left = ceil(min(box["x"] for box in boxes)) - air
         top = min(box["y"] for box in boxes) - air
         right = max(box["x"] + box["width"] for box in boxes) + air
         bottom = max(box["y"] + box["height"] for box in boxes) + air

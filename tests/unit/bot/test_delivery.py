@@ -1,0 +1,155 @@
+"""The outbox is drained until each message is done or buried, and a bug in one stops no other."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from bot.delivery import MAX_ATTEMPTS, Delivery, RetryLater, Undeliverable, Worker, owe_all_cards
+from governance.errors import Code, Refused, Unavailable
+from governance.outbox import Owed, OwedKind
+from storage.memory import MemoryLedger
+from tests.support.build import T0, FixedClock, opened
+from tests.support.commits import append
+
+CARD = Owed(kind=OwedKind.CARD, key="t-1")
+OTHER = Owed(kind=OwedKind.CARD, key="t-2")
+
+
+class Told:
+    """A worker that answers as it is told, and remembers what it was asked."""
+
+    def __init__(self, *answers: Exception | None) -> None:
+        self.answers = list(answers)
+        self.asked: list[str] = []
+
+    async def work(self, key: str) -> None:
+        self.asked.append(key)
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is not None:
+            raise answer
+
+
+def delivery(
+    ledger: MemoryLedger, clock: FixedClock, worker: Worker, kind: OwedKind = OwedKind.CARD
+) -> Delivery:
+    return Delivery(outbox=ledger, reader=ledger, clock=clock, workers={kind: worker})
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock()
+
+
+@pytest.fixture
+def ledger(clock: FixedClock) -> MemoryLedger:
+    return MemoryLedger(clock)
+
+
+async def test_a_message_is_worked_off_once(ledger: MemoryLedger, clock: FixedClock) -> None:
+    told = Told()
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, told.work)
+    assert await box.drain() == 1
+    assert await box.drain() == 0
+    assert told.asked == ["t-1"]
+    assert box.is_idle
+
+
+async def test_only_the_kinds_it_has_workers_for_are_taken(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    told = Told()
+    await ledger.owe(CARD, at=T0)
+    assert await delivery(ledger, clock, told.work, OwedKind.EXECUTE).drain() == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "after_s"),
+    [
+        (RetryLater("429", after_s=7), 7),
+        (Unavailable(Code.LEDGER_BUSY, "busy"), 1),
+        (RuntimeError("a bug"), 1),
+    ],
+)
+async def test_what_failed_is_tried_again_when_it_is_due(
+    ledger: MemoryLedger, clock: FixedClock, error: Exception, after_s: int
+) -> None:
+    told = Told(error)
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, told.work)
+    await box.drain()
+    clock.pass_(after_s - 0.5)
+    assert await box.drain() == 0
+    clock.pass_(0.6)
+    assert await box.drain() == 1
+    assert told.asked == ["t-1", "t-1"]
+
+
+async def test_a_bug_in_one_effect_stops_no_other(ledger: MemoryLedger, clock: FixedClock) -> None:
+    told = Told(RuntimeError("a bug"), None)
+    await ledger.owe(CARD, at=T0)
+    await ledger.owe(OTHER, at=T0)
+    await delivery(ledger, clock, told.work).drain()
+    assert sorted(told.asked) == ["t-1", "t-2"]
+
+
+async def test_what_people_must_mend_is_buried_where_they_see_it(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    await ledger.owe(CARD, at=T0)
+    await delivery(ledger, clock, Told(Undeliverable("channel_not_found")).work).drain()
+    assert list(await ledger.dead()) == [(CARD, "channel_not_found")]
+
+
+async def test_what_never_succeeds_is_buried_in_the_end(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    told = Told(*[RetryLater("down")] * (MAX_ATTEMPTS + 5))
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, told.work)
+    for _ in range(MAX_ATTEMPTS + 5):
+        await box.drain()
+        clock.pass_(3600)
+    assert len(told.asked) == MAX_ATTEMPTS
+    assert [owed for owed, _ in await ledger.dead()] == [CARD]
+
+
+async def test_a_ticket_that_moved_on_owes_nothing(ledger: MemoryLedger, clock: FixedClock) -> None:
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, Told(Refused(Code.WRONG_STATE, "moved on")).work)
+    await box.drain()
+    clock.pass_(3600)
+    assert await box.drain() == 0
+    assert list(await ledger.dead()) == []
+
+
+async def test_what_is_owed_again_meanwhile_is_worked_off_again(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    asked: list[str] = []
+
+    async def work(key: str) -> None:
+        if not asked:
+            await ledger.owe(CARD, at=clock.now())
+        asked.append(key)
+
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, work)
+    while await box.drain():
+        clock.at += timedelta(seconds=1)
+    assert asked == ["t-1", "t-1"]
+
+
+async def test_a_freeze_owes_the_card_of_every_live_ticket(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    await append(ledger, opened("t-1"), opened("t-2"))
+    claimed: Sequence[object] = await ledger.claim(
+        (OwedKind.CARD,), at=clock.now(), lease_s=5, limit=9
+    )
+    assert len(claimed) == 2
+    await owe_all_cards(ledger, ledger, clock)
+    clock.pass_(6)
+    again = await ledger.claim((OwedKind.CARD,), at=clock.now(), lease_s=5, limit=9)
+    assert {item.owed.key for item in again} == {"t-1", "t-2"}

@@ -1,0 +1,46 @@
+"""Ids, logs and the manifest: small rooms, each with its law."""
+
+import json
+import logging
+
+from bot.ids import RandomIds
+from bot.manifest import manifest
+from bot.observability import JsonLines
+
+
+def test_ticket_ids_are_unique_and_sort_by_time_of_birth() -> None:
+    ids = RandomIds()
+    made = [ids.ticket() for _ in range(5_000)]
+    assert len(set(made)) == len(made)
+    assert all(len(item) == 22 for item in made)
+    assert [item[:9] for item in made] == sorted(item[:9] for item in made)
+
+
+def test_a_nonce_is_128_bits_in_hex() -> None:
+    ids = RandomIds()
+    made = {ids.nonce() for _ in range(1_000)}
+    assert len(made) == 1_000
+    assert all(len(item) == 32 and int(item, 16) >= 0 for item in made)
+
+
+def test_a_log_line_is_json_and_never_quotes_an_exception() -> None:
+    try:
+        raise ValueError("the-secret-body")  # noqa: TRY301  # it is what is logged
+    except ValueError as error:
+        record = logging.LogRecord(
+            "bot.x",
+            logging.ERROR,
+            __file__,
+            1,
+            "it %s",
+            ("broke",),
+            (ValueError, error, error.__traceback__),
+        )
+    line = JsonLines().format(record)
+    told = json.loads(line)
+    assert (told["message"], told["error"], told["level"]) == ("it broke", "ValueError", "error")
+    assert "the-secret-body" not in line
+
+
+def test_the_manifest_is_found_in_a_checkout() -> None:
+    assert manifest()["features"]["slash_commands"][0]["command"] == "/placet"
