@@ -41,6 +41,8 @@ class Harness:
     errors: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     is_over: bool = False
+    flows: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared while the log is looked at after a kill, so that it does not grow meanwhile."""
 
     async def call(
         self, session: aiohttp.ClientSession, who: str, path: str, body: object
@@ -79,6 +81,7 @@ class Harness:
         self, session: aiohttp.ClientSession, who: str, path: str, body: object
     ) -> Any:  # noqa: ANN401  # JSON
         while not self.is_over:
+            await self.flows.wait()
             status, answer = await self.call(session, who, path, body)
             if status == _OK:
                 return answer
@@ -112,14 +115,20 @@ def _free_port() -> int:
 
 
 async def _kill_rounds(
-    settings: dict[str, str], kills: int, dice: random.Random, harm: Counter[str]
+    harness: Harness,
+    settings: dict[str, str],
+    kills: int,
+    dice: random.Random,
+    harm: Counter[str],
 ) -> dict[str, Started]:
     running = {name: await start(name, settings) for name in ("serve", "executor")}
     for number in range(kills):
+        harness.flows.set()
         await asyncio.sleep(dice.uniform(0.05, 0.8))
         victims = dice.choice((("serve",), ("executor",), ("serve", "executor")))
         for name in victims:
             await running[name].kill()
+        harness.flows.clear()
         verdict = await asyncio.to_thread(verify_ledger, settings["PLACET_DATABASE"])
         harm["failed_verifications"] += not verdict.is_verified
         for problem in verdict.problems[:3]:
@@ -128,6 +137,7 @@ async def _kill_rounds(
             running[name] = await start(name, settings)
         if (number + 1) % 10 == 0:
             print(f"{number + 1} of {kills} kills, {verdict.events} events", flush=True)
+    harness.flows.set()
     return running
 
 
@@ -181,7 +191,7 @@ async def measure(kills: int, seed: int) -> dict[str, object]:
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             load = [asyncio.create_task(harness.load(session)) for _ in range(WORKERS)]
-            running = await _kill_rounds(settings, kills, dice, harm)
+            running = await _kill_rounds(harness, settings, kills, dice, harm)
             harness.is_over = True
             await asyncio.gather(*load)
             states = await _states(harness, session, settings)

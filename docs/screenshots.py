@@ -11,7 +11,7 @@ import sys
 from math import ceil
 from pathlib import Path
 
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, FloatRect, Locator, Page, async_playwright
 
 from bot.demo import jobs
 from bot.demo.moves import Moves
@@ -46,9 +46,10 @@ NAMES = (
     "workspace",
 )
 """Every picture, without its suffix."""
-_WIDTH, _HEIGHT, _TALL = 960, 820, 2400
-_SCALE = 1.15
+_WIDTH, _LOW, _HEIGHT, _TALL = 960, 740, 820, 2400
+_SCALE = 1.25  # the side bar then ends on a whole pixel
 _AIR = 10
+_TRIES, _PAUSE_S = 50, 0.1
 _AUDIT_PAUSE_S = 2.5
 """The audit channel gets at most one message a second; so long, and all is said."""
 
@@ -80,7 +81,7 @@ class Camera:
         """Save what ``what`` shows (from its first match to its last), with ``air`` around it."""
         await what.first.wait_for()
         await self._page.evaluate("document.fonts.ready")
-        boxes = [box for one in await what.all() if (box := await one.bounding_box())]
+        boxes = await self._boxes(what)
         left = ceil(min(box["x"] for box in boxes)) - air
         top = min(box["y"] for box in boxes) - air
         right = max(box["x"] + box["width"] for box in boxes) + air
@@ -89,6 +90,15 @@ class Camera:
             path=self._folder / f"{name}.png",
             clip={"x": left, "y": top, "width": right - left, "height": bottom - top},
         )
+
+    async def _boxes(self, what: Locator) -> list[FloatRect]:
+        """Where the matches are, once the page is not being drawn anew."""
+        for _ in range(_TRIES):
+            boxes = [box for one in await what.all() if (box := await one.bounding_box())]
+            if boxes:
+                return boxes
+            await asyncio.sleep(_PAUSE_S)
+        raise LookupError(f"{what} does not stand still")
 
     async def window(self, name: str) -> None:
         """Save the whole page."""
@@ -178,7 +188,7 @@ async def _elsewhere(camera: Camera, world: World, ticket: str) -> None:
     await world.hands.command("U0RIN", "help")
     await camera.look("U0RIN")
     await camera.take(page.locator("article.is-ephemeral").last, "help")
-    await camera.look("U0OLIVIA", height=_HEIGHT)
+    await camera.look("U0OLIVIA", height=_LOW)
     await world.emulator.settle()
     await page.evaluate("document.getElementById('stream').scrollTop = 1e6")
     await camera.window("workspace")

@@ -3,7 +3,7 @@
 Each builder takes keyword overrides; ids are plain words so that a failure reads well.
 """
 
-# ruff: noqa: ANN401  # overrides are any field of the value that is built
+# overrides are any field of the value that is built
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

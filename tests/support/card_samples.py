@@ -1,6 +1,6 @@
 """Card views of every state, for goldens, properties and attacks."""
 
-# ruff: noqa: ANN401  # overrides are any field of the value that is built
+# overrides are any field of the value that is built
 
 from dataclasses import replace
 from datetime import timedelta

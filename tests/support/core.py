@@ -3,7 +3,7 @@
 The values beside them (asks, rulings, events) are in ``tests.support.build``.
 """
 
-# ruff: noqa: ANN401  # overrides are any field of the value that is built
+# overrides are any field of the value that is built
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The API over real HTTP on loopback: memory ledger, a real bundle, people in a dictionary."""
 
-# ruff: noqa: ANN401  # what aiohttp and the builders take as keywords
+# what aiohttp and the builders take as keywords
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager

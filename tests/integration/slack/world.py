@@ -1,6 +1,6 @@
 """A whole small world over real HTTP: emulated workspace, Slack app, service, ledger in memory."""
 
-# ruff: noqa: ANN401  # overrides are any field of the value that is built
+# overrides are any field of the value that is built
 
 import base64
 import contextlib

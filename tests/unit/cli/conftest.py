@@ -37,7 +37,7 @@ class Ran:
     err: str
 
     @property
-    def json(self) -> Any:  # noqa: ANN401  # any document
+    def json(self) -> Any:  # any document
         """Standard output as one JSON document."""
         return json.loads(self.out)
 

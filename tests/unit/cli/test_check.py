@@ -16,7 +16,7 @@ PEOPLE = 'directory: {roles: {approver: {people: ["slack:T0/U0", "slack:T0/U1"]}
 TIER = "tiers: {pair: {roles: {approver: {weight: 1, min_required: 2}}}}"
 
 
-def _found(answer: Any, area: str, word: str) -> list[dict[str, str]]:  # noqa: ANN401  # Ran
+def _found(answer: Any, area: str, word: str) -> list[dict[str, str]]:  # Ran
     return [i for i in answer.json["findings"] if i["area"] == area and word in i["text"]]
 
 
