@@ -68,7 +68,8 @@ class FileWebhookSecrets:
             raise InvalidInput(Code.INVALID_FIELD, "a credential id is small letters and digits")
         text = PREFIX + base64.b64encode(secrets.token_bytes(_BYTES)).decode("ascii")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for folder in (self._folder.parent, self._folder):  # parents=True ignores the mode
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(text + "\n")

@@ -6,6 +6,7 @@ gone is an error, never silently a new and empty log.
 Source: sqlite.org/pragma.html, sqlite.org/wal.html.
 """
 
+import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,6 +112,8 @@ def migrate(url: str) -> None:
     """
     db = database(url)
     db.path.parent.mkdir(parents=True, exist_ok=True)
+    # It holds arguments and outputs: nobody else's business. Its companions take its mode over.
+    os.close(os.open(db.path, os.O_RDONLY | os.O_CREAT, 0o600))
     engine = migrating_engine(db)
     try:
         with engine.begin() as connection:

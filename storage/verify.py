@@ -133,7 +133,8 @@ class Verification:
             yield Problem(
                 seq=0,
                 what="checkpoint",
-                detail=f"the log ends at {self.chain.tree.size}; a checkpoint saw {note.size}",
+                detail=f"the log ends at {self.chain.tree.size}; a checkpoint saw {note.size}: "
+                "records were removed, or this copy is older than the checkpoint",
             )
         self._progress(self.chain.tree.size, total)
 

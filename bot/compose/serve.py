@@ -182,7 +182,9 @@ async def _clock(stack: AsyncExitStack, core: Core, guard: JumpGuard) -> None:
     )
     ticker = Ticker()
     ticker.every(SWEEP_S, "sweep", sweeper.sweep)
-    ticker.every(core.settings.checkpoint_every_s, "checkpoint", partial(checkpoint, core))
+    ticker.every(
+        core.settings.checkpoint_every_s, "checkpoint", partial(checkpoint, core), at_once=True
+    )
     ticker.start()
     stack.callback(ticker.stop)
 

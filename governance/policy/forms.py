@@ -32,21 +32,21 @@ from governance.policy.sections import (
 
 
 class RegistryForm(Form):
-    """Seed 000: how the constraint registry is kept."""
+    """How the constraint registry is kept."""
 
     mode: str = "READ_ONLY"
     refresh_interval: int = 0
 
 
 class ApprovalForm(Form):
-    """Seed 000: the roles that decide an exception."""
+    """The roles that decide an exception."""
 
     roles: dict[Name, RoleForm]
     signature_algorithm: str = "ES256"
 
 
 class ResourcesForm(Form):
-    """Seed 000: what an execution may use."""
+    """What an execution may use."""
 
     cpu: str = "0.5"
     memory: str = "256Mi"
@@ -54,7 +54,7 @@ class ResourcesForm(Form):
 
 
 class ExecutorForm(Form):
-    """Seed 000: how approved actions run."""
+    """How approved actions run."""
 
     sandbox: bool = True
     resource_limits: ResourcesForm = ResourcesForm()
@@ -62,7 +62,7 @@ class ExecutorForm(Form):
 
 
 class ExceptionRoutingForm(Form):
-    """Seed 000's block."""
+    """Approval of exceptions in one block."""
 
     registry: RegistryForm = RegistryForm()
     ticket: TicketForm = TicketForm()
@@ -72,7 +72,7 @@ class ExceptionRoutingForm(Form):
 
 
 class RuntimeForm(Form):
-    """Seed 001: the harness's own settings."""
+    """The harness's own settings."""
 
     version: str = "1.0"
     identity_binding: str | None = None
@@ -80,7 +80,7 @@ class RuntimeForm(Form):
 
 
 class PolicyEngineForm(Form):
-    """Seed 001: approval, classes and gates."""
+    """Approval, classes and gates."""
 
     approval_required_for: list[Kind] | None = None
     restricted_data_classes: Words | None = None

@@ -16,7 +16,9 @@ from storage.codec import payload
 from tests.support import build
 
 
-def logged(seq: int, event: Event, after: Ticket | None = None, **header: Any) -> Logged:  # any field
+def logged(
+    seq: int, event: Event, after: Ticket | None = None, **header: Any
+) -> Logged:  # any field
     return Logged(
         seq=seq,
         type=type(event).__name__,
