@@ -6,6 +6,7 @@ Law: whatever the card shows as the action is in ``action_digest``; a client's t
 and classes are claims.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -169,9 +170,14 @@ def needs_full_view(content: Content, *names: str) -> bool:
 
 def _cost(text: str) -> int:
     return sum(
-        1 if char == "\n" or (char.isprintable() and char not in _BLANK) else _COST_OF_ODD
+        1 if char == "\n" or (char.isprintable() and not _is_odd(char)) else _COST_OF_ODD
         for char in text
     )
+
+
+def _is_odd(char: str) -> bool:
+    """Printable, but shown as an escape: blanks, and marks that pile up on other characters."""
+    return char in _BLANK or unicodedata.category(char).startswith("M")
 
 
 def check_one_target(request: ActionRequest) -> None:
@@ -187,18 +193,30 @@ def check_one_target(request: ActionRequest) -> None:
             Code.TOO_LARGE, f"arguments and words of {size} bytes, at most {MAX_CONTENT_BYTES}"
         )
     _refuse_broad(request.target, "/target")
-    for key in ("target", "resource", "resources"):
-        value = request.content.arguments.get(key)
-        if isinstance(value, str):
-            _refuse_broad(value, f"/arguments/{key}")
-        elif isinstance(value, Sequence):
-            for number, item in enumerate(value):
-                if isinstance(item, str):
-                    _refuse_broad(item, f"/arguments/{key}/{number}")
+    for key, value in request.content.arguments.items():
+        if key.casefold() in _TARGET_KEYS:
+            _refuse_broad_in(value, f"/arguments/{key}")
+
+
+_TARGET_KEYS = frozenset({"target", "targets", "resource", "resources", "host", "hosts"})
+_BROAD = frozenset({"all", "any", "everything", "everyone", "everybody", "everywhere"})
+
+
+def _refuse_broad_in(value: Json, pointer: str) -> None:
+    if isinstance(value, str):
+        _refuse_broad(value, pointer)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _refuse_broad_in(item, f"{pointer}/{key}")
+    elif isinstance(value, Sequence):
+        for number, item in enumerate(value):
+            _refuse_broad_in(item, f"{pointer}/{number}")
 
 
 def _refuse_broad(word: str, pointer: str) -> None:
-    if word.strip().lower() in {"*", "**", "all", "any", "everything", "everyone"}:
+    plain = unicodedata.normalize("NFKC", word).casefold()
+    first = plain.strip(" \t\"'`[](){}").partition(" ")[0]
+    if first in _BROAD or "*" in plain:
         raise InvalidInput(
             Code.TARGET_TOO_BROAD,
             "one ticket is one action: name the target instead of a category word",

@@ -29,8 +29,12 @@ MAX_EXPONENT = 308
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Linear on any text: the loop never gives back, and an open string runs to the end.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_C_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
+)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _LARGEST_PLAIN = 21  # RFC 8785 (ECMAScript): integers below 1e21 print without an exponent
+_FIRST_WITH_EXPONENT = 10**21
 _SMALLEST_PLAIN = -6
 
 
@@ -149,9 +153,37 @@ def canonical_bytes(value: Json) -> bytes:
     Raises:
         TypeError: a float or another type that JSON or this product does not carry.
     """
+    plain = _plain(value)
+    if plain is not None:
+        return plain
     out: list[str] = []
     _write(value, out)
     return "".join(out).encode("utf-8")
+
+
+def _plain(value: Json) -> bytes | None:
+    """The same bytes from the standard library's C encoder, where it surely agrees.
+
+    It does for objects of ASCII text whose numbers are whole and small: then code points sort as
+    UTF-16 units do, and a number prints as its value. Anything else is written by ``_write``.
+    """
+    if type(value) is not dict or not _is_plain(value):
+        return None
+    text = _C_ENCODER.encode(value)
+    return text.encode("ascii") if text.isascii() else None
+
+
+def _is_plain(value: object) -> bool:
+    """Judged by type and not by the text, since the encoder makes "1" of a key 1 in silence."""
+    kind = type(value)
+    if kind is dict:
+        items = cast("dict[object, object]", value)
+        return all(type(key) is str for key in items) and all(map(_is_plain, items.values()))
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, cast("Sequence[object]", value)))
+    if isinstance(value, int) and kind is int:
+        return abs(value) < _FIRST_WITH_EXPONENT
+    return value is None or kind in (str, bool)
 
 
 def _write(value: Json, out: list[str]) -> None:
@@ -209,22 +241,28 @@ def _layout(text: str, point: int) -> str:
     return f"{mantissa}e{'+' if point > 0 else '-'}{abs(point - 1)}"
 
 
-def to_text(value: Json, *, indent: int = 0, _level: int = 0) -> str:
+def to_text(value: Json, *, indent: int = 0) -> str:
     """``value`` as JSON text in its own key order, numbers as they were written.
 
     ``indent`` is in spaces; 0 writes one line.
     """
+    if not indent:
+        try:
+            return json.dumps(value, ensure_ascii=False)
+        except TypeError:
+            pass  # a Decimal, which only we write digit for digit
+    return _text(value, indent, 0)
+
+
+def _text(value: Json, indent: int, level: int) -> str:
     if isinstance(value, Decimal):
         return str(value)
     if isinstance(value, Mapping):
-        items = [
-            f"{_string(key)}: {to_text(item, indent=indent, _level=_level + 1)}"
-            for key, item in value.items()
-        ]
-        return _wrap("{", items, "}", indent, _level)
+        items = [f"{_string(key)}: {_text(item, indent, level + 1)}" for key, item in value.items()]
+        return _wrap("{", items, "}", indent, level)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        items = [to_text(item, indent=indent, _level=_level + 1) for item in value]
-        return _wrap("[", items, "]", indent, _level)
+        items = [_text(item, indent, level + 1) for item in value]
+        return _wrap("[", items, "]", indent, level)
     return _string(value) if isinstance(value, str) else json.dumps(value)
 
 

@@ -153,13 +153,17 @@ ControlEvent = (
 def freeze(
     control: Control, *, tenant: TenantId, target: str, person: Person, reason: str
 ) -> tuple[ControlEvent, ...]:
-    """Stop ``target`` (an agent id or ``all``) at once; a repeat changes nothing.
+    """Stop ``target`` (an agent id or ``all``, in any case) at once.
+
+    A repeat changes nothing, but for taking back a pending wish to unfreeze.
 
     Raises:
         Refused: ``wrong_role``: the person holds no role that approves.
     """
     _check_eligible(person)
-    if target in control.frozen:
+    target = _target(target)
+    frozen = control.frozen.get(target)
+    if frozen is not None and frozen.unfreeze_asked_by is None:
         return ()
     return (AgentFrozen(tenant=tenant, target=target, person=person.id, reason=reason),)
 
@@ -173,6 +177,7 @@ def unfreeze(
         Refused: ``wrong_role``, or ``not_found`` where ``target`` is not frozen.
     """
     _check_eligible(person)
+    target = _target(target)
     frozen = control.frozen.get(target)
     if frozen is None:
         raise Refused(Code.NOT_FOUND, f"{target} is not frozen")
@@ -182,6 +187,10 @@ def unfreeze(
     if asked_by == person.id:
         return ()
     return (AgentUnfrozen(tenant=tenant, target=target, person=person.id, asked_by=asked_by),)
+
+
+def _target(word: str) -> str:
+    return EVERYONE if word.casefold() == EVERYONE else word
 
 
 def _check_eligible(person: Person) -> None:

@@ -45,7 +45,7 @@ def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> A
     tool = form.tool or _named(labels, "mcp.tool")
     content = Content(
         arguments=cast("Mapping[str, Json]", form.arguments),
-        prompt=form.prompt or f"Asked for {form.topic}",
+        prompt=form.prompt,
         context=cast("Json", form.context),
         justification=form.justification,
     )

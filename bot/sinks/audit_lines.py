@@ -3,11 +3,12 @@
 Lives here: a pure function from records to messages within a budget. Must not live here: posting,
 pacing, cursors. Law: nothing is dropped silently: every message names its range of sequence
 numbers, ranges follow each other without a gap, and what is only counted says how many it was;
-whatever an agent wrote is shown in ASCII with escapes and can format nothing.
+whatever an agent wrote is shown in ASCII with escapes and can format nothing; the first line about
+a ticket in a message gives its whole id.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from governance.canonical import Json
@@ -20,6 +21,8 @@ BACKLOG_OVER = 300
 _LISTED_OF_BACKLOG = 60
 _WORD_CHARS = 60
 _PLAIN = "ALLOW"
+_SHORT_ID = 6
+_INDENT = " " * 8
 
 Block = dict[str, object]
 
@@ -71,6 +74,14 @@ class _Line:
     first_seq: int
     last_seq: int
     text: str
+    """What is said of a ticket that the message named before: its id is shortened."""
+    first: tuple[str, ...] = ()
+    """The same with the ticket's whole id, for its first line in a message."""
+    about: str = ""
+
+    def within(self, named: Container[str]) -> tuple[str, ...]:
+        """The lines to show where ``named`` were told whole already."""
+        return self.first if self.first and self.about not in named else (self.text,)
 
 
 def _lines(records: Sequence[Logged]) -> list[_Line]:
@@ -83,7 +94,7 @@ def _lines(records: Sequence[Logged]) -> list[_Line]:
             continue
         found += _run_line(run)
         run = []
-        found.append(_Line(first_seq=record.seq, last_seq=record.seq, text=_line(record)))
+        found.append(_line(record))
     return found + _run_line(run)
 
 
@@ -116,23 +127,24 @@ def _backlog(records: Sequence[Logged]) -> _Line:
 def _packed(lines: Sequence[_Line]) -> list[AuditMessage]:
     found: list[AuditMessage] = []
     taken: list[_Line] = []
-    size = 0
+    shown: list[str] = []
     for line in lines:
-        if taken and (len(taken) >= MAX_LINES or size + len(line.text) + 1 > MAX_CHARS):
-            found.append(_message(taken))
-            taken, size = [], 0
+        more = line.within({one.about for one in taken})
+        size = sum(len(text) + 1 for text in (*shown, *more))
+        if taken and (len(shown) + len(more) > MAX_LINES or size > MAX_CHARS):
+            found.append(_message(taken, shown))
+            taken, shown = [], []
+            more = line.within(())
         taken.append(line)
-        size += len(line.text) + 1
+        shown += more
     if taken:
-        found.append(_message(taken))
+        found.append(_message(taken, shown))
     return found
 
 
-def _message(taken: Sequence[_Line]) -> AuditMessage:
+def _message(taken: Sequence[_Line], shown: Sequence[str]) -> AuditMessage:
     return AuditMessage(
-        first_seq=taken[0].first_seq,
-        last_seq=taken[-1].last_seq,
-        lines=tuple(line.text for line in taken),
+        first_seq=taken[0].first_seq, last_seq=taken[-1].last_seq, lines=tuple(shown)
     )
 
 
@@ -140,18 +152,32 @@ def _range(first: int, last: int) -> str:
     return f"seq {first}" if first == last else f"seq {first}-{last}"
 
 
-def _line(record: Logged) -> str:
+def _line(record: Logged) -> _Line:
+    """The sentence first; then whose ticket it is about, and when."""
     head = record.header
-    at = record.at.strftime("%H:%M:%S")
-    parts = [f"seq {record.seq}", f"{at}Z", record.type]
-    if head.ticket_id:
-        parts.append(f"{_word(head.ticket_id)} r{head.revision} {_word(head.binding[:12])}")
     detail = _DETAILS.get(record.type, _nothing)(record.payload)
-    parts += [detail] if detail else []
-    parts.append(f"by {_word(head.actor)}")
+    said = f"{record.type} {detail}," if detail else record.type
+    said = f"seq {record.seq}  {said} by {_actor(head.actor)}"
     if head.outcome:
-        parts.append(f"-> {_word(head.outcome)}")
-    return "  ".join(parts)
+        said += f" -> {_word(head.outcome)}"
+    at = f"{record.at:%H:%M:%S}Z"
+    if not head.ticket_id:
+        return _Line(first_seq=record.seq, last_seq=record.seq, text=f"{said}  {at}")
+    ticket_id = _word(head.ticket_id)
+    whole = f"{_INDENT}ticket {ticket_id} r{head.revision}, binding {_word(head.binding[:12])}"
+    return _Line(
+        first_seq=record.seq,
+        last_seq=record.seq,
+        text=f"{said}  ..{ticket_id[-_SHORT_ID:]} r{head.revision}  {at}",
+        first=(f"{said}  {at}", whole),
+        about=f"{head.ticket_id} {head.revision}",
+    )
+
+
+def _actor(actor: str) -> str:
+    """Who did it; a person of Slack is told from the others by ``slack:`` alone."""
+    name = actor.removeprefix("person:")
+    return _word(name if name.startswith("slack:") else actor)
 
 
 def _word(text: str) -> str:

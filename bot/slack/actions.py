@@ -126,7 +126,7 @@ def vote_counted(ticket: Ticket) -> Inert:
     """What a vote led to, for a person who looks at a modal and not at the card."""
     requirement = ticket.ruling.requirement
     if ticket.state is TicketState.PENDING and requirement is not None:
-        return Inert(f"Your vote counts. {standing.progress_text(requirement, ticket)}.")
+        return Inert(f"Your vote counts. {standing.needs_text(requirement, ticket)}")
     return Inert(
         f"Your vote counts. Ticket {words(ticket.id, 60)} is now {ticket.state.value.lower()}."
     )

@@ -88,6 +88,11 @@ def header(text: Inert) -> Block:
     return {"type": "header", "text": plain(clip(text, limits.HEADER_CHARS))}
 
 
+def small(text: Inert) -> Block:
+    """Fine print: a context block, which Slack sets small and grey."""
+    return {"type": "context", "elements": [plain(clip(text, limits.SECTION_CHARS))]}
+
+
 def divider() -> Block:
     """A thin line."""
     return {"type": "divider"}

@@ -8,10 +8,11 @@ colour or picture alone.
 
 from dataclasses import dataclass
 
+from bot.slack import card_title
 from bot.slack.blocks import Block, line, ours, person, preformatted, quote, run
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, head, inert, mixed_alphabets, words
-from governance.action import ActionKind, Dispatch
+from governance.action import Content, Dispatch
 from governance.canonical import to_text
 from governance.tickets.ticket import Ticket, TicketState
 
@@ -44,37 +45,6 @@ BUDGETS = (
 )
 """Tried in this order until the whole card fits; the last one always does."""
 
-_VERBS = {ActionKind.READ: "read with", ActionKind.WRITE: "change", ActionKind.EXECUTE: "run"}
-_PREFIX = {
-    TicketState.APPROVED: "Approved: ",
-    TicketState.EXECUTING: "Running: ",
-    TicketState.EXECUTED: "Done: ",
-    TicketState.RELEASED: "Handed over: ",
-    TicketState.DENIED: "Denied by policy: ",
-    TicketState.REJECTED: "Rejected: ",
-    TicketState.EXPIRED: "Expired: ",
-    TicketState.CANCELLED: "Cancelled: ",
-    TicketState.UNKNOWN: "Outcome unknown: ",
-}
-
-
-def sentence(ticket: Ticket) -> Inert:
-    """One sentence: who wants to do what to which target, and where; at most 150 characters."""
-    ask = ticket.ask
-    what = ask.tool or ask.topic
-    verb = _VERBS[ask.action]
-    if ask.action is ActionKind.WRITE and ask.tool:
-        verb = "change things with"
-    said = f"{words(ask.agent, 36)} wants to {verb} {words(what, 36)}"
-    if ask.target:
-        said += f" on {words(ask.target, 36)}"
-    return Inert(f"{said} in {words(ask.environment, 12)}")
-
-
-def title(ticket: Ticket) -> Inert:
-    """The sentence, with what became of it in front."""
-    return Inert(_PREFIX.get(ticket.state, "") + sentence(ticket))
-
 
 def labelled(label: str, *parts: Block) -> list[Block]:
     """A line with its label in bold."""
@@ -82,38 +52,44 @@ def labelled(label: str, *parts: Block) -> list[Block]:
 
 
 def facts(view: CardView, budget: Budget) -> list[Block]:
-    """For whom, what exactly, where, how risky and why."""
+    """By which means, for whom, how risky and why; names only where the headline lacks them."""
     ask, ruling = view.ticket.ask, view.ticket.ruling
-    out: list[Block] = []
+    whose: list[list[Block]] = []
     if ask.on_behalf_of:
-        out += labelled("For", person(ask.on_behalf_of, team_id=view.team_id))
+        whose.append(_item("For", person(ask.on_behalf_of, team_id=view.team_id)))
     if ask.owners:
         named = [person(owner, team_id=view.team_id) for owner in ask.owners[:3]]
-        out += labelled("The agent's owner", *_joined(named))
-    for label, value, most in _named(view.ticket):
-        out += labelled(label, run(words(value, budget.at_most(most)), code=True))
+        whose.append(_item("The agent's owner", *_joined(named)))
+    if ask.risk_tags:
+        tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
+        whose.append(_item("Tagged", run(tags)))
     tier = (
         words(ruling.risk_tier, budget.at_most(60)) if ruling.risk_tier else ours("without a tier")
     )
     rules = Inert(", ".join(words(rule, budget.at_most(60)) for rule in ruling.rule_ids[:4]))
-    why = f"{tier}, by rule {rules}" if rules else f"{tier}"
-    out += labelled("Risk", run(Inert(why)))
-    out += labelled("Why people are asked", run(words(ruling.reason, budget.reason)))
-    if ask.risk_tags:
-        tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
-        out += labelled("Tagged", run(tags))
-    return out
+    risk = labelled("Risk", run(Inert(f"{tier}, by rule {rules}" if rules else f"{tier}")))
+    why = labelled("Why people are asked", run(words(ruling.reason, budget.reason)))
+    return [*_names(view.ticket, budget), *_on_one_line(whose), *risk, *why]
+
+
+def _names(ticket: Ticket, budget: Budget) -> list[Block]:
+    return _on_one_line(
+        [
+            _item(label, run(words(value, budget.at_most(most)), code=True))
+            for label, value, most in _named(ticket)
+        ]
+    )
 
 
 def _named(ticket: Ticket) -> list[tuple[str, str, int]]:
-    """What the action is called and where it acts, each with the length that a card shows."""
+    """The names that the headline does not show whole, each with the length that a card shows."""
     ask = ticket.ask
     rows = (
-        ("Agent", ask.agent, 120),
-        ("Tool", ask.tool, 120),
+        ("Agent", "" if card_title.names_agent(ticket) else ask.agent, 120),
+        ("Target", "" if card_title.names_target(ticket) else ask.target, 300),
+        ("Environment", "" if card_title.names_environment(ticket) else ask.environment, 60),
+        ("With", ask.tool, 120),
         ("Topic", ask.topic, 120),
-        ("Target", ask.target, 300),
-        ("Environment", ask.environment, 60),
         ("Data", ask.data_class, 60),
     )
     return [row for row in rows if row[1]]
@@ -121,6 +97,18 @@ def _named(ticket: Ticket) -> list[tuple[str, str, int]]:
 
 def _is_named_whole(ticket: Ticket, budget: Budget) -> bool:
     return all(len(inert(value)) <= budget.at_most(most) for _, value, most in _named(ticket))
+
+
+def _item(label: str, *parts: Block) -> list[Block]:
+    return [run(ours(f"{label}: "), bold=True), *parts]
+
+
+def _on_one_line(items: list[list[Block]]) -> list[Block]:
+    """Labels with their values, one after the other; empty where there are none."""
+    out: list[Block] = []
+    for number, item in enumerate(items):
+        out += [run(ours("   ")), *item] if number else item
+    return line(*out) if out else []
 
 
 def _joined(parts: list[Block]) -> list[Block]:
@@ -192,23 +180,30 @@ def action_text(view: CardView) -> Inert | None:
     if content is None:
         return None
     parts: list[str] = []
-    if content.arguments or not content.prompt:
+    if content.arguments:
         parts.append(inert(to_text(content.arguments, indent=2), is_multiline=True))
     if content.prompt:
         parts.append("prompt:\n" + inert(content.prompt, is_multiline=True))
     if content.context is not None:
         parts.append("context:\n" + inert(to_text(content.context, indent=2), is_multiline=True))
-    return Inert("\n".join(parts))
+    return Inert("\n".join(parts)) if parts else ours("(no arguments and no prompt)")
+
+
+def _is_prompt_only(content: Content) -> bool:
+    return bool(content.prompt) and not content.arguments and content.context is None
 
 
 def action(view: CardView, budget: Budget) -> Shown:
     """The arguments, prompt and context: whole, or their head with a mark of the cut."""
     ask = view.ticket.ask
-    whole = action_text(view)
-    if whole is None:
+    whole, said = action_text(view), "What exactly would happen:"
+    if whole is None or view.content is None:
         gone = ours("The action's content was erased; only its digest is left.")
         return Shown(elements=(section_of(run(gone, italic=True)),), is_cut=True)
-    label = section_of(run(ours("What exactly would happen:"), bold=True))
+    if _is_prompt_only(view.content):
+        said = "What exactly would happen, in the prompt's words:"
+        whole = inert(view.content.prompt, is_multiline=True)
+    label = section_of(run(ours(said), bold=True))
     if not ask.needs_full_view and len(whole) <= budget.action:
         is_cut = not _is_named_whole(view.ticket, budget)
         return Shown(elements=(label, preformatted(whole)), is_cut=is_cut)

@@ -5,7 +5,7 @@ asked (``card_parts``), the order of the card (``cards``). Law: progress is told
 and weight; an output is shown in the form that may be shown and in no other; a cut says so.
 """
 
-from bot.slack.blocks import Block, instant, line, ours, person, preformatted, run
+from bot.slack.blocks import Block, instant, line, ours, person, preformatted, run, small
 from bot.slack.card_parts import HEAD_LINES, Budget, labelled, section_of
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, head, inert, words
@@ -13,8 +13,16 @@ from governance.action import Dispatch
 from governance.execution import OutputState, RunStatus
 from governance.policy.decision import Requirement
 from governance.tickets.binding import SHOWN_DIGITS
-from governance.tickets.quorum import RoleTally, tally
+from governance.tickets.quorum import RoleTally, counted_role, tally
 from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
+
+_CAUSES = {
+    "veto": "One rejection ends it.",
+    "unreachable": "Approval was out of reach.",
+    "stopped": "Stopped before it started.",
+}
+"""Why a ticket ended as rejected, in words that people use."""
+_WEAKER = {"A-": " (held by rlimits and the wall clock, without a control group)"}
 
 
 def progress(view: CardView, budget: Budget) -> list[Block]:
@@ -40,18 +48,24 @@ def progress(view: CardView, budget: Budget) -> list[Block]:
 
 
 def progress_text(requirement: Requirement, ticket: Ticket) -> Inert:
-    """``1 of 1 operator, 1 of 2 reviewers; weight 3 of 4: needs 1 reviewer``."""
+    """``1 of 1 operator, 1 of 2 reviewers; weight 3 of 4``."""
     counted = tally(requirement, ticket.votes)
-    roles = ", ".join(_share(role) for role in counted.roles[:6])
-    said = f"{roles}; weight {counted.weight} of {counted.threshold}"
-    return clip(inert(f"{said}: {counted.sentence()}"), 400)
+    shares = [_share(role) for role in counted.roles[:6] if role.min_required or role.count]
+    weight = f"weight {counted.weight} of {counted.threshold}"
+    said = f"{', '.join(shares)}; {weight}" if shares else weight
+    return clip(inert(f"{said}: quorum met" if counted.is_met else said), 400)
+
+
+def needs_text(requirement: Requirement, ticket: Ticket) -> Inert:
+    """``Needs 1 operator and 2 reviewers.``"""
+    said = tally(requirement, ticket.votes).sentence()
+    return clip(inert(f"{said[:1].upper()}{said[1:]}."), 400)
 
 
 def _share(role: RoleTally) -> str:
     if not role.min_required:
-        return f"{role.count} {role.role} (none required)"
-    plural = "" if role.min_required == 1 else "s"
-    return f"{role.count} of {role.min_required} {role.role}{plural}"
+        return f"{role.count} {counted_role(role.role, role.count)}"
+    return f"{role.count} of {role.min_required} {counted_role(role.role, role.min_required)}"
 
 
 def _demands(view: CardView, requirement: Requirement) -> list[Block]:
@@ -78,14 +92,14 @@ def _vote(view: CardView, vote: Vote, budget: Budget) -> list[Block]:
     return line(*parts)
 
 
-def fine_print(ticket: Ticket) -> list[Block]:
+def fine_print(ticket: Ticket) -> Block:
     """Ticket, revision, binding and trace: what to quote when asking about it."""
     text = (
         f"Ticket {words(ticket.id, 60)}, revision {ticket.revision}, "
         f"binding {words(ticket.binding[:SHOWN_DIGITS], SHOWN_DIGITS)}, "
         f"trace {words(ticket.ask.trace_id, 64)}"
     )
-    return [run(Inert(text))]
+    return small(Inert(text))
 
 
 def expiry(ticket: Ticket) -> list[Block]:
@@ -100,9 +114,10 @@ def outcome(view: CardView, budget: Budget) -> list[Block]:
     out: list[Block] = []
     if ticket.decided_by:
         who = ticket.decided_by.removeprefix("person:")
-        said = labelled("By", person(who, team_id=view.team_id))
-        out += said
-    if ticket.note:
+        out += labelled("By", person(who, team_id=view.team_id))
+    if ticket.state is TicketState.REJECTED and ticket.note in _CAUSES:
+        out += line(run(ours(_CAUSES[ticket.note])))
+    elif ticket.note:
         out += labelled("Note", run(words(ticket.note, budget.at_most(300))))
     report = ticket.report
     if report is None:
@@ -125,7 +140,9 @@ def _run_text(view: CardView, budget: Budget) -> Inert:
     if report.exit_code is not None:
         said += f", exit code {report.exit_code}"
     if report.sandbox:
-        said += f", in a sandbox of tier {words(report.sandbox, 4)}"
+        said += (
+            f", in a sandbox of tier {words(report.sandbox, 4)}{_WEAKER.get(report.sandbox, '')}"
+        )
     if report.error:
         said += f": {words(report.error, budget.at_most(300))}"
     return Inert(said)

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from bot.slack import card_parts as parts
 from bot.slack import card_standing as standing
-from bot.slack import limits, names
+from bot.slack import card_title, limits, names
 from bot.slack.blocks import (
     Block,
     actions,
@@ -28,7 +28,6 @@ from bot.slack.blocks import (
 )
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, fallback, words
-from governance.tickets.quorum import tally
 from governance.tickets.ticket import Ticket, TicketState
 
 _STANDING = {
@@ -75,7 +74,7 @@ def _fits(card: Card) -> bool:
 
 def _card(view: CardView, budget: parts.Budget) -> Card:
     shown = parts.action(view, budget)
-    blocks: list[Block] = [header(parts.title(view.ticket))]
+    blocks: list[Block] = [header(card_title.title(view.ticket))]
     warned = parts.cautions(view, budget)
     if warned:
         blocks.append(rich(section(warned)))
@@ -89,6 +88,7 @@ def _card(view: CardView, budget: parts.Budget) -> Card:
     result = standing.output(view, budget)
     if result:
         blocks.append(rich(*result))
+    blocks.append(standing.fine_print(view.ticket))
     row = _buttons(view, shown)
     if row is not None:
         blocks.append(row)
@@ -96,16 +96,24 @@ def _card(view: CardView, budget: parts.Budget) -> Card:
 
 
 def _standing(view: CardView, shown: parts.Shown, budget: parts.Budget) -> list[Block]:
-    """Where it stands: state, votes, outcome, time, fine print."""
+    """Where it stands: state, what it needs, outcome, votes, time."""
     ticket = view.ticket
-    out = line(run(ours(_STANDING[ticket.state]), bold=True))
+    out = line(run(_state_words(ticket), bold=True))
     out += standing.outcome(view, budget)
     out += standing.progress(view, budget)
     if ticket.state is TicketState.PENDING and shown.is_cut:
         out += line(run(ours("Approve works once you have read Details to the last page.")))
     if ticket.state in (TicketState.PENDING, TicketState.APPROVED):
         out += standing.expiry(ticket)
-    return [*out, *standing.fine_print(ticket)]
+    return out
+
+
+def _state_words(ticket: Ticket) -> Inert:
+    requirement = ticket.ruling.requirement
+    said = ours(_STANDING[ticket.state])
+    if ticket.state is TicketState.PENDING and requirement is not None:
+        return Inert(f"{said} {standing.needs_text(requirement, ticket)}")
+    return said
 
 
 def shown_of(ticket: Ticket) -> names.Shown:
@@ -207,10 +215,7 @@ def _unknown_buttons(ticket: Ticket) -> tuple[Block, Block]:
 
 
 def _fallback_text(ticket: Ticket) -> str:
-    said = f"{parts.title(ticket)}. {_STANDING[ticket.state]}"
-    requirement = ticket.ruling.requirement
-    if ticket.state is TicketState.PENDING and requirement is not None:
-        said += f" It {tally(requirement, ticket.votes).sentence()}."
+    said = f"{card_title.title(ticket)}. {_state_words(ticket)}"
     return fallback(Inert(said), limits.FALLBACK_CHARS)
 
 

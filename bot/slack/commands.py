@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bot.slack import card_parts as parts
 from bot.slack import card_standing as standing
-from bot.slack import lists, names
+from bot.slack import card_title, lists, names
 from bot.slack.blocks import (
     actions,
     header,
@@ -37,8 +37,8 @@ _USAGE = (
     ("list", "what is open now, the most urgent first"),
     ("mine", "what waits for your vote"),
     ("status ID", "where one ticket stands"),
-    ("freeze AGENT or all, then a reason", "stop an agent, or every agent, at once"),
-    ("unfreeze AGENT or all", "ask to lift a freeze, or agree as the second person"),
+    ("freeze AGENT REASON", "stop an agent at once; AGENT can be all"),
+    ("unfreeze AGENT", "ask to lift a freeze, or agree as the second person"),
 )
 _MAX_NAME = 128
 _MAX_REASON = 300
@@ -93,7 +93,7 @@ class Commands:
     async def _list(self, _person: Person, _rest: str) -> Said:
         found = await lists.open_tickets(self.desk.reader, self.desk.service.tenant)
         blocks = lists.listing("Open now", found, empty="Nothing is open.", prefix="placet.list")
-        return say_blocks(Inert(f"{len(found)} tickets are open."), blocks)
+        return say_blocks(Inert(f"{_tickets(len(found))} open."), blocks)
 
     async def _mine(self, person: Person, _rest: str) -> Said:
         found = await lists.open_tickets(self.desk.reader, self.desk.service.tenant)
@@ -101,7 +101,7 @@ class Commands:
         blocks = lists.listing(
             "Waiting for you", mine, empty="Nothing waits for your vote.", prefix="placet.mine"
         )
-        return say_blocks(Inert(f"{len(mine)} tickets wait for your vote."), blocks)
+        return say_blocks(Inert(f"{_tickets(len(mine))} waiting for your vote."), blocks)
 
     async def _status(self, _person: Person, rest: str) -> Said:
         if not rest:
@@ -112,11 +112,12 @@ class Commands:
         votes = standing.progress(view, budget)
         body = [*standing.outcome(view, budget), *votes, *standing.expiry(ticket)]
         blocks = [
-            header(parts.title(ticket)),
-            rich(section([*body, *standing.fine_print(ticket)])),
+            header(card_title.title(ticket)),
+            rich(section(body)),
+            standing.fine_print(ticket),
             actions(details_button(ticket)),
         ]
-        return say_blocks(parts.title(ticket), with_ids(blocks, "placet.status"))
+        return say_blocks(card_title.title(ticket), with_ids(blocks, "placet.status"))
 
     async def _freeze(self, person: Person, rest: str) -> Said:
         target, reason = _target(rest)
@@ -142,6 +143,10 @@ class Commands:
             return True
         found = await self.desk.reader.credentials()
         return any(one.agent is not None and one.agent.id == target for one in found)
+
+
+def _tickets(count: int) -> str:
+    return f"{count} ticket{'' if count == 1 else 's'}"
 
 
 def _target(rest: str) -> tuple[str, str]:

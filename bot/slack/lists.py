@@ -7,9 +7,8 @@ when it is used.
 
 from collections.abc import Sequence
 
-from bot.slack import card_parts as parts
 from bot.slack import card_standing as standing
-from bot.slack import cards, limits
+from bot.slack import card_title, cards, limits
 from bot.slack.blocks import (
     Block,
     actions,
@@ -21,6 +20,7 @@ from bot.slack.blocks import (
     rich,
     run,
     section,
+    small,
     with_ids,
 )
 from bot.slack.text import Inert, words
@@ -55,17 +55,13 @@ def waits_for(ticket: Ticket, person: Person) -> bool:
 def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
     """One ticket in a list: its sentence, where it stands, until when, Details."""
     requirement = ticket.ruling.requirement
-    said = line(run(parts.sentence(ticket), bold=True))
-    said += line(
-        run(ours(f"{ticket.state.value.capitalize()}. ")),
-        *(
-            [run(standing.progress_text(requirement, ticket))]
-            if requirement is not None and ticket.state is TicketState.PENDING
-            else []
-        ),
-    )
-    said += [run(Inert(f"Ticket {words(ticket.id, 60)}, until ")), instant(ticket.expires_at)]
-    blocks = [rich(section(said))]
+    said = line(run(card_title.title(ticket), bold=True))
+    if requirement is not None and ticket.state is TicketState.PENDING:
+        said += [run(standing.needs_text(requirement, ticket)), run(ours(" Decide before "))]
+    else:
+        said += [run(ours("Good until "))]
+    said += [instant(ticket.expires_at), run(ours("."))]
+    blocks = [rich(section(said)), small(Inert(f"Ticket {words(ticket.id, 60)}"))]
     if with_button:
         blocks.append(actions(cards.details_button(ticket)))
     return blocks

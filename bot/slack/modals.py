@@ -8,7 +8,7 @@ last page only, with exactly the revision and binding that were read.
 from dataclasses import dataclass
 
 from bot.slack import card_parts as parts
-from bot.slack import cards, limits, names
+from bot.slack import card_title, cards, limits, names
 from bot.slack.blocks import (
     Block,
     actions,
@@ -132,7 +132,7 @@ def details(view: CardView, whole: FullView, page: int, *, may_vote: bool) -> Bl
     """One page of the full view; ``may_vote``: this is the last page and the ticket is open."""
     ticket = view.ticket
     page = min(max(page, 0), whole.count - 1)
-    where = f"{parts.sentence(ticket)}. Page {page + 1} of {whole.count}."
+    where = f"{card_title.sentence(ticket)}. Page {page + 1} of {whole.count}."
     blocks: list[Block] = [rich(section([run(Inert(where), bold=True)]))]
     blocks += [rich(preformatted(piece)) for piece in pages(whole.pages[page], PIECE_CHARS)]
     is_last = page == whole.count - 1

@@ -1,8 +1,9 @@
 """Short answers to one person: refusals, confirmations, lists.
 
 Lives here: an answer as a value, and answers made from errors. Must not live here: sending.
-Law: a refusal says what the table of replies says and the fact that the core gave, inert; its
-block id carries the stable code, so that a program can tell refusals apart without reading prose.
+Law: a refusal says what the table of replies says, then the fact that the core gave, inert, where
+it adds something; its block id carries the stable code, so that a program can tell refusals apart
+without reading prose.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from bot.replies import reply_for
 from bot.slack import limits
 from bot.slack.blocks import Block, ours, rich, run, section
 from bot.slack.text import Inert, clip, fallback, inert
-from governance.errors import PlacetError
+from governance.errors import Code, PlacetError
 
 REFUSED = "placet.refused."
 """Prefix of the block id of a refusal; the code follows."""
@@ -40,11 +41,33 @@ def say_blocks(text: Inert, blocks: list[Block]) -> Said:
     return Said(text=fallback(text, limits.FALLBACK_CHARS), blocks=tuple(blocks))
 
 
+_SAID_BY_THE_TABLE = frozenset(
+    {
+        Code.BINDING_MISMATCH,
+        Code.COMMENT_REQUIRED,
+        Code.EXPIRED,
+        Code.FOREIGN_TEAM,
+        Code.FROZEN,
+        Code.FULL_VIEW_REQUIRED,
+        Code.NO_VOTE,
+        Code.SELF_APPROVAL_DENIED,
+        Code.STEP_UP_REQUIRED,
+        Code.SUPERSEDED_REVISION,
+        Code.VOTER_DEACTIVATED,
+        Code.VOTER_IS_BOT,
+        Code.VOTER_IS_GUEST,
+    }
+)
+"""Codes whose sentence says all; the core's fact would only say it again."""
+
+
 def refusal_text(error: PlacetError) -> Inert:
-    """The kind sentence of the table, then the fact in the core's words."""
+    """The kind sentence of the table, then the fact in the core's words where it adds one."""
     sentence = reply_for(error.code).slack
     fact = clip(inert(error.message), 500)
-    return Inert(f"{sentence} ({fact})" if fact else sentence)
+    if not fact or error.code in _SAID_BY_THE_TABLE:
+        return Inert(sentence)
+    return Inert(f"{sentence} ({fact})")
 
 
 def refused(error: PlacetError) -> Said:

@@ -49,7 +49,7 @@ def open_ticket(command: cmd.OpenTicket, at: datetime, counters: tuple[ev.Counte
         basis=basis,
         ask=ask,
         ruling=ruling,
-        binding=_bind(command.ticket_id, 1, ask, ruling, expires_at),
+        binding=bind(command.ticket_id, 1, ask, ruling, expires_at),
         expires_at=expires_at,
         counters=counters,
         trace=decision.trace,
@@ -160,13 +160,14 @@ def revise(
         revision=ticket.revision + 1,
         cause=cause,
         ruling=new,
-        binding=_bind(ticket.id, ticket.revision + 1, ticket.ask, new, ticket.expires_at),
+        binding=bind(ticket.id, ticket.revision + 1, ticket.ask, new, ticket.expires_at),
         expires_at=ticket.expires_at,
         note=note,
     )
 
 
-def _bind(ticket_id: str, revision: int, ask: Ask, ruling: Ruling, expires_at: datetime) -> str:
+def bind(ticket_id: str, revision: int, ask: Ask, ruling: Ruling, expires_at: datetime) -> str:
+    """The binding that belongs to these parts of a ticket."""
     return binding_of(
         ticket_id=ticket_id,
         revision=revision,

@@ -14,7 +14,7 @@ from governance.policy.decision import Requirement
 from governance.principal import actor_person
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
-from governance.tickets._opening import revise
+from governance.tickets._opening import bind, revise
 from governance.tickets.decided import NOTHING, Decided, refused
 from governance.tickets.quorum import tally
 from governance.tickets.ticket import Basis, Run, Ticket, TicketState
@@ -68,12 +68,30 @@ def _start_problem(ticket: Ticket, at: datetime, *, is_frozen: bool) -> Refused 
         return Refused(
             Code.NOT_APPROVED, f"ticket {ticket.id} is {ticket.state.value.lower()}, not approved"
         )
+    if not _is_vouched(ticket):
+        return Refused(
+            Code.DIGEST_MISMATCH, f"ticket {ticket.id} says approved, and its parts do not agree"
+        )
     if is_frozen:
         return Refused(Code.FROZEN, f"{ticket.ask.agent} is frozen")
     age = at - ticket.cleared_at if ticket.cleared_at else None
     if age is None or age >= timedelta(seconds=CLEARANCE_LIFE_S):
         return Refused(Code.CLEARANCE_STALE, f"the voters of {ticket.id} were not confirmed lately")
     return None
+
+
+def _is_vouched(ticket: Ticket) -> bool:
+    """Whether the ticket itself shows why it is approved.
+
+    A projection that was altered to say APPROVED must show a quorum, or a ruling that needs none,
+    and the binding that belongs to it: a second look at what the lifecycle made sure of.
+    """
+    ruling = ticket.ruling
+    if ticket.binding != bind(ticket.id, ticket.revision, ticket.ask, ruling, ticket.expires_at):
+        return False
+    if ticket.basis is Basis.PEOPLE:
+        return ruling.requirement is not None and tally(ruling.requirement, ticket.votes).is_met
+    return ruling.effect.loosens and ruling.requirement is None
 
 
 def start_execution(

@@ -53,9 +53,7 @@ def cast_vote(ticket: Ticket, command: cmd.CastVote, at: datetime, *, is_frozen:
 
 def _resolved(ticket: Ticket, command: cmd.CastVote) -> Decided:
     code = Code.EXPIRED if ticket.state is TicketState.EXPIRED else Code.ALREADY_RESOLVED
-    return refused(
-        code, f"ticket {command.ticket_id} is {ticket.state.value.lower()}: nothing is left to vote"
-    )
+    return refused(code, f"ticket {command.ticket_id} is {ticket.state.value.lower()}")
 
 
 def _identity_problem(
@@ -70,7 +68,9 @@ def _identity_problem(
         )
     if command.binding != ticket.binding:
         return Code.BINDING_MISMATCH, f"what was shown is not what ticket {ticket.id} now binds"
-    if person.id in ticket.ask.excluded:
+    # The human that an agent names is its claim: it may not take a veto away from anybody.
+    barred = ticket.ask.excluded if command.choice is Choice.APPROVE else {*ticket.ask.owners}
+    if person.id in barred:
         return (
             Code.SELF_APPROVAL_DENIED,
             "you asked for this, or answer for the agent that did: somebody else decides",

@@ -55,13 +55,23 @@ class Tally:
         """What is missing, for people: ``needs 1 operator and 2 more weight``."""
         if self.is_met:
             return "quorum met"
-        needs = [f"{role.missing} {role.role}" for role in self.roles if role.missing]
+        needs = [
+            f"{role.missing} {counted_role(role.role, role.missing)}"
+            for role in self.roles
+            if role.missing
+        ]
         named = sum(role.missing * role.weight for role in self.roles)
         if self.missing_weight > named:
             needs.append(f"{self.missing_weight - named} more weight")
         if self.awaits_reviewer:
             needs.append("the named reviewer")
-        return "needs " + " and ".join(needs)
+        *first, last = needs
+        return f"needs {', '.join(first)} and {last}" if first else f"needs {last}"
+
+
+def counted_role(role: str, count: int) -> str:
+    """The role's name as it stands behind ``count``: ``1 reviewer``, ``2 reviewers``."""
+    return role if count == 1 or role.endswith("s") else f"{role}s"
 
 
 def tally(requirement: Requirement, votes: Iterable[Vote]) -> Tally:

@@ -192,3 +192,22 @@ def test_a_refusal_is_a_sentence_and_status_3(name: str, capsys: pytest.CaptureF
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    "odd", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e"]
+)
+def test_no_character_but_a_line_feed_ends_a_line(odd: str) -> None:
+    """What one approval stored must not become lines of its own at the next one."""
+    for part in ({"key": f"a{odd}b", "value": "x"}, {"key": "a", "value": f"x{odd}[limits]"}):
+        with pytest.raises(files.Refused):
+            files.set_ini("[theme]\n", "theme", part["key"], part["value"])
+    stored = f"[theme]\nmotto = hi{odd}[limits]{odd}max = 1\n"
+    after, _, _ = files.set_ini(stored, "theme", "colour", "blue")
+    assert after == stored + "colour = blue\n"
+
+
+def test_every_other_byte_of_the_file_stays_as_it_was() -> None:
+    mixed = "# top\r\n[a]\r\nx = 1\n y=2\r\n\n[b]\nx = 3"
+    after, before, _ = files.set_ini(mixed, "a", "x", "9")
+    assert (after, before) == (mixed.replace("x = 1", "x = 9\r", 1) + "\n", "1")

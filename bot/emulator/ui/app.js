@@ -101,12 +101,24 @@ function drawSidebar() {
     el("small", {}, u.deleted ? "deactivated" : u.title || (u.is_guest ? "Guest" : `@${u.name}`))))));
 }
 
+let settledAt = -1;
+
+// To the newest message: to the end of the stream, or to the message's top where it is taller than the window.
+function toNewest() {
+  const stream = $("stream"), newest = $("messages").querySelector(":scope > article:last-of-type");
+  stream.scrollTop = stream.scrollHeight;
+  if (newest && newest.offsetHeight > stream.clientHeight) {
+    stream.scrollTop += newest.getBoundingClientRect().top - stream.getBoundingClientRect().top;
+  }
+  settledAt = stream.scrollTop;
+}
+
 function go(where) {
   if (where.user && where.user !== chosen.user && chosen.isHome) post("home", { user: where.user });
   Object.assign(chosen, where);
   nodes.clear();
   $("messages").replaceChildren();
-  refresh().then(() => { $("stream").scrollTop = $("stream").scrollHeight; });
+  refresh().then(toNewest);
 }
 
 function drawBar() {
@@ -179,7 +191,7 @@ function ordered(messages) {
 
 function drawMessages(ctx) {
   const stream = $("stream"), list = $("messages");
-  const isAtEnd = stream.scrollHeight - stream.scrollTop - stream.clientHeight < 120;
+  const isAtEnd = stream.scrollHeight - stream.scrollTop - stream.clientHeight < 120 || Math.abs(stream.scrollTop - settledAt) < 2;
   list.classList.remove("is-home");
   const wanted = ordered(state.messages).map((message) => {
     const key = JSON.stringify([state.user, message, state.choices[message.ts]]);
@@ -192,8 +204,9 @@ function drawMessages(ctx) {
   });
   if (!wanted.length) wanted.push(el("p", { class: "empty" }, "Nothing has been said here yet."));
   const standing = [...list.children];
-  if (standing.length !== wanted.length || wanted.some((n, i) => n !== standing[i])) list.replaceChildren(...wanted);
-  if (isAtEnd) stream.scrollTop = stream.scrollHeight;
+  const isChanged = standing.length !== wanted.length || wanted.some((n, i) => n !== standing[i]);
+  if (isChanged) list.replaceChildren(...wanted);
+  if (isChanged && isAtEnd) toNewest();
 }
 
 function drawHome(ctx) {
@@ -229,7 +242,7 @@ function setUpComposer() {
     hints.hidden = true;
     const told = await post("type", { user: chosen.user, channel: chosen.channel, text });
     if (told.misuse && !say.value) say.value = text;
-    $("stream").scrollTop = $("stream").scrollHeight;
+    toNewest();
   });
 }
 
@@ -244,7 +257,7 @@ function listen() {
 setUpDrawer(() => state && drawDrawer(state));
 setUpComposer();
 listen();
-refresh().then(() => { $("stream").scrollTop = $("stream").scrollHeight; if (chosen.isHome) post("home", { user: chosen.user }); });
+refresh().then(() => { toNewest(); if (chosen.isHome) post("home", { user: chosen.user }); });
 document.addEventListener("click", (event) => {
   for (const open of document.querySelectorAll("details.overflow[open]")) if (!open.contains(event.target)) open.open = false;
 });

@@ -71,5 +71,5 @@ function build(view, state, blocks) {
     el("div", { class: "modal-body" }, blocks),
     el("footer", {},
       el("button", { type: "button", class: "btn", on: { click: close } }, view.body.close?.text ?? "Close"),
-      view.body.submit && el("button", { type: "submit", class: "btn primary", "data-submit": "yes" }, view.body.submit.text))));
+      view.body.submit && el("button", { type: "submit", class: "btn submit", "data-submit": "yes" }, view.body.submit.text))));
 }

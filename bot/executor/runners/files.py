@@ -113,7 +113,11 @@ def replace(parent: int, name: str, content: bytes, mode: int) -> None:
 
 
 def _has_controls(text: str) -> bool:
-    return any(character < " " or character == "\x7f" for character in text)
+    """Whether there is a control character, or one that some reader takes for a line's end."""
+    return any(
+        character < " " or "\x7f" <= character <= "\x9f" or character in "\u2028\u2029"
+        for character in text
+    )
 
 
 def _ini_text(value: object) -> str:
@@ -137,8 +141,9 @@ def _plain(name: str, text: str) -> str:
 def set_ini(text: str, section: str, key: str, value: object) -> tuple[str, str | None, str]:
     """The text with one key set, the old and the new value; all other lines stay as they are."""
     wanted, after = _plain("key", key), _ini_text(value)
-    newline = "\r\n" if "\r\n" in text else "\n"
-    lines = text.splitlines()
+    end = "\r" if "\r\n" in text else ""
+    # Not splitlines(): it also ends lines at characters that are part of a value.
+    lines = text.removesuffix("\n").split("\n") if text else []
     here, place = "", 0 if not section else None
     for index, line in enumerate(lines):
         bare = line.strip()
@@ -151,14 +156,14 @@ def set_ini(text: str, section: str, key: str, value: object) -> tuple[str, str 
                 before = bare[cut + 1 :].strip()
                 start = line[: line.index(bare[cut], len(line) - len(line.lstrip())) + 1]
                 space = " " if line[len(start) : len(start) + 1] == " " else ""
-                lines[index] = f"{start}{space}{after}"
-                return newline.join(lines) + newline, before, after
+                lines[index] = f"{start}{space}{after}{end}"
+                return "\n".join(lines) + "\n", before, after
             place = index + 1
     if place is None:
-        lines += ([""] if lines else []) + [f"[{_plain('section', section)}]"]
+        lines += ([end] if lines else []) + [f"[{_plain('section', section)}]{end}"]
         place = len(lines)
-    lines.insert(place, f"{wanted} = {after}")
-    return newline.join(lines) + newline, None, after
+    lines.insert(place, f"{wanted} = {after}{end}")
+    return "\n".join(lines) + "\n", None, after
 
 
 def set_json(text: str, section: str, key: str, value: object) -> tuple[str, object, object]:

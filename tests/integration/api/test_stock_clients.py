@@ -176,4 +176,4 @@ async def test_the_walkthrough_of_submit_list_and_approve_works_with_a_credentia
         assert told.status == 200
     assert (await world.get(f"jobs/{name}"))["state"] == "SCHEDULED"
     whole = await world.get(f"approvals/{name}", "olga")
-    assert whole["content"]["prompt"] == "Asked for job.mcp-bridge.write.update_ticket"
+    assert whole["content"]["prompt"] == ""

@@ -224,3 +224,37 @@ def test_a_blank_that_counts_as_printable_costs_what_its_escape_shows() -> None:
     for blank in "\u115f\u1160\u2800\u3164\uffa0":
         assert blank.isprintable()
         assert needs_full_view(Content(prompt=blank * (SHOWN_CHARS // 10 + 1)))
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["all hosts", "prod/*", "\uff0a", '"all"', "*.*", " ALL ", "everyone in sales", "(any)"],
+)
+def test_a_category_word_in_any_dress_is_no_target(word: str):
+    with pytest.raises(InvalidInput) as refused:
+        check_one_target(request(target=word))
+    assert (refused.value.code, refused.value.pointer) == (Code.TARGET_TOO_BROAD, "/target")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pointer"),
+    [
+        ({"targets": ["a", "*"]}, "/arguments/targets/1"),
+        ({"hosts": "all"}, "/arguments/hosts"),
+        ({"target": {"name": "*"}}, "/arguments/target/name"),
+        ({"Resource": [["everything"]]}, "/arguments/Resource/0/0"),
+    ],
+)
+def test_a_category_word_inside_the_arguments_is_found(arguments: dict[str, object], pointer: str):
+    with pytest.raises(InvalidInput) as refused:
+        check_one_target(request(content=content(arguments=arguments)))
+    assert refused.value.pointer == pointer
+
+
+def test_ordinary_targets_and_values_pass():
+    for target in ("allspark", "web-1", "call-centre", "wall", ""):
+        check_one_target(request(target=target, content=content(arguments={"note": "all good"})))
+
+
+def test_marks_that_pile_up_cost_what_their_escapes_show():
+    assert needs_full_view(Content(prompt="a" + "\u0301\u0302" * (SHOWN_CHARS // 20)))

@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -232,6 +233,47 @@ def test_structure_has_no_spaces_and_literals_are_lower_case():
 def test_what_json_does_not_carry_has_no_canonical_form(value: object):
     with pytest.raises(TypeError):
         canonical_bytes([value])  # type: ignore[list-item]
+
+
+@given(st.dictionaries(_KEYS, _VALUES, max_size=4))
+def test_the_quick_way_to_write_an_object_agrees_with_the_plain_one(value: dict[str, Json]):
+    # A mapping that is no dict is always written the plain way.
+    assert canonical_bytes(value) == canonical_bytes(MappingProxyType(value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": 10**20},
+        {"a": 10**21},
+        {"a": -(10**21)},
+        {"a": [10**21]},
+        {"a": '":1.5,[1e5'},
+        {"a": {"b": "1" * 30}},
+        {"a": "\x7f\x1f\\"},
+        {"\ue000": 1, "😀": 2},
+        {"a": [True, None, {}, []]},
+        {"a": Decimal("1.50")},
+    ],
+    ids=repr,
+)
+def test_the_quick_way_is_left_where_it_would_write_something_else(value: dict[str, Json]):
+    assert canonical_bytes(value) == canonical_bytes(MappingProxyType(value))
+
+
+@pytest.mark.parametrize(
+    "value", [{"a": 1.0}, {"a": 1e22}, {"a": [-0.5]}, {"a": float("nan")}, {"a": {"b": 0.1}}]
+)
+def test_a_float_has_no_canonical_form_wherever_it_stands(value: object):
+    with pytest.raises(TypeError):
+        canonical_bytes(value)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", [1, True, None], ids=repr)
+def test_a_key_that_is_no_text_never_becomes_one(key: object):
+    for value in ({key: 1}, {"a": {key: 1}}, {"a": [{key: 1}]}):
+        with pytest.raises((TypeError, AttributeError)):
+            canonical_bytes(value)  # type: ignore[arg-type]
 
 
 # The parser

@@ -107,3 +107,33 @@ def test_a_registered_key_is_known_from_then_on():
 def test_credentials_and_checkpoints_govern_nothing(event: ControlEvent):
     before = Control(snapshot="s")
     assert ctl.evolve(before, event, T0) == before
+
+
+def test_all_means_all_in_any_case():
+    (event,) = ctl.freeze(
+        Control(), tenant=TENANT, target="ALL", person=person(ANNA, "operator"), reason=""
+    )
+    assert isinstance(event, ctl.AgentFrozen)
+    assert event.target == EVERYONE
+    frozen = ctl.evolve(Control(), event, T0)
+    assert frozen.freeze_of(AGENT) is not None
+    (asked,) = ctl.unfreeze(frozen, tenant=TENANT, target="All", person=person(ANNA, "operator"))
+    assert isinstance(asked, ctl.UnfreezeAsked)
+
+
+def test_freezing_again_takes_back_a_wish_to_unfreeze():
+    control = Control()
+    steps = (
+        lambda now: ctl.freeze(
+            now, tenant=TENANT, target=AGENT, person=person(ANNA, "operator"), reason=""
+        ),
+        lambda now: ctl.unfreeze(now, tenant=TENANT, target=AGENT, person=person(ANNA, "operator")),
+        lambda now: ctl.freeze(
+            now, tenant=TENANT, target=AGENT, person=person(BEN, "operator"), reason="not yet"
+        ),
+    )
+    for step in steps:
+        for event in step(control):
+            control = ctl.evolve(control, event, T0)
+    assert control.frozen[AGENT].unfreeze_asked_by is None
+    assert control.frozen[AGENT].by == BEN

@@ -59,6 +59,18 @@ def test_plain_allows_are_one_line_with_their_range() -> None:
     assert message.text == "Audit log, seq 1-41"
 
 
+def test_a_message_gives_a_tickets_whole_id_once_and_a_short_one_after() -> None:
+    one = build.sample_ticket()
+    event = build.opened("1m7yzw297fnqe6m0bs3tf2", ruling=build.ruling(Effect.DENY))
+    records = [logged(seq, event, one, ticket_id="1m7yzw297fnqe6m0bs3tf2") for seq in (1, 2)]
+    (message,) = audit_messages(records)
+    first, whole, second = message.lines
+    assert first.startswith("seq 1  TicketOpened DENY")
+    assert whole.startswith("        ticket 1m7yzw297fnqe6m0bs3tf2 r")
+    assert "  ..bs3tf2 r" in second
+    assert message.text == "Audit log, seq 1-2"
+
+
 def test_a_backlog_is_counted_by_effect_and_says_so() -> None:
     records = [allow(seq) if seq % 2 else deny(seq) for seq in range(1, BACKLOG_OVER + 102)]
     messages = audit_messages(records)

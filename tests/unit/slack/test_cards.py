@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from bot.emulator.limit_rich import characters
 from bot.emulator.limits import check_blocks, check_view, is_message_too_long, is_view_too_large
-from bot.slack import limits, modals, names
+from bot.slack import card_title, limits, modals, names
 from bot.slack.card_view import CardView
 from bot.slack.cards import Card, approval_card
+from bot.slack.said import refusal_text
+from bot.slack.text import Inert, fallback
 from governance.action import ActionKind, Content, needs_full_view
 from governance.control import Frozen
+from governance.errors import Code, Refused
 from governance.policy.decision import Warned
 from governance.tickets.ticket import Choice, TicketState
 from tests.support import build
@@ -66,13 +69,66 @@ def test_only_what_is_open_has_buttons(state: TicketState) -> None:
     assert bool(rows) == (state in _STABLE)
 
 
+_HEADLINES = {
+    TicketState.PENDING: "deployer wants to run deploy.service on web-1 in prod",
+    TicketState.APPROVED: "Approved: deployer may run deploy.service on web-1 in prod",
+    TicketState.EXECUTING: "Running: deployer is running deploy.service on web-1 in prod",
+    TicketState.EXECUTED: "Done: deployer ran deploy.service on web-1 in prod",
+    TicketState.RELEASED: "Handed over: deployer may now run deploy.service on web-1 in prod",
+    TicketState.DENIED: "Denied by policy: deployer wanted to run deploy.service on web-1 in prod",
+    TicketState.REJECTED: "Rejected: deployer wanted to run deploy.service on web-1 in prod",
+    TicketState.EXPIRED: "Expired: deployer wanted to run deploy.service on web-1 in prod",
+    TicketState.CANCELLED: "Cancelled: deployer wanted to run deploy.service on web-1 in prod",
+    TicketState.UNKNOWN: "Outcome unknown: deployer may have run deploy.service on web-1 in prod",
+}
+
+
 @pytest.mark.parametrize("state", list(TicketState))
-def test_the_first_line_is_a_sentence_and_the_fallback_says_the_point(state: TicketState) -> None:
+def test_the_first_line_tells_the_state_and_the_fallback_says_the_same(state: TicketState) -> None:
     card = approval_card(view(ticket(state=state)))
     first = card.blocks[0]["text"]
     assert isinstance(first, dict)
-    assert "deployer wants to run deploy.service on web-1 in prod" in str(first["text"])
-    assert "deployer wants to run deploy" in card.text
+    assert first["text"] == _HEADLINES[state]
+    assert card.text.startswith(fallback(Inert(_HEADLINES[state]), 200))
+
+
+@pytest.mark.parametrize(
+    ("action", "changes", "said"),
+    [
+        (ActionKind.WRITE, {"tool": "t.set", "target": "a.ini"}, "wants to change a.ini in prod"),
+        (ActionKind.READ, {"tool": "t.get", "target": "a.ini"}, "wants to read a.ini in prod"),
+        (ActionKind.WRITE, {"tool": "t.set", "target": ""}, "wants to use t.set in prod"),
+        (ActionKind.READ, {"tool": "t.get", "target": ""}, "wants to read with t.get in prod"),
+        (
+            ActionKind.EXECUTE,
+            {"tool": "", "topic": "j.x", "target": ""},
+            "wants to run j.x in prod",
+        ),
+        (ActionKind.WRITE, {"target": "a in dev"}, "wants to change \u201ca in dev\u201d in prod"),
+    ],
+)
+def test_the_headline_is_plain_words(
+    action: ActionKind, changes: dict[str, str], said: str
+) -> None:
+    one = ticket(ask=build.ask(action=action, **changes))
+    assert card_title.title(one) == f"deployer {said}"
+
+
+@pytest.mark.parametrize("state", list(TicketState))
+@pytest.mark.parametrize("action", list(ActionKind))
+def test_the_longest_headline_is_not_cut(state: TicketState, action: ActionKind) -> None:
+    long = "a b" * 60
+    asked = build.ask(
+        agent=long, tool=long, target=long, environment=long, action=action, topic=long
+    )
+    assert len(card_title.title(ticket(state=state, ask=asked))) <= limits.HEADER_CHARS
+
+
+@pytest.mark.parametrize("name", ["x" * 40, "\u202e", 'a" in dev', "a\u201d in dev", " a", "a  b"])
+def test_what_the_headline_does_not_show_plainly_stands_in_the_facts(name: str) -> None:
+    card = shown(approval_card(view(ticket(ask=build.ask(target=name)))))
+    assert '"Target: "' in card
+    assert '"Target: "' not in shown(approval_card(view()))
 
 
 def test_the_button_says_what_was_shown() -> None:
@@ -109,7 +165,46 @@ def test_a_cut_that_the_core_gates_keeps_approve_and_says_what_to_do() -> None:
 
 def test_progress_is_told_in_words() -> None:
     card = shown(approval_card(SAMPLES["half_approved"]))
-    assert "1 of 1 operator, 0 of 1 security-admin; weight 1 of 4: needs 1 security-admin" in card
+    assert "Waiting for approval. Needs 1 security-admin." in card
+    assert "1 of 1 operator, 0 of 1 security-admin; weight 1 of 4" in card
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        ("veto", "One rejection ends it."),
+        ("unreachable", "Approval was out of reach."),
+        ("stopped", "Stopped before it started."),
+    ],
+)
+def test_why_it_ended_is_said_as_people_say_it(cause: str, said: str) -> None:
+    card = shown(approval_card(view(ticket(state=TicketState.REJECTED, note=cause))))
+    assert said in card
+    assert cause not in card.replace(said, "")
+
+
+def test_a_prompt_alone_stands_alone_under_its_label() -> None:
+    card = shown(approval_card(view(content=Content(prompt="Tell the team"))))
+    assert "in the prompt's words:" in card
+    assert '"text": "Tell the team"' in card
+    assert "(no arguments and no prompt)" in shown(approval_card(view(content=Content())))
+
+
+def test_the_tier_that_ran_is_named_and_a_weaker_one_explained() -> None:
+    def ran(tier: str) -> str:
+        report = build.report(sandbox=tier)
+        return shown(approval_card(view(ticket(state=TicketState.EXECUTED, report=report))))
+
+    assert "in a sandbox of tier A- (held by rlimits and the wall clock" in ran("A-")
+    assert 'in a sandbox of tier A"' in ran("A")
+
+
+def test_a_refusal_says_a_thing_once() -> None:
+    twice = Refused(Code.SELF_APPROVAL_DENIED, "you asked for this: somebody else decides")
+    assert "(" not in refusal_text(twice)
+    assert "(tier high is decided by: operator)" in refusal_text(
+        Refused(Code.WRONG_ROLE, "tier high is decided by: operator")
+    )
 
 
 def test_every_control_has_a_label_for_screen_readers() -> None:

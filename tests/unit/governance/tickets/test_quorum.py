@@ -16,6 +16,11 @@ from tests.support.build import ANNA, BEN, requirement, vote
 from tests.support.core import ADMIN, CARA, DAN, OPERATOR, PEOPLE
 
 NAMES = ["r1", "r2", "r3"]
+TWO_REVIEWERS = (
+    RoleRequirement(role=OPERATOR, weight=2, min_required=1),
+    RoleRequirement(role="reviewer", weight=1, min_required=2),
+    RoleRequirement(role=ADMIN, weight=1, min_required=0),
+)
 WHO = [PersonId(name) for name in ("p1", "p2", "p3", "p4", "p5")]
 
 
@@ -170,6 +175,12 @@ def test_the_threshold_is_met_at_and_above_it():
     [
         ({}, [], "needs 1 operator and 1 security-admin"),
         ({}, [vote(ANNA, OPERATOR)], "needs 1 security-admin"),
+        ({"roles": TWO_REVIEWERS, "threshold": 4}, [], "needs 1 operator and 2 reviewers"),
+        (
+            {"roles": TWO_REVIEWERS, "threshold": 6},
+            [],
+            "needs 1 operator, 2 reviewers and 2 more weight",
+        ),
         ({"threshold": 6}, [vote(ANNA, OPERATOR)], "needs 1 security-admin and 2 more weight"),
         ({"threshold": 5}, [vote(ANNA), vote(BEN, ADMIN)], "needs 1 more weight"),
         ({"reviewer": CARA}, [vote(ANNA), vote(BEN, ADMIN)], "needs the named reviewer"),

@@ -13,7 +13,7 @@ from governance.principal import AgentId, PersonId
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets._running import CLEARANCE_LIFE_S
-from governance.tickets.ticket import Run, Ticket, TicketState
+from governance.tickets.ticket import Basis, Run, Ticket, TicketState
 from tests.support.build import AGENT, ANNA, BEN, OWNER, T0, report, requirement
 from tests.support.core import (
     ADMIN,
@@ -509,3 +509,26 @@ def test_what_runs_or_is_over_is_not_cancelled():
     cancel = cmd.CancelTicket(ticket_id=TICKET, actor="x", agent=AGENT)
     for ticket in (executing(), played(executing(), _outcome())):
         assert code(decide(ticket, cancel)) is Code.ALREADY_RESOLVED
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"votes": ()},
+        {"basis": Basis.POLICY},
+        {"binding": "0" * 64},
+        {"basis": Basis.POLICY, "votes": ()},
+    ],
+)
+@pytest.mark.parametrize("dispatch", list(Dispatch))
+def test_a_projection_that_says_approved_must_show_why(
+    forged: dict[str, object], dispatch: Dispatch
+):
+    """A row altered in the database starts and redeems nothing."""
+    ticket = approved(request=request(dispatch=dispatch))
+    ticket = played(ticket, clearing(ticket))
+    command = starting(ticket) if dispatch is Dispatch.EXECUTE else redeeming(ticket)
+    assert code(decide(ticket, command)) is None
+    altered = replace(ticket, **forged)
+    decided = decide(altered, command)
+    assert (code(decided), decided.events) == (Code.DIGEST_MISMATCH, ())

@@ -134,12 +134,23 @@ def test_a_vote_on_another_binding_is_refused():
     )
 
 
-@pytest.mark.parametrize("who", [OWNER, REQUESTER])
-@pytest.mark.parametrize("choice", list(Choice))
+@pytest.mark.parametrize(
+    ("who", "choice"),
+    [(OWNER, Choice.APPROVE), (OWNER, Choice.REJECT), (REQUESTER, Choice.APPROVE)],
+)
 def test_nobody_votes_on_what_they_asked_for_or_answer_for(who: PersonId, choice: Choice):
     ticket = born()
     vote = replace(ballot(ticket, choice=choice), person=person(who, OPERATOR, ADMIN))
     assert _refusal(ticket, vote) == (Code.SELF_APPROVAL_DENIED, RECORDED)
+
+
+def test_an_agent_cannot_take_a_veto_away_by_naming_somebody():
+    """The human it says it acts for is its claim; whoever is named may still say no."""
+    ticket = born()
+    vote = replace(ballot(ticket, choice=Choice.REJECT), person=person(REQUESTER, OPERATOR, ADMIN))
+    decided = decide(ticket, vote)
+    assert decided.refusal is None
+    assert kinds(decided) == ["VoteCast", "TicketRejected"]
 
 
 @pytest.mark.parametrize(
