@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 IdempotencyKey = tuple[TenantId, AgentId, str]
 
+AgentKey = tuple[TenantId, AgentId]
+"""An agent, among those of every tenant."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
@@ -31,6 +34,8 @@ class Keys:
     tickets: tuple[TicketId, ...] = ()
     idempotency: tuple[IdempotencyKey, ...] = ()
     buckets: tuple[str, ...] = ()
+    pending_of: tuple[AgentKey, ...] = ()
+    """Agents whose pending tickets are to be counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +50,8 @@ class Remembered:
 class State:
     """The committed state (with the batch so far) of what ``Keys`` named; absent = never seen.
 
-    ``at`` is event time: max(now, time of the log's head). ``pending`` counts pending tickets.
+    ``at`` is event time: max(now, time of the log's head). ``pending`` counts pending tickets,
+    ``pending_of`` those of each agent that was named.
     """
 
     at: datetime
@@ -54,6 +60,7 @@ class State:
     idempotency: Mapping[IdempotencyKey, Remembered] = field(default_factory=dict)
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
     pending: int = 0
+    pending_of: Mapping[AgentKey, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +153,7 @@ class Reader(Protocol):
         ...
 
     async def content(self, digest: str) -> bytes | None:
-        """Content by its digest; None when it never was or has been erased."""
+        """Content by its digest; None when it never was, has been erased, or was altered."""
         ...
 
     async def control(self) -> Control:

@@ -34,7 +34,10 @@ class Agent:
     owners: tuple[PersonId, ...] = ()
     """The people who answer for it; none of them may approve what it asks."""
     environments: tuple[str, ...] = ()
-    """Environments it may name; empty = any. Naming another is a denial, not a claim."""
+    """Environments it may name; another is a denial.
+
+    Empty = any, and then none is vouched for: what holds in prod holds too.
+    """
     roles: tuple[str, ...] = ()
     """Roles of the requester for data clearance."""
     redeem_on_read: bool = False

@@ -96,6 +96,7 @@ class Service:
         keys = Keys(
             idempotency=(given.idempotency,),
             buckets=tuple(demand.key for demand in given.decision.demands),
+            pending_of=(given.asker,) if given.decision.requirement is not None else (),
         )
         step = partial(steps.submit, given=given, request_digest=request_digest(request))
         submitted = (await self._ledger.commit(keys, step)).reply
@@ -135,6 +136,7 @@ class Service:
             content_digest=content_digest(content),
             eligible=eligible,
             max_pending=self.bundle.max_pending,
+            max_pending_per_agent=self.bundle.max_pending_per_agent,
         )
 
     # Tickets

@@ -14,7 +14,7 @@ from governance.action import ActionRequest
 from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.policy.decision import Decision, Effect
 from governance.policy.throttle import take
-from governance.ports import IdempotencyKey, Result, State
+from governance.ports import AgentKey, IdempotencyKey, Result, State
 from governance.principal import Agent, Credential, Eligible, Person, TenantId
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
@@ -64,11 +64,17 @@ class Submission:
     content_digest: str
     eligible: Eligible
     max_pending: int
+    max_pending_per_agent: int = 50
 
     @property
     def idempotency(self) -> IdempotencyKey:
         """The key under which a repeat is recognised."""
         return (self.request.tenant, self.agent.id, self.request.idempotency_key)
+
+    @property
+    def asker(self) -> AgentKey:
+        """Whose pending tickets are counted."""
+        return (self.request.tenant, self.agent.id)
 
 
 def submit(state: State, given: Submission, request_digest: str) -> Result[Submitted]:
@@ -87,13 +93,9 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
     if settled.decision.effect is Effect.THROTTLE:
         return _throttled(given, settled)
     is_asking = settled.decision.effect is Effect.REQUIRE_APPROVAL
-    if is_asking and state.pending >= given.max_pending:
-        return Result(
-            reply=Refused(
-                Code.QUEUE_FULL,
-                f"{state.pending} tickets wait already, at most {given.max_pending}",
-            )
-        )
+    full = _queue_full(state, given) if is_asking else None
+    if full is not None:
+        return Result(reply=full)
     opening = cmd.OpenTicket(
         ticket_id=given.ticket_id,
         request=given.request,
@@ -115,6 +117,25 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
         events=decided.events,
         contents={given.content_digest: given.content},
     )
+
+
+def _queue_full(state: State, given: Submission) -> Refused | None:
+    """Which bound of the approval queue is reached, the agent's own first."""
+    # An agent that was not counted may have them all: it is refused rather than let through.
+    own = state.pending_of.get(given.asker, state.pending)
+    if own >= given.max_pending_per_agent:
+        return Refused(
+            Code.QUEUE_FULL,
+            f"{own} tickets of agent {given.agent.id} wait already, "
+            f"at most {given.max_pending_per_agent}",
+        )
+    if state.pending >= given.max_pending:
+        return Refused(
+            Code.QUEUE_FULL,
+            f"{state.pending} tickets of tenant {given.request.tenant} wait already, "
+            f"at most {given.max_pending}",
+        )
+    return None
 
 
 def _not_now(state: State, request: ActionRequest, decision: Decision) -> PlacetError | None:

@@ -19,7 +19,7 @@ from governance.control import Control
 from governance.errors import Code, PlacetError, Unavailable
 from governance.outbox import owed
 from governance.policy.throttle import Bucket
-from governance.ports import IdempotencyKey, Keys, Logged, Remembered, State, Step
+from governance.ports import AgentKey, IdempotencyKey, Keys, Logged, Remembered, State, Step
 from governance.principal import Credential
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import evolve
@@ -48,6 +48,10 @@ class Source(Protocol):
 
     def bucket(self, key: str) -> Bucket | None:
         """The level of one bucket."""
+        ...
+
+    def pending_of(self, key: AgentKey) -> int:
+        """How many tickets of one agent are pending."""
         ...
 
     def credential(self, credential_id: str) -> Credential | None:
@@ -109,6 +113,7 @@ class _Draft:
             idempotency={key: value for key, value in used.items() if value is not None},
             buckets={key: value for key, value in levels.items() if value is not None},
             pending=self.changes.head.pending,
+            pending_of={key: self._pending_of(key) for key in keys.pending_of},
         )
 
     def append(self, event: Event) -> None:
@@ -170,6 +175,8 @@ class _Draft:
         )
         if grown:
             changes.head = replace(head, pending=head.pending + grown)
+            agent = (after.ask.tenant, after.ask.agent)
+            changes.pending_of[agent] = changes.pending_of.get(agent, 0) + grown
         changes.tickets[after.id] = after
         if before is not None and before.votes != after.votes:
             for key, row in _vote_rows(before, after):
@@ -212,6 +219,10 @@ class _Draft:
     def _bucket(self, key: str) -> Bucket | None:
         mine = self.changes.buckets.get(key) or self._base.buckets.get(key)
         return mine or self._source.bucket(key)
+
+    def _pending_of(self, key: AgentKey) -> int:
+        grown = self._base.pending_of.get(key, 0) + self.changes.pending_of.get(key, 0)
+        return self._source.pending_of(key) + grown
 
     def _credential(self, key: str) -> Credential | None:
         mine = self.changes.credentials.get(key) or self._base.credentials.get(key)

@@ -12,7 +12,7 @@ from governance.audit import GENESIS
 from governance.control import Control
 from governance.outbox import Owed
 from governance.policy.throttle import Bucket
-from governance.ports import IdempotencyKey, Logged, Remembered
+from governance.ports import AgentKey, IdempotencyKey, Logged, Remembered
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId, Vote
 from storage.merkle import Range
@@ -50,6 +50,8 @@ class Changes:
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     opened: dict[TicketId, int] = field(default_factory=dict)
     """Tickets born here, with the sequence number of their birth."""
+    pending_of: dict[AgentKey, int] = field(default_factory=dict)
+    """By how much each agent's pending tickets grew or shrank."""
     remembered: dict[IdempotencyKey, Remembered] = field(default_factory=dict)
     buckets: dict[str, Bucket] = field(default_factory=dict)
     control: Control | None = None
@@ -64,6 +66,8 @@ class Changes:
         self.events += other.events
         self.tickets |= other.tickets
         self.opened |= other.opened
+        for agent, grown in other.pending_of.items():
+            self.pending_of[agent] = self.pending_of.get(agent, 0) + grown
         self.remembered |= other.remembered
         self.buckets |= other.buckets
         self.control = other.control or self.control

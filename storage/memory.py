@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
+from governance.action import content_digest
 from governance.control import Control
 from governance.policy.throttle import Bucket
 from governance.ports import (
+    AgentKey,
     Clock,
     Committed,
     DueWork,
@@ -45,6 +47,7 @@ class MemoryLedger(MemoryOutbox):
         self._tickets: dict[TicketId, Ticket] = {}
         self._remembered: dict[IdempotencyKey, Remembered] = {}
         self._buckets: dict[str, Bucket] = {}
+        self._pending_of: dict[AgentKey, int] = {}
         self._control = Control()
         self._credentials: dict[str, Credential] = {}
         self._votes: dict[VoteKey, VoteRow] = {}
@@ -75,6 +78,8 @@ class MemoryLedger(MemoryOutbox):
             self._head = changes.head
         self._events += changes.events
         self._tickets |= changes.tickets
+        for agent, grown in changes.pending_of.items():
+            self._pending_of[agent] = self._pending_of.get(agent, 0) + grown
         self._remembered |= changes.remembered
         self._buckets |= changes.buckets
         self._control = changes.control or self._control
@@ -98,7 +103,8 @@ class MemoryLedger(MemoryOutbox):
         return [ticket for ticket in newest_first if _matches(ticket, query)][: query.limit]
 
     async def content(self, digest: str) -> bytes | None:
-        return self._contents.get(digest)
+        body = self._contents.get(digest)
+        return body if body is not None and content_digest(body) == digest else None
 
     async def erase_content(self, digest: str) -> None:
         """Forget content for good; the log keeps its digest."""
@@ -165,6 +171,9 @@ class _Source:
 
     def bucket(self, key: str) -> Bucket | None:
         return self._ledger._buckets.get(key)  # noqa: SLF001
+
+    def pending_of(self, key: AgentKey) -> int:
+        return self._ledger._pending_of.get(key, 0)  # noqa: SLF001
 
     def credential(self, credential_id: str) -> Credential | None:
         return self._ledger._credentials.get(credential_id)  # noqa: SLF001

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from governance.action import content_digest
 from governance.audit import GENESIS
 from governance.control import Control
 from governance.outbox import Owed, OwedKind
@@ -62,7 +63,9 @@ class Queries:
 
     async def content(self, digest: str) -> bytes | None:
         found = await self._value(select(contents.c.body).where(contents.c.digest == digest))
-        return bytes(found) if found is not None else None
+        if not isinstance(found, bytes) or content_digest(found) != digest:
+            return None  # never there, erased, or other bytes than those that were recorded
+        return found
 
     async def control(self) -> Control:
         body = await self._value(select(control.c.body))

@@ -12,7 +12,7 @@ from itertools import islice
 
 from governance.control import Control
 from governance.policy.throttle import Bucket
-from governance.ports import IdempotencyKey, Keys, Remembered
+from governance.ports import AgentKey, IdempotencyKey, Keys, Remembered
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId
 from storage import codec, merkle
@@ -21,6 +21,10 @@ from storage.changes import Head
 
 CHUNK = 400
 """Names in one IN list; SQLite takes 32,766 parameters, older builds 999."""
+
+PENDING_OF = """SELECT count(*) FROM tickets
+    WHERE state = 'PENDING' AND tenant = ? AND agent = ?"""
+"""Counted in ``ix_tickets_pending`` alone, which holds no more than may be pending."""
 
 
 def read_head(connection: sqlite3.Connection) -> Head:
@@ -50,6 +54,7 @@ class SqliteSource:
         self._tickets: dict[TicketId, Ticket | None] = {}
         self._remembered: dict[IdempotencyKey, Remembered | None] = {}
         self._buckets: dict[str, Bucket | None] = {}
+        self._pending_of: dict[AgentKey, int] = {}
 
     def preload(self, wanted: Iterable[Keys]) -> None:
         """Load what every step of a batch named, in few statements."""
@@ -82,6 +87,12 @@ class SqliteSource:
         if key not in self._buckets:
             self._load_buckets({key})
         return self._buckets[key]
+
+    def pending_of(self, key: AgentKey) -> int:
+        """How many tickets of one agent are pending."""
+        if key not in self._pending_of:
+            (self._pending_of[key],) = self._connection.execute(PENDING_OF, key).fetchone()
+        return self._pending_of[key]
 
     def credential(self, credential_id: str) -> Credential | None:
         """One credential."""

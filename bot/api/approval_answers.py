@@ -115,10 +115,12 @@ class VotedAnswer(Answer):
 class FreezeAnswer(Answer):
     """Whether a target is stopped; ``changed`` False: it was so already.
 
-    ``status`` is frozen, second_person_needed or lifted.
+    ``status`` is frozen, second_person_needed or lifted; ``warning`` is empty, or says that no
+    credential is any agent's of that name.
     """
 
     target: str
     is_frozen: bool
     changed: bool
     status: str
+    warning: str = ""

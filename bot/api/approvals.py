@@ -8,7 +8,7 @@ counts (the core). Law: the whole action is sent only after the full view is on 
 from aiohttp import web
 
 from bot.api import approval_answers as people
-from bot.api import bodies, history, wire
+from bot.api import bodies, history, leaks, wire
 from bot.api.calls import Call, answer
 from bot.api.jobs import cursor
 from bot.api.schemas import VoteForm
@@ -114,6 +114,7 @@ async def reject(call: Call) -> web.Response:
 
 async def _vote(call: Call, choice: Choice) -> web.Response:
     form = await call.body(VoteForm)
+    leaks.refuse(dict(form))
     ticket = await call.ticket()
     comment = form.words
     requirement = ticket.ruling.requirement

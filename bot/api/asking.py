@@ -7,15 +7,15 @@ core judges; a raw secret is refused with its place, so that no card and no log 
 
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
+from bot.api import leaks
 from bot.api.auth import check_tenant
 from bot.api.calls import Call
 from bot.api.middleware import is_trace_id, trace_id_of
 from bot.api.problems import IDS
 from bot.api.schemas import ActionForm, JobForm, is_unused
-from bot.scan.scanner import scan
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
 from governance.canonical import Json
 from governance.errors import Code, InvalidInput
@@ -23,7 +23,6 @@ from governance.principal import Agent, PersonId
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
 _KEY_HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
-_REFERENCE = "secret://"
 _MS = 1_000
 
 
@@ -49,7 +48,7 @@ def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> A
         context=cast("Json", form.context),
         justification=form.justification,
     )
-    _refuse_secrets(content, {"labels": labels, "target": form.target})
+    _refuse_secrets(call, form, key)
     return ActionRequest(
         tenant=agent.tenant,
         agent=agent.id,
@@ -162,34 +161,10 @@ def _ttl_s(form: ActionForm) -> int | None:
     return min(asked, default=None)
 
 
-def _refuse_secrets(content: Content, others: Mapping[str, Json]) -> None:
-    parts: dict[str, Json] = {
-        **others,
-        "arguments": content.arguments,
-        "context": content.context,
-        "prompt": content.prompt,
-        "justification": content.justification,
-    }
-    for pointer, text in _texts(parts, ""):
-        for found in scan(text):
-            start, _, end = found.place.partition("-")
-            if found.scanner == "secrets" and _REFERENCE not in text[int(start) : int(end)]:
-                raise InvalidInput(
-                    Code.INVALID_FIELD,
-                    f"a raw secret ({found.rule}) stands here: refer to it as secret://name",
-                    pointer=pointer,
-                )
-
-
-def _texts(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
-    """Every text under ``value`` with its place, names of keys included."""
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield pointer, key
-            place = key.replace("~", "~0").replace("/", "~1")
-            yield from _texts(item, f"{pointer}/{place}")
-    elif isinstance(value, Sequence):
-        for number, item in enumerate(value):
-            yield from _texts(item, f"{pointer}/{number}")
+def _refuse_secrets(call: Call, form: ActionForm, key: str) -> None:
+    """Every text that a client sends; names that it makes up for itself may look like a hash."""
+    named = {"trace_id", "idempotency_key"}
+    leaks.refuse({name: value for name, value in form if name not in named})
+    leaks.refuse_issued(form.trace_id, "/trace_id")
+    leaks.refuse_issued(call.request.headers.get("X-Trace-Id", ""), "/X-Trace-Id")
+    leaks.refuse_issued(key, "/idempotency_key")

@@ -35,7 +35,7 @@ async def read_bytes(request: web.Request, limits: Limits) -> bytes:
         InvalidInput: ``too_large``, ``invalid_json`` for a body that broke off.
         HttpRefused: 408, or 415 for a compressed body.
     """
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    if is_encoded(request):
         raise _unsupported("a compressed body is not read")
     if (request.content_length or 0) > limits.max_body_bytes:
         raise _too_large(limits)
@@ -49,6 +49,12 @@ async def read_bytes(request: web.Request, limits: Limits) -> bytes:
         raise _too_large(limits) from error
     except (ClientError, HttpProcessingError, web.PayloadAccessError, EOFError) as error:
         raise InvalidInput(Code.INVALID_JSON, "the body broke off") from error
+
+
+def is_encoded(request: web.BaseRequest) -> bool:
+    """Whether the body is said to be compressed; none is ever decompressed."""
+    named = request.headers.getall("Content-Encoding", [])
+    return any(value.strip().lower() != "identity" for value in named)
 
 
 async def read_object(request: web.Request, limits: Limits) -> Mapping[str, Json]:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from bot.api import answers as ans
-from bot.api import bodies, history, wire
+from bot.api import bodies, history, leaks, wire
 from bot.api.asking import action_request, idempotency_key, without_unused
 from bot.api.calls import Call, answer
 from bot.api.problems import Problem, answer_problem
@@ -213,6 +213,7 @@ def cursor(call: Call) -> TicketId | None:
 async def cancel_job(call: Call) -> web.Response:
     """Take a request back: its agent, who answers for it, or whom it acts for."""
     form = await call.body(CancelForm)
+    leaks.refuse({"reason": form.reason})
     ticket = await call.ticket()
     who = call.credential
     command = CancelTicket(

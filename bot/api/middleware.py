@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from bot.api.leaks import issued
 from bot.api.problems import (
     IDS,
     INTERNAL_ERROR,
@@ -55,7 +56,12 @@ def trace_id_of(headers: Mapping[str, str]) -> str:
 
 def is_trace_id(text: str) -> bool:
     """Whether ``text`` may name a trace."""
-    return _NAME.fullmatch(text) is not None
+    return _is_name(text)
+
+
+def _is_name(text: str) -> bool:
+    """Names are kept, logged and sent back: a token that strayed into one is none."""
+    return _NAME.fullmatch(text) is not None and not issued(text)
 
 
 def new_trace_id() -> str:
@@ -69,7 +75,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
     asked = request.headers.get("X-Request-Id", "")
     ids = Ids(
         trace_id=trace_id_of(request.headers) or new_trace_id(),
-        request_id=asked if _NAME.fullmatch(asked) else secrets.token_hex(8),
+        request_id=asked if _is_name(asked) else secrets.token_hex(8),
     )
     IDS.set(ids)
     try:
@@ -123,6 +129,11 @@ def _of_http(error: web.HTTPException) -> web.StreamResponse:
 
 async def seal(_request: web.Request, response: web.StreamResponse) -> None:
     """Put ids and security headers on every answer, whoever made it."""
+    put_seal(response)
+
+
+def put_seal(response: web.StreamResponse) -> None:
+    """The same, where no request was understood."""
     for name, value in _SECURITY.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "placet"

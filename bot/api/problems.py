@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from bot.api.leaks import safe_pointer
 from bot.replies import reply_for
 from governance.canonical import Json, to_text
 from governance.errors import Code, PlacetError
@@ -86,7 +87,7 @@ def answer_problem(problem: Problem) -> web.Response:
         "request_id": IDS.get().request_id,
     }
     if problem.pointer:
-        body["pointer"] = problem.pointer[:MAX_POINTER_CHARS]
+        body["pointer"] = safe_pointer(problem.pointer)[:MAX_POINTER_CHARS]
     if problem.details:
         body["details"] = dict(problem.details)
     body |= dict(problem.extra or {})

@@ -22,6 +22,7 @@ Prefix = Annotated[str, Field(pattern=r"^[0-9a-f]{12,64}$")]
 Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
 Words = Annotated[list[Word], Field(max_length=50)]
 Labels = Annotated[dict[Word, Annotated[str, Field(max_length=512)]], Field(max_length=50)]
+PersonName = Annotated[str, Field(pattern=r"^slack:[TE][A-Z0-9]{1,31}/[UW][A-Z0-9]{1,31}$")]
 Text = Annotated[str, Field(max_length=MAX_CONTENT_BYTES)]
 Comment = Annotated[str, Field(max_length=3_000)]
 
@@ -87,7 +88,8 @@ class ActionForm(MetaForm):
     arguments: dict[str, object] = {}
     context: object = None
     justification: Annotated[str, Field(max_length=4_000)] = ""
-    on_behalf_of: Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,200}$")] | None = None
+    on_behalf_of: PersonName | None = None
+    """Canonical and nothing else: an alias of a person would not be kept from approving."""
     data_classes: Words = []
     dispatch: Literal["execute", "release"] | None = None
     """Default: execute where the tool has a registered action, else release."""

@@ -55,7 +55,9 @@ def demo(
         return
     import logging
 
-    logging.disable(logging.WARNING)  # a newcomer reads steps here, not logs
+    from bot.observability import set_up
+
+    set_up(level=logging.WARNING)  # a newcomer reads steps here, not logs
     if script:
         raise typer.Exit(asyncio.run(_play(policies)))
     asyncio.run(

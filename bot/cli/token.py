@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
-_PERSON = re.compile(r"slack:[A-Z0-9]{2,32}/[UW][A-Z0-9]{1,31}")
+_PERSON = re.compile(r"slack:[TE][A-Z0-9]{1,31}/[UW][A-Z0-9]{1,31}")
 _OF_AGENT = frozenset({Scope.SUBMIT, Scope.READ})
 _OF_PERSON = frozenset({Scope.APPROVE, Scope.READ})
 

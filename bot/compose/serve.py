@@ -18,6 +18,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import SecretStr
 
+from bot.api import server
 from bot.api.app import build_api
 from bot.api.deps import ApiDeps
 from bot.compose.core import Core, bundle_of, open_core, signer_of
@@ -230,7 +231,7 @@ async def _http(
         webhook_secrets=FileWebhookSecrets(core.settings.keys / "webhooks"),
         routes=routes,
     )
-    runner = web.AppRunner(build_api(deps), access_log=None, auto_decompress=False)
+    runner = server.runner(build_api(deps))
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     held = listener or _bind(core.settings.host, core.settings.port)

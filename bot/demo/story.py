@@ -215,7 +215,7 @@ class Story(Moves):
         )
 
     async def _rejected(self) -> Told:
-        ticket_id = await self.pending(jobs.EXECUTED, target="app/settings.ini (again)")
+        ticket_id = await self.pending(jobs.EXECUTED)
         blank = await self._world.hands.vote(RUTH, ticket_id, names.REJECT, " ")
         expect(blank.code, "a rejection without a reason was taken")
         view = self._world.emulator.modal(RUTH)

@@ -5,23 +5,41 @@ Lives here: scanning and redaction of text. Must not live here: the verdict
 character of every find.
 """
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 
 from bot.scan.patterns import PATTERNS
 from governance.execution import Finding
 
 MAX_SCANNED_CHARS = 1_048_576
+_IGNORED = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0").union(
+    map(chr, range(0xFE00, 0xFE10)), map(chr, range(0xE0100, 0xE01F0))
+)
+"""Invisible without being format characters: joiners, fillers, variation selectors."""
 
 
 def scan(text: str) -> tuple[Finding, ...]:
     """Every find in ``text``, in order of place; only the first mebi-character is looked at."""
-    found = [
-        Finding(scanner=pattern.scanner, rule=pattern.rule, place=f"{match.start()}-{match.end()}")
-        for pattern in PATTERNS
-        for match in pattern.regex.finditer(text, 0, MAX_SCANNED_CHARS)
-        if pattern.check(match.group())
-    ]
-    return tuple(sorted(found, key=_span))
+    seen = text[:MAX_SCANNED_CHARS]
+    found = set(_finds(seen, range(len(seen))))
+    hidden = frozenset() if seen.isascii() else frozenset(filter(_is_invisible, set(seen)))
+    if hidden:  # looked at once more as a reader sees it, since these break up what is written
+        kept = [place for place, char in enumerate(seen) if char not in hidden]
+        found.update(_finds("".join(seen[place] for place in kept), kept))
+    return tuple(sorted(found, key=lambda finding: (_span(finding), finding.rule)))
+
+
+def _finds(text: str, places: Sequence[int]) -> Iterator[Finding]:
+    """Every find; ``places`` says where each character stood."""
+    for pattern in PATTERNS:
+        for match in pattern.regex.finditer(text):
+            if match.group() and pattern.check(match.group()):
+                span = f"{places[match.start()]}-{places[match.end() - 1] + 1}"
+                yield Finding(scanner=pattern.scanner, rule=pattern.rule, place=span)
+
+
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) == "Cf" or char in _IGNORED
 
 
 def redact(text: str, findings: Sequence[Finding]) -> str:

@@ -7,6 +7,7 @@ whatever an agent wrote is shown in ASCII with escapes and can format nothing; t
 a ticket in a message gives its whole id.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _LISTED_OF_BACKLOG = 60
 _WORD_CHARS = 60
 _PLAIN = "ALLOW"
 _SHORT_ID = 6
+_ACCOUNT = re.compile(r"person:slack:[A-Z0-9]{2,30}/([UW][A-Z0-9]{1,30})")
+_TELLS_OUTCOME = frozenset({"ExecutionSucceeded", "ExecutionFailed"})
 _INDENT = " " * 8
 
 Block = dict[str, object]
@@ -158,26 +161,27 @@ def _line(record: Logged) -> _Line:
     detail = _DETAILS.get(record.type, _nothing)(record.payload)
     said = f"{record.type} {detail}," if detail else record.type
     said = f"seq {record.seq}  {said} by {_actor(head.actor)}"
-    if head.outcome:
+    if head.outcome and record.type not in _TELLS_OUTCOME:
         said += f" -> {_word(head.outcome)}"
     at = f"{record.at:%H:%M:%S}Z"
     if not head.ticket_id:
         return _Line(first_seq=record.seq, last_seq=record.seq, text=f"{said}  {at}")
     ticket_id = _word(head.ticket_id)
-    whole = f"{_INDENT}ticket {ticket_id} r{head.revision}, binding {_word(head.binding[:12])}"
+    short = f"..{ticket_id[-_SHORT_ID:]}" + (f" r{head.revision}" if head.revision > 1 else "")
+    whole = f"ticket {ticket_id} r{head.revision}, binding {_word(head.binding[:12])}"
     return _Line(
         first_seq=record.seq,
         last_seq=record.seq,
-        text=f"{said}  ..{ticket_id[-_SHORT_ID:]} r{head.revision}  {at}",
-        first=(f"{said}  {at}", whole),
+        text=f"{said}  {short} {at}",
+        first=(said, f"{_INDENT}{whole}  {at}"),
         about=f"{head.ticket_id} {head.revision}",
     )
 
 
 def _actor(actor: str) -> str:
-    """Who did it; a person of Slack is told from the others by ``slack:`` alone."""
-    name = actor.removeprefix("person:")
-    return _word(name if name.startswith("slack:") else actor)
+    """Who did it; an account of Slack by its bare id, which no other actor's name can be."""
+    found = _ACCOUNT.fullmatch(actor)
+    return found[1] if found else _word(actor)
 
 
 def _word(text: str) -> str:

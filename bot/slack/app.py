@@ -6,10 +6,13 @@ committed or after two seconds, whichever comes first; nothing raises afterwards
 forgotten at shutdown; without a signing secret no HTTP request is ever taken.
 """
 
+import asyncio
+import json
 import logging
 
 import aiohttp
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from slack_bolt.adapter.aiohttp import to_aiohttp_response
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
@@ -18,6 +21,8 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.api.bodies import is_encoded
+from bot.api.problems import BODY_TIMEOUT, UNSUPPORTED_MEDIA_TYPE
 from bot.slack.actions import Clicks
 from bot.slack.background import Background
 from bot.slack.client import (
@@ -29,7 +34,7 @@ from bot.slack.client import (
 )
 from bot.slack.commands import Commands
 from bot.slack.desk import Desk, Forgets, Places
-from bot.slack.guard import MAX_BODY_BYTES, Allowed, Answered, Guard
+from bot.slack.guard import MAX_BODY_BYTES, Allowed, Answered, Guard, Headers
 from bot.slack.home import Home
 from bot.slack.listeners import Listeners
 from bot.slack.publisher import Publisher
@@ -42,6 +47,8 @@ from governance.service import Service
 _log = logging.getLogger("placet.slack")
 _bolt_log = logging.getLogger("placet.slack.bolt")
 CLOSE_WITHIN_S = 10.0
+BODY_WITHIN_S = 10.0
+_BROKEN = (aiohttp.ClientError, HttpProcessingError, web.PayloadAccessError, EOFError, OSError)
 
 
 class SlackApp:
@@ -181,35 +188,52 @@ class SlackApp:
         if self._guard is None or self._bolt is None or self._config.is_socket_mode:
             return _answered(Answered(status=503, code=Code.NOT_READY.value, message="not here"))
         body = await _read_body(request)
-        if body is None:
-            return _answered(Answered(status=413, code=Code.TOO_LARGE.value, message="too large"))
+        if isinstance(body, Answered):
+            response = _answered(body)
+            response.force_close()  # what else stands in the connection is not read
+            return response
         headers = {
             name.lower(): tuple(request.headers.getall(name)) for name in set(request.headers)
         }
         verdict = self._guard.check(headers, body)
         if isinstance(verdict, Answered):
             return _answered(verdict)
-        answer = await self._bolt.async_dispatch(
-            AsyncBoltRequest(
-                body=body.decode("utf-8"),
-                headers={name: list(values) for name, values in headers.items()},
-            )
-        )
+        answer = await _dispatched(self._bolt, headers, body)
         if verdict.kind == "event" and answer.status < 300:  # noqa: PLR2004  # a 2xx: handled
             self._guard.remember(verdict.key)
         return await to_aiohttp_response(answer)
 
 
-async def _read_body(request: web.Request) -> bytes | None:
-    """The body, or None where it is larger than Slack ever sends."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        return None
+async def _dispatched(bolt: AsyncApp, headers: Headers, body: bytes) -> BoltResponse:
+    """Bolt's answer; its own failure over a payload is a refusal, never a 500."""
+    try:
+        named = {name: list(values) for name, values in headers.items()}
+        return await bolt.async_dispatch(
+            AsyncBoltRequest(body=body.decode("utf-8"), headers=named)  # it indexes before it asks
+        )
+    except Exception as error:  # noqa: BLE001  # Bolt raises whatever a payload makes it raise
+        return await _answer_error(error)
+
+
+async def _read_body(request: web.Request) -> bytes | Answered:
+    """The body, unless it is larger than Slack ever sends, compressed, or does not arrive."""
+    if is_encoded(request):
+        return Answered(
+            status=415, code=UNSUPPORTED_MEDIA_TYPE, message="a compressed body is not read"
+        )
     read = bytearray()
-    async for chunk in request.content.iter_any():
-        read += chunk
-        if len(read) > MAX_BODY_BYTES:
-            return None
-    return bytes(read)
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            while len(read) <= MAX_BODY_BYTES and (request.content_length or 0) <= MAX_BODY_BYTES:
+                chunk = await request.content.readany()
+                if not chunk:
+                    return bytes(read)
+                read += chunk
+    except TimeoutError:
+        return Answered(status=408, code=BODY_TIMEOUT, message="the body did not arrive in time")
+    except _BROKEN:
+        return Answered(status=400, code=Code.INVALID_FIELD.value, message="the body broke off")
+    return Answered(status=413, code=Code.TOO_LARGE.value, message="too large")
 
 
 def _answered(verdict: Answered) -> web.Response:
@@ -220,8 +244,11 @@ def _answered(verdict: Answered) -> web.Response:
 
 
 async def _answer_error(error: Exception) -> BoltResponse:
-    """Slack gets a 200 for what nothing listens to, and no retry for what failed."""
+    """Slack gets a 200 for what nothing listens to, a 400 for what no listener can be given."""
     if isinstance(error, BoltUnhandledRequestError):
         return BoltResponse(status=200, body="")
     _log.error("a request failed before its listener: %s", type(error).__name__)
-    return BoltResponse(status=200, body="")
+    refused = {"error": {"code": Code.INVALID_FIELD.value, "message": "not what Slack sends"}}
+    return BoltResponse(
+        status=400, body=json.dumps(refused), headers={"content-type": "application/json"}
+    )

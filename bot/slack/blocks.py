@@ -88,9 +88,10 @@ def header(text: Inert) -> Block:
     return {"type": "header", "text": plain(clip(text, limits.HEADER_CHARS))}
 
 
-def small(text: Inert) -> Block:
+def small(*texts: Inert) -> Block:
     """Fine print: a context block, which Slack sets small and grey."""
-    return {"type": "context", "elements": [plain(clip(text, limits.SECTION_CHARS))]}
+    elements = [plain(clip(text, limits.SECTION_CHARS)) for text in texts]
+    return {"type": "context", "elements": elements}
 
 
 def divider() -> Block:

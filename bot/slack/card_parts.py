@@ -17,6 +17,7 @@ from governance.canonical import to_text
 from governance.tickets.ticket import Ticket, TicketState
 
 HEAD_LINES = 12
+_AHEAD = frozenset({TicketState.PENDING, TicketState.APPROVED, TicketState.EXECUTING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +63,14 @@ def facts(view: CardView, budget: Budget) -> list[Block]:
         whose.append(_item("The agent's owner", *_joined(named)))
     if ask.risk_tags:
         tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
-        whose.append(_item("Tagged", run(tags)))
+        whose.append(_item("Tagged", run(tags, code=True)))
     tier = (
         words(ruling.risk_tier, budget.at_most(60)) if ruling.risk_tier else ours("without a tier")
     )
     rules = Inert(", ".join(words(rule, budget.at_most(60)) for rule in ruling.rule_ids[:4]))
-    risk = labelled("Risk", run(Inert(f"{tier}, by rule {rules}" if rules else f"{tier}")))
+    risk = _item("Risk", run(Inert(f"{tier}, by rule {rules}" if rules else f"{tier}")))
     why = labelled("Why people are asked", run(words(ruling.reason, budget.reason)))
-    return [*_names(view.ticket, budget), *_on_one_line(whose), *risk, *why]
+    return [*_names(view.ticket, budget), *_on_one_line([risk, *whose]), *why]
 
 
 def _names(ticket: Ticket, budget: Budget) -> list[Block]:
@@ -196,14 +197,15 @@ def _is_prompt_only(content: Content) -> bool:
 def action(view: CardView, budget: Budget) -> Shown:
     """The arguments, prompt and context: whole, or their head with a mark of the cut."""
     ask = view.ticket.ask
-    whole, said = action_text(view), "What exactly would happen:"
+    whole = action_text(view)
+    said = "What exactly would happen" if view.ticket.state in _AHEAD else "What exactly was asked"
     if whole is None or view.content is None:
         gone = ours("The action's content was erased; only its digest is left.")
         return Shown(elements=(section_of(run(gone, italic=True)),), is_cut=True)
     if _is_prompt_only(view.content):
-        said = "What exactly would happen, in the prompt's words:"
+        said += ", in the prompt's words"
         whole = inert(view.content.prompt, is_multiline=True)
-    label = section_of(run(ours(said), bold=True))
+    label = section_of(run(ours(f"{said}:"), bold=True))
     if not ask.needs_full_view and len(whole) <= budget.action:
         is_cut = not _is_named_whole(view.ticket, budget)
         return Shown(elements=(label, preformatted(whole)), is_cut=is_cut)

@@ -96,10 +96,9 @@ def fine_print(ticket: Ticket) -> Block:
     """Ticket, revision, binding and trace: what to quote when asking about it."""
     text = (
         f"Ticket {words(ticket.id, 60)}, revision {ticket.revision}, "
-        f"binding {words(ticket.binding[:SHOWN_DIGITS], SHOWN_DIGITS)}, "
-        f"trace {words(ticket.ask.trace_id, 64)}"
+        f"binding {words(ticket.binding[:SHOWN_DIGITS], SHOWN_DIGITS)}"
     )
-    return small(Inert(text))
+    return small(Inert(text), Inert(f"Trace {words(ticket.ask.trace_id, 64)}"))
 
 
 def expiry(ticket: Ticket) -> list[Block]:
@@ -112,12 +111,13 @@ def outcome(view: CardView, budget: Budget) -> list[Block]:
     """What became of it, by whom, and of an earlier run that failed."""
     ticket = view.ticket
     out: list[Block] = []
+    cause = _CAUSES.get(ticket.note, "") if ticket.state is TicketState.REJECTED else ""
     if ticket.decided_by:
-        who = ticket.decided_by.removeprefix("person:")
-        out += labelled("By", person(who, team_id=view.team_id))
-    if ticket.state is TicketState.REJECTED and ticket.note in _CAUSES:
-        out += line(run(ours(_CAUSES[ticket.note])))
-    elif ticket.note:
+        who = person(ticket.decided_by.removeprefix("person:"), team_id=view.team_id)
+        out += labelled("By", who, *([run(ours(f". {cause}"))] if cause else []))
+    elif cause:
+        out += line(run(ours(cause)))
+    if ticket.note and not cause:
         out += labelled("Note", run(words(ticket.note, budget.at_most(300))))
     report = ticket.report
     if report is None:

@@ -11,7 +11,7 @@ from bot.slack.text import Inert, words
 from governance.action import ActionKind
 from governance.tickets.ticket import Ticket, TicketState
 
-_AGENT, _TARGET, _TOOL, _ENVIRONMENT = 32, 36, 30, 12
+_AGENT, _TARGET, _TOOL, _ENVIRONMENT = 27, 34, 27, 12
 """Shown characters of each; at their longest the headline still has at most 150."""
 _PLAIN_NAME = re.compile(r"[!#-\[\]-~]+")
 """Visible ASCII in one word, without the quotation mark and the backslash of an escape."""

@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Literal
 from urllib.parse import parse_qs
 
+from bot.slack.payloads import is_shaped
 from governance.errors import Code
 from governance.ports import Clock
 
@@ -109,7 +110,7 @@ class Guard:
     def check_payload(self, payload: Mapping[str, object], key: str) -> Verdict:
         """Judge a payload whose sender is known already (over a socket, or signed)."""
         kind = _kind(payload)
-        if kind is None:
+        if kind is None or not is_shaped(payload):
             return _bad("not a kind of request that Slack sends here")
         if kind == "handshake":
             return Passed(key=key, kind=kind, payload=payload)

@@ -61,10 +61,15 @@ def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
     else:
         said += [run(ours("Good until "))]
     said += [instant(ticket.expires_at), run(ours("."))]
-    blocks = [rich(section(said)), small(Inert(f"Ticket {words(ticket.id, 60)}"))]
+    blocks = [rich(section(said)), small(*_small_words(ticket))]
     if with_button:
         blocks.append(actions(cards.details_button(ticket)))
     return blocks
+
+
+def _small_words(ticket: Ticket) -> tuple[Inert, ...]:
+    means = (Inert(f"With {words(ticket.ask.tool, 60)}"),) if ticket.ask.tool else ()
+    return (*means, Inert(f"Ticket {words(ticket.id, 60)}"))
 
 
 def listing(title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str) -> list[Block]:

@@ -152,6 +152,53 @@ class ShownForm(_Open):
         return names.Shown(ticket_id=TicketId(self.t), revision=self.r, binding=self.b)
 
 
+_NAMED = ("user", "channel", "team", "enterprise")
+_NESTED = ("event", "view", "message", "previous_message", "item", "assistant_thread")
+_MAX_NESTING = 8
+
+
+def is_shaped(payload: Mapping[str, object]) -> bool:
+    """Whether what Bolt indexes, before any listener is asked, has the form that it relies on."""
+    return _is_walkable(payload, _MAX_NESTING) and _has_handle(payload)
+
+
+def _is_walkable(node: Mapping[str, object], depth: int) -> bool:
+    """Ids of a payload are looked for in all of these, in each other and in ``authorizations``."""
+    if not depth or not all(isinstance(node.get(name), _ID_HOLDER) for name in _NAMED):
+        return False
+    inner = [node[name] for name in _NESTED if isinstance(node.get(name), Mapping)]
+    for name in ("authorizations", "response_urls"):
+        listed = node.get(name)
+        if not isinstance(listed, list | None):
+            return False
+        inner += listed or []
+    return all(isinstance(one, Mapping) and _is_walkable(one, depth - 1) for one in inner)
+
+
+_ID_HOLDER = str | Mapping | None
+
+
+def _has_handle(payload: Mapping[str, object]) -> bool:
+    """Whether an interaction says by its kind's own field what it is about."""
+    match payload:
+        case {"type": "block_actions", "actions": [{"action_id": str()}, *more]}:
+            return all(isinstance(one, Mapping) for one in more)
+        case {"type": "view_submission", "view": {"callback_id": str(), "state": {"values": held}}}:
+            return isinstance(held, Mapping)
+        case {"type": "view_closed", "view": {"callback_id": str()}}:
+            return True
+        case {"type": "block_suggestion", "action_id": str()}:
+            return True
+        case {"type": "shortcut" | "message_action", "callback_id": str()}:
+            return True
+        case {"type": "event_callback", "event": {"type": "user_change", "user": held}}:
+            return isinstance(held, Mapping)
+        case {"type": kind}:
+            return kind in ("event_callback", "url_verification")
+        case _:
+            return True
+
+
 def read(form: type[Form], body: object) -> Form:
     """Parse a payload.
 

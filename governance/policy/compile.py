@@ -68,6 +68,7 @@ def compile_bundle(form: BundleForm, source: Mapping[str, Json], notes: list[Not
         required_fields=frozenset().union(*(ticket.required_fields for ticket in _tickets(form))),
         max_ttl_s=max_ttl_s,
         max_pending=form.limits.max_pending,
+        max_pending_per_agent=form.limits.max_pending_per_agent,
         credential_ttl_s=credential_ttl_s(form),
         output=OutputPolicy(
             quarantine=form.output.policy == "quarantine", max_bytes=form.output.max_bytes

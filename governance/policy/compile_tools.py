@@ -56,6 +56,7 @@ def _tool(name: str, item: ToolForm, raw: Mapping[str, Json], clearance: Clearan
         risk_tags=fold(item.risk_tags),
         capability=(item.capability or "").casefold(),
         tier=item.tier or "",
+        target=item.target or "",
         run=run,
         plan_digest="" if run is None else plan_digest(name, run),
     )

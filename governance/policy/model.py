@@ -94,6 +94,7 @@ class Bundle:
     required_fields: frozenset[str]
     max_ttl_s: int
     max_pending: int
+    max_pending_per_agent: int
     credential_ttl_s: int
     output: OutputPolicy
     audit: AuditPolicy

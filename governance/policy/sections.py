@@ -148,6 +148,8 @@ class ToolForm(Form):
     risk_tags: Words = []
     capability: Name | None = None
     tier: Name | None = None
+    target: Name | None = None
+    """The argument that says what it acts on; a request whose target says otherwise is denied."""
     run: Free | None = None
 
 
@@ -206,6 +208,7 @@ class LimitsForm(Form):
     """Bounds of the approval queue."""
 
     max_pending: Annotated[int, Field(ge=1, le=100_000)] = 100
+    max_pending_per_agent: Annotated[int, Field(ge=1, le=100_000)] = 50
 
 
 class OutputForm(Form):

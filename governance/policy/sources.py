@@ -96,7 +96,7 @@ def judged(request: ActionRequest, agent: Agent, bundle: Bundle) -> Judged:
         tool_name=tool_name,
         tool=tool,
         environment=environment,
-        facts=_vouched(claimed, environment, tool),
+        facts=_vouched(claimed, vouched_environment(environment, agent, tool), tool),
         claims=_with_registry(claimed, tool),
     )
 
@@ -105,6 +105,16 @@ def environment_of(request: ActionRequest, bundle: Bundle) -> str:
     """The environment whose gate holds; a missing one, or one without a gate, is prod."""
     name = request.environment.strip().casefold()
     return name if name in bundle.environments else PROD
+
+
+def vouched_environment(environment: str, agent: Agent, tool: Tool | None) -> str:
+    """Where it acts as far as anybody but the agent says so; prod where nobody does.
+
+    An environment is a claim unless the credential, or the tool's registration, is bound to some:
+    then naming another is a denial, and this one is vouched for.
+    """
+    is_bound = bool(agent.environments) or (tool is not None and bool(tool.environments))
+    return environment if is_bound else PROD
 
 
 def may_name_environment(request: ActionRequest, agent: Agent) -> bool:
@@ -194,7 +204,12 @@ def _clearance(judged: Judged) -> Iterator[Said]:
 
 
 def _gate(judged: Judged) -> Iterator[Said]:
-    name = judged.environment
+    vouched = vouched_environment(judged.environment, judged.agent, judged.tool)
+    for name in dict.fromkeys((judged.environment, vouched)):
+        yield from _gate_of(judged, name)
+
+
+def _gate_of(judged: Judged, name: str) -> Iterator[Said]:
     gate = judged.bundle.gate(name)
     allowed = gate.allowed_tools
     if judged.tool is not None and allowed is not None and judged.tool_name not in allowed:

@@ -125,6 +125,8 @@ class Tool:
     risk_tags: frozenset[str] = frozenset()
     capability: str = ""
     tier: str = ""
+    target: str = ""
+    """The argument that says what it acts on, empty where none does."""
     run: Mapping[str, Json] | None = None
     """The registered action, opaque here; None: the tool can only be released."""
     plan_digest: str = ""
@@ -147,6 +149,10 @@ class Tool:
             found.append(self.scope.refusal(request))
         if self.arguments is not None:
             found.append(self.arguments.refusal(request.content.arguments))
+        named = request.content.arguments.get(self.target) if self.target else None
+        if request.target and named is not None and request.target != str(named):
+            # The card's first sentence is about the target: it must be what the arguments say.
+            found.append(f"its target is argument {self.target}, and the request names another")
         if request.dispatch is Dispatch.EXECUTE and self.run is None:
             found.append("it has no registered action that could be executed")
         return tuple(f"tool {self.name}: {text}" for text in found if text)

@@ -147,11 +147,12 @@ class Lifecycle(RuleBasedStateMachine):
 
     def _check_vote(self, ticket: Ticket, vote: Vote) -> None:
         """Whoever cast it: an eligible person, for what is bound now, with open eyes."""
-        assert vote.person not in ticket.ask.excluded
+        approves = vote.choice is Choice.APPROVE
+        assert vote.person not in (ticket.ask.excluded if approves else ticket.ask.owners)
         assert vote.role in self.people[vote.person]
         assert ticket.ruling.requirement
         assert vote.weight == ticket.ruling.requirement.weight_of(vote.role)
-        if vote.choice is Choice.APPROVE:
+        if approves:
             assert self.control.freeze_of(ticket.ask.agent) is None
             assert ticket.has_seen_all(vote.person)
 
@@ -618,7 +619,9 @@ class Lifecycle(RuleBasedStateMachine):
         for ticket in self.tickets.values():
             voters = [vote.person for vote in ticket.votes]
             assert len(voters) == len(set(voters))
-            assert not ticket.ask.excluded & set(voters)
+            approving = {v.person for v in ticket.votes if v.choice is Choice.APPROVE}
+            assert not ticket.ask.excluded & approving
+            assert not {*ticket.ask.owners} & {*voters}
 
     @invariant()
     def nothing_waits_for_votes_that_nobody_may_cast(self):

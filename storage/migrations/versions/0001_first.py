@@ -222,6 +222,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("overdue_at IS NOT NULL"),
     )
     op.create_index(
+        "ix_tickets_pending",
+        "tickets",
+        ["tenant", "agent"],
+        unique=False,
+        sqlite_where=sa.text("state = 'PENDING'"),
+        postgresql_where=sa.text("state = 'PENDING'"),
+    )
+    op.create_index(
         "ix_tickets_people",
         "tickets",
         ["opened_seq"],

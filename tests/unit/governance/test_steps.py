@@ -132,6 +132,33 @@ def test_a_frozen_agent_submits_and_evaluates_nothing(submit, target: str):  # n
     assert _code(result) is None
 
 
+def test_a_full_queue_of_one_agent_refuses_that_agent():
+    given = _given(max_pending_per_agent=3)
+    mine, other = (TENANT, AGENT), (TENANT, "other")
+    result = _submit(_state(pending=4, pending_of={mine: 3}), given)
+    assert (_code(result), result.events) == (Code.QUEUE_FULL, ())
+    assert isinstance(result.reply, Refused)
+    assert result.reply.message == f"3 tickets of agent {AGENT} wait already, at most 3"
+    assert _names(_submit(_state(pending=4, pending_of={mine: 2, other: 9}), given)) == [
+        "TicketOpened"
+    ]
+    for effect in (Effect.ALLOW, Effect.DENY):
+        free = _given(max_pending_per_agent=3, decision=decision(effect, requirement=None))
+        assert _names(_submit(_state(pending=4, pending_of={mine: 3}), free)) == ["TicketOpened"]
+
+
+def test_an_agent_whose_tickets_were_not_counted_may_have_them_all():
+    given = _given(max_pending_per_agent=3)
+    assert _code(_submit(_state(pending=3), given)) is Code.QUEUE_FULL
+    assert _code(_submit(_state(pending=2), given)) is None
+
+
+def test_a_full_queue_names_the_tenant():
+    result = _submit(_state(pending=10, pending_of={(TENANT, AGENT): 0}), _given())
+    assert isinstance(result.reply, Refused)
+    assert result.reply.message == f"10 tickets of tenant {TENANT} wait already, at most 10"
+
+
 def test_a_full_queue_refuses_what_would_wait_and_nothing_else():
     full = _state(pending=10)
     result = _submit(full, _given())

@@ -16,6 +16,10 @@ from governance.principal import Agent, AgentId, TenantId
 
 AT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 AGENT = Agent(id=AgentId("deployer"), tenant=TenantId("acme"))
+BOUND = Agent(
+    id=AgentId("deployer"), tenant=TenantId("acme"), environments=("prod", "dev", "staging")
+)
+"""The same agent with a credential that vouches for where it says it works."""
 READ, WRITE, EXECUTE = ActionKind
 LIGHT: Mapping[str, object] = {"roles": {"operator": {"weight": 1, "min_required": 1}}}
 HEAVY: Mapping[str, object] = {

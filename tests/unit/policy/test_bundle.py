@@ -19,7 +19,7 @@ WHOLE: Mapping[str, object] = {
     "constraints": [{"id": "c", "description": "d", "violation_action": "WARN"}],
     "tools": {"t": tool(arguments={"maximum": 5}, run={"x": [1, {"y": None}]})},
     "tiers": {"light": LIGHT},
-    "limits": {"max_pending": 7},
+    "limits": {"max_pending": 7, "max_pending_per_agent": 3},
     "output": {"policy": "quarantine", "max_bytes": 10},
     "audit": {"channel": "trail", "retention_days": 30, "fields": ["traceId"]},
     "directory": {
@@ -68,6 +68,7 @@ def test_a_bundle_is_a_copy_that_later_changes_do_not_reach():
 def test_each_section_arrives():
     found = load(WHOLE)
     assert (found.name, found.max_pending, found.output.quarantine) == ("whole", 7, True)
+    assert found.max_pending_per_agent == 3
     assert (found.output.max_bytes, found.audit.channel) == (10, "trail")
     assert (found.audit.retention_days, found.audit.fields) == (30, ("traceId",))
     assert found.directory["operator"].people == ("slack:T0A/U0B",)
@@ -178,6 +179,8 @@ def test_a_key_without_effect_on_its_rule_is_reported():
             "pattern",
         ),
         ({"limits": {"max_pending": 1.5}}, "", "float"),
+        ({"limits": {"max_pending_per_agent": 0}}, "/limits/max_pending_per_agent", "greater"),
+        ({"limits": {"max_pending_per_agent": 100_001}}, "/limits/max_pending_per_agent", "less"),
         ({"limits": {1: 2}}, "", "not plain data"),
         ({"a/b~c": 1}, "/a~1b~0c", "not a key"),
     ],

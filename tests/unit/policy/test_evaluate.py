@@ -11,6 +11,7 @@ from governance.principal import AgentId, PersonId, TenantId
 from tests.unit.policy.asking import (
     AGENT,
     AT,
+    BOUND,
     HEAVY,
     LIGHT,
     READ,
@@ -177,8 +178,22 @@ def test_a_missing_environment_and_one_without_a_gate_are_prod(environment: str)
 
 def test_an_environment_with_a_gate_is_itself():
     policy = bundle(rule("a", "allow"), environments=GATES, tiers={"high": HEAVY})
-    decision = decide(ask(environment="Dev"), policy)
+    decision = decide(ask(environment="Dev"), policy, agent=BOUND)
     assert (decision.effect, decision.environment) == (Effect.ALLOW, "dev")
+
+
+def test_an_environment_that_only_the_agent_names_does_not_loosen():
+    """A credential bound to no environment vouches for none: the stricter of both gates holds."""
+    gates = {"prod": {"requires_human_approval": True}, "dev": {}}
+    policy = bundle(rule("a", "allow"), environments=gates, tiers={"high": HEAVY})
+    claimed = decide(ask(environment="dev"), policy)
+    assert claimed.effect is Effect.REQUIRE_APPROVAL
+    assert decide(ask(environment="dev"), policy, agent=BOUND).effect is Effect.ALLOW
+    only_dev = bundle(
+        rule("a", "allow", environments=["dev"]), environments={"prod": {}, "dev": {}}
+    )
+    assert decide(ask(environment="dev"), only_dev).effect is Effect.DENY
+    assert decide(ask(environment="dev"), only_dev, agent=BOUND).effect is Effect.ALLOW
 
 
 def test_a_gate_is_no_answer_where_no_rule_matches():

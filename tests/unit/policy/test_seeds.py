@@ -9,7 +9,7 @@ from governance.action import ActionRequest
 from governance.errors import InvalidInput
 from governance.policy.bundle import load
 from governance.policy.decision import Effect
-from tests.unit.policy.asking import READ, WRITE, ask, decide
+from tests.unit.policy.asking import BOUND, READ, WRITE, ask, decide
 
 SEEDS = Path(__file__).parents[2] / "fixtures" / "bundles"
 S0, S1, S2 = (read(SEEDS / f"s{number}.yaml").mapping for number in range(3))
@@ -121,7 +121,8 @@ def test_the_harness_file_gates_tools_by_group_scope_and_environment(
     fields: dict[str, Any], effect: Effect
 ):
     policy = load({**S1, "tool_groups": GROUPS})
-    assert decide(ask(**{"tool": "jira_reader", "action": READ, **fields}), policy).effect is effect
+    asked = ask(**{"tool": "jira_reader", "action": READ, **fields})
+    assert decide(asked, policy, agent=BOUND).effect is effect
 
 
 def test_the_seeds_load_together_and_the_longest_retention_holds():

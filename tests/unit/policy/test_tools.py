@@ -223,3 +223,16 @@ def test_the_other_spelling_of_each_key_is_read():
     policy = bundle(tools={"t": spelt})
     assert [found.name for found in policy.tools] == ["t"]
     assert decide(ask(tool="t", action=READ), policy).effect is Effect.REQUIRE_APPROVAL
+
+
+def test_a_target_that_is_not_what_the_arguments_say_is_denied():
+    policy = bundle(**registry(target="path"))
+    wanted = {"path": "app/settings.ini"}
+    for target, effect in (
+        ("", Effect.ALLOW),
+        ("app/settings.ini", Effect.ALLOW),
+        ("staging theme file", Effect.DENY),
+    ):
+        request = ask(tool="t", action=READ, target=target, arguments=wanted)
+        assert decide(request, policy).effect is effect, target
+    assert decide(ask(tool="t", action=READ, target="x"), policy).effect is Effect.ALLOW

@@ -247,6 +247,14 @@ def test_the_excluded_make_nothing_reachable():
     assert _refusal(ticket, no) == (None, ["VoteCast", "TicketRejected"])
 
 
+def test_the_human_whom_an_agent_names_keeps_the_veto():
+    # The name is the agent's claim: it takes no veto away from anybody.
+    ticket = born()
+    no = ballot(ticket, choice=Choice.REJECT)
+    decided = decide(ticket, replace(no, person=person(REQUESTER, OPERATOR)))
+    assert kinds(decided) == ["VoteCast", "TicketRejected"]
+
+
 # Refusals on record
 
 

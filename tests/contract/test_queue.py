@@ -1,0 +1,167 @@
+"""The bounds of the approval queue, counted inside the transaction, by every ledger alike."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from governance import steps
+from governance.action import content_digest, request_digest
+from governance.errors import Code, Refused
+from governance.policy.bundle import load
+from governance.ports import AgentKey, Committed, Keys, Result
+from governance.principal import AgentId
+from governance.service import Service
+from governance.tickets import events as ev
+from governance.tickets.ticket import TicketId
+from storage.ledger import SqliteLedger
+from tests.contract.conftest import AnyLedger
+from tests.support import build
+from tests.support.build import AGENT, TENANT, FixedClock
+from tests.support.commits import append
+from tests.support.core import (
+    PEOPLE,
+    CountingIds,
+    FakeDirectory,
+    FakeSigner,
+    agent,
+    decision,
+    request,
+)
+
+OTHER = AgentId("other")
+OF_TENANT = 10
+
+
+async def counted(ledger: AnyLedger, *agents: AgentKey) -> dict[AgentKey, int]:
+    done = await ledger.commit(
+        Keys(pending_of=agents), lambda state: Result(reply=dict(state.pending_of))
+    )
+    return done.reply
+
+
+async def test_each_agents_pending_tickets_are_counted(ledger: AnyLedger):
+    other = build.ask(agent=OTHER, idempotency_key="key-9")
+    foreign = build.ask(tenant=build.TenantId("umbrella"), idempotency_key="key-8")
+    mine, theirs, nobody = (TENANT, AGENT), (TENANT, OTHER), (TENANT, AgentId("nobody"))
+    await append(ledger, build.opened("t-1"), build.opened("t-2"), build.allowed("t-3"))
+    await append(ledger, build.opened("t-8", ask=foreign), build.opened("t-9", ask=other))
+    assert await counted(ledger, mine, theirs, nobody) == {mine: 2, theirs: 1, nobody: 0}
+    await append(
+        ledger,
+        build.on("t-1", ev.TicketCancelled, actor="agent:deployer"),
+        build.on("t-2", ev.TicketApproved, weight=4, threshold=4),
+    )
+    assert await counted(ledger, mine) == {mine: 0}
+    await append(ledger, build.on("t-2", ev.QuorumLost, dropped=()))
+    assert await counted(ledger, mine, theirs) == {mine: 1, theirs: 1}
+    assert await counted(ledger) == {}
+
+
+async def test_a_failed_step_counts_for_nothing(ledger: AnyLedger):
+    await asyncio.gather(
+        append(ledger, build.opened("t-1"), build.on("t-none", ev.TicketExpired)),
+        append(ledger, build.opened("t-2")),
+        return_exceptions=True,
+    )
+    assert await counted(ledger, (TENANT, AGENT)) == {(TENANT, AGENT): 1}
+
+
+def asking(number: int, who: AgentId = AGENT, *, limit: int = 3) -> steps.Submission:
+    return steps.Submission(
+        ticket_id=TicketId(f"t-{who}-{number}"),
+        request=request(agent=who, idempotency_key=f"key-{number}"),
+        agent=agent(id=who),
+        decision=decision(snapshot=""),
+        content=b"{}",
+        content_digest=content_digest(b"{}"),
+        eligible=PEOPLE,
+        max_pending=OF_TENANT,
+        max_pending_per_agent=limit,
+    )
+
+
+async def submit(ledger: AnyLedger, given: steps.Submission) -> Committed[steps.Submitted]:
+    step = partial(steps.submit, given=given, request_digest=request_digest(given.request))
+    return await ledger.commit(
+        Keys(idempotency=(given.idempotency,), pending_of=(given.asker,)), step
+    )
+
+
+def told(results: list[object]) -> list[str]:
+    return [
+        one.message.split()[3] if isinstance(one, Refused) and one.code is Code.QUEUE_FULL else "ok"
+        for one in results
+    ]
+
+
+async def test_submits_of_one_batch_cannot_overshoot_an_agents_bound(ledger: AnyLedger):
+    asked = [asking(n) for n in range(9)] + [asking(n, OTHER) for n in range(2)]
+    results = await asyncio.gather(*(submit(ledger, one) for one in asked), return_exceptions=True)
+    assert told(list(results)) == ["ok"] * 3 + ["agent"] * 6 + ["ok"] * 2
+    mine, theirs = (TENANT, AGENT), (TENANT, OTHER)
+    assert await counted(ledger, mine, theirs) == {mine: 3, theirs: 2}
+
+
+async def test_an_agent_at_its_bound_is_refused_while_another_goes_on(ledger: AnyLedger):
+    for number in range(3):
+        await submit(ledger, asking(number))
+    with pytest.raises(Refused, match="of agent deployer wait already, at most 3"):
+        await submit(ledger, asking(3))
+    await submit(ledger, asking(0, OTHER))
+    cancelled = build.on("t-deployer-0", ev.TicketCancelled, actor="agent:deployer")
+    await append(ledger, cancelled)
+    await submit(ledger, asking(4))
+
+
+async def test_the_bound_of_the_tenant_holds_for_all_its_agents(ledger: AnyLedger):
+    agents = [AgentId(f"agent-{n}") for n in range(OF_TENANT + 2)]
+    asked = [asking(0, who) for who in agents]
+    results = await asyncio.gather(*(submit(ledger, one) for one in asked), return_exceptions=True)
+    assert told(list(results)) == ["ok"] * OF_TENANT + ["tenant"] * 2
+
+
+async def test_the_service_asks_for_the_count_and_keeps_the_bundles_bound(
+    ledger: AnyLedger, clock: FixedClock
+):
+    bundle = load(
+        {
+            "version": "v1",
+            "rules": [
+                {"id": "jobs", "match": {"topics": ["job.*"]}, "decision": "require_approval"},
+                {"id": "reads", "match": {"topics": ["read.*"]}, "decision": "allow"},
+            ],
+            "limits": {"max_pending_per_agent": 1},
+        }
+    )
+    service = Service(
+        ledger=ledger,
+        reader=ledger,
+        clock=clock,
+        signer=FakeSigner(),
+        directory=FakeDirectory(),
+        ids=CountingIds(),
+        bundle=replace(bundle, snapshot=""),
+        tenant=TENANT,
+    )
+    await service.submit(request(), agent())
+    await service.submit(request(agent=OTHER), agent(id=OTHER))
+    with pytest.raises(Refused, match="of agent deployer wait already, at most 1"):
+        await service.submit(request(idempotency_key="key-2"), agent())
+
+
+async def test_altered_content_is_as_if_erased(ledger: AnyLedger):
+    body, forged = b'{"arguments": {}}', b'{"arguments": 1}'
+    digest = content_digest(body)
+    await ledger.commit(Keys(), lambda _: Result(reply=None, contents={digest: body}))
+    assert await ledger.content(digest) == body
+    if isinstance(ledger, SqliteLedger):
+        file = ledger._url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+            connection.execute("UPDATE contents SET body = ?", (forged,))
+    else:
+        ledger._contents[digest] = forged
+    assert await ledger.content(digest) is None
