@@ -215,7 +215,8 @@ _partial(tickets, "ix_tickets_uncleared", ("uncleared_since", "id"), "uncleared_
 _partial(tickets, "ix_tickets_people", ("opened_seq",), "needed_people = 1")
 _partial(outbox, "ix_outbox_due", ("kind", "due_at"), "dead = 0")
 _partial(outbox, "ix_outbox_dead", ("kind", "key"), "dead = 1")
-_partial(tickets, "ix_tickets_pending", ("tenant", "agent"), "state = 'PENDING'")
+# The state once more as a column: else SQLite prefers an index over every ticket of the tenant.
+_partial(tickets, "ix_tickets_pending", ("tenant", "agent", "state"), "state = 'PENDING'")
 Index("ix_tickets_state", tickets.c.state, tickets.c.opened_seq)
 Index("ix_tickets_tenant", tickets.c.tenant, tickets.c.state, tickets.c.opened_seq)
 Index("ix_tickets_agent", tickets.c.agent, tickets.c.opened_seq)

@@ -20,7 +20,7 @@ _LINGER_S = 1.0
 """How long an unread rest of a body is awaited before its connection is closed."""
 
 
-class _Handler(RequestHandler[web.Request]):
+class _Handler(RequestHandler):
     __slots__ = ()
 
     def handle_error(
@@ -48,15 +48,15 @@ class _Handler(RequestHandler[web.Request]):
         return response
 
 
-class _Server(web.Server[web.Request]):
-    def __call__(self) -> RequestHandler[web.Request]:
+class _Server(web.Server):
+    def __call__(self) -> RequestHandler:
         return _Handler(self, loop=self._loop, **self._kwargs)
 
 
 class _Runner(web.AppRunner):
     __slots__ = ()
 
-    async def _make_server(self) -> web.Server[web.Request]:
+    async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         made.__class__ = _Server  # aiohttp has no option for the class of its connections
         return made

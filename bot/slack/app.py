@@ -9,6 +9,7 @@ forgotten at shutdown; without a signing secret no HTTP request is ever taken.
 import asyncio
 import json
 import logging
+from collections.abc import Sequence
 
 import aiohttp
 from aiohttp import web
@@ -207,7 +208,9 @@ class SlackApp:
 async def _dispatched(bolt: AsyncApp, headers: Headers, body: bytes) -> BoltResponse:
     """Bolt's answer; its own failure over a payload is a refusal, never a 500."""
     try:
-        named = {name: list(values) for name, values in headers.items()}
+        named: dict[str, str | Sequence[str]] = {
+            name: list(values) for name, values in headers.items()
+        }
         return await bolt.async_dispatch(
             AsyncBoltRequest(body=body.decode("utf-8"), headers=named)  # it indexes before it asks
         )

@@ -155,6 +155,7 @@ class ShownForm(_Open):
 _NAMED = ("user", "channel", "team", "enterprise")
 _NESTED = ("event", "view", "message", "previous_message", "item", "assistant_thread")
 _MAX_NESTING = 8
+_ID_HOLDER = (str, Mapping, type(None))
 
 
 def is_shaped(payload: Mapping[str, object]) -> bool:
@@ -173,9 +174,6 @@ def _is_walkable(node: Mapping[str, object], depth: int) -> bool:
             return False
         inner += listed or []
     return all(isinstance(one, Mapping) and _is_walkable(one, depth - 1) for one in inner)
-
-
-_ID_HOLDER = str | Mapping | None
 
 
 def _has_handle(payload: Mapping[str, object]) -> bool:

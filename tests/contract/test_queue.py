@@ -9,9 +9,10 @@ from functools import partial
 import pytest
 
 from governance import steps
-from governance.action import content_digest, request_digest
+from governance.action import Dispatch, content_digest, request_digest
 from governance.errors import Code, Refused
 from governance.policy.bundle import load
+from governance.policy.decision import Effect
 from governance.ports import AgentKey, Committed, Keys, Result
 from governance.principal import AgentId
 from governance.service import Service
@@ -23,6 +24,7 @@ from tests.support import build
 from tests.support.build import AGENT, TENANT, FixedClock
 from tests.support.commits import append
 from tests.support.core import (
+    ADMIN,
     PEOPLE,
     CountingIds,
     FakeDirectory,
@@ -132,8 +134,11 @@ async def test_the_service_asks_for_the_count_and_keeps_the_bundles_bound(
             "version": "v1",
             "rules": [
                 {"id": "jobs", "match": {"topics": ["job.*"]}, "decision": "require_approval"},
-                {"id": "reads", "match": {"topics": ["read.*"]}, "decision": "allow"},
             ],
+            "tiers": {
+                "high": {"roles": {ADMIN: {"weight": 1, "min_required": 1}}, "threshold": 1},
+            },
+            "default_tier": "high",
             "limits": {"max_pending_per_agent": 1},
         }
     )
@@ -147,10 +152,13 @@ async def test_the_service_asks_for_the_count_and_keeps_the_bundles_bound(
         bundle=replace(bundle, snapshot=""),
         tenant=TENANT,
     )
-    await service.submit(request(), agent())
-    await service.submit(request(agent=OTHER), agent(id=OTHER))
+    first = await service.submit(request(tool="", dispatch=Dispatch.RELEASE), agent())
+    assert first.effect is Effect.REQUIRE_APPROVAL
+    await service.submit(request(tool="", dispatch=Dispatch.RELEASE, agent=OTHER), agent(id=OTHER))
     with pytest.raises(Refused, match="of agent deployer wait already, at most 1"):
-        await service.submit(request(idempotency_key="key-2"), agent())
+        await service.submit(
+            request(tool="", dispatch=Dispatch.RELEASE, idempotency_key="key-2"), agent()
+        )
 
 
 async def test_altered_content_is_as_if_erased(ledger: AnyLedger):

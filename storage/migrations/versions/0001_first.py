@@ -224,7 +224,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_tickets_pending",
         "tickets",
-        ["tenant", "agent"],
+        ["tenant", "agent", "state"],
         unique=False,
         sqlite_where=sa.text("state = 'PENDING'"),
         postgresql_where=sa.text("state = 'PENDING'"),

@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
+from bot.api import server
 from bot.api.app import build_api
 from bot.api.auth import make_token
 from bot.api.deps import ApiDeps, Limits
@@ -141,6 +142,13 @@ class People:
     async def eligible(self, roles: Sequence[str]) -> Eligible:
         wanted = set(roles)
         return {who: held & wanted for who, held in self.roles.items() if held & wanted}
+
+
+class _Served(TestServer):
+    """Served as ``placet serve`` does."""
+
+    async def _make_runner(self, **kwargs: Any) -> web.AppRunner:
+        return server.runner(self.app, **kwargs)
 
 
 class Secrets:
@@ -300,7 +308,7 @@ async def running(
             limits=limits or Limits(),
         )
     )
-    async with TestClient(TestServer(app)) as client:
+    async with TestClient(_Served(app)) as client:
         world = World(
             client=client,
             ledger=ledger,

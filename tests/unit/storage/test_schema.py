@@ -15,6 +15,7 @@ from governance.tickets.ticket import TicketId, TicketState
 from storage.engine import database, migrate, migrating_engine
 from storage.ledger import SqliteLedger
 from storage.schema import TRIGGERS, metadata
+from storage.source import PENDING_OF
 from tests.support import build
 
 
@@ -100,6 +101,17 @@ async def test_no_read_scans_or_sorts_a_table_that_grows(ledger: SqliteLedger, p
         assert not re.search(r"SCAN \w+( /|$)", plan), plan
     for index, plan in zip(("expiring", "overdue", "lease", "uncleared"), found[:4], strict=True):
         assert f"ix_tickets_{index}" in plan
+
+
+async def test_an_agents_pending_tickets_are_counted_in_their_index_alone(
+    path: Path, ledger: SqliteLedger
+):
+    with closing(sqlite3.connect(path)) as connection:
+        explained = connection.execute(f"EXPLAIN QUERY PLAN {PENDING_OF}", ("acme", "deployer"))
+        plan = [row[3] for row in explained]
+    assert plan == [
+        "SEARCH tickets USING COVERING INDEX ix_tickets_pending (tenant=? AND agent=? AND state=?)"
+    ]
 
 
 async def test_a_claim_walks_the_index_of_what_is_alive(path: Path, ledger: SqliteLedger):

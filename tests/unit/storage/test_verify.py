@@ -20,6 +20,7 @@ from storage.schema import TRIGGERS
 from storage.verify import Report, verify_database, verify_export
 from tests.support import world
 from tests.support.build import FixedClock
+from tests.unit.storage.story import DIGEST, TICKETS, VOTES, tell
 
 Change = Callable[[sqlite3.Connection], object]
 
@@ -35,7 +36,7 @@ class Story:
 
 async def write_story(path: Path) -> Story:
     async with SqliteLedger(f"sqlite:///{path}", FixedClock()) as ledger:
-        await world.tell(ledger)
+        await tell(ledger)
         checkpoint = await world.checkpointed(ledger, await ledger.tree_head())
         size, _ = await ledger.head()
     return Story(path=path, checkpoint=checkpoint, size=size)
@@ -117,8 +118,8 @@ def test_a_clean_log_verifies(story: Story):
     )
     assert report.problems == ()
     assert report.counts.events == story.size == steps[-1][0] == steps[-1][1]
-    assert (report.counts.tickets, report.counts.votes) == (4, 6)
-    assert report.counts.signatures == 6
+    assert (report.counts.tickets, report.counts.votes) == (TICKETS, VOTES)
+    assert report.counts.signatures == VOTES
     assert (report.counts.checkpoints, report.counts.uncovered) == (2, 1)
 
 
@@ -221,6 +222,36 @@ ROWS: dict[str, tuple[str, str]] = {
     "head moved back": ("UPDATE head SET seq = seq - 1", "head"),
     "pending miscounted": ("UPDATE head SET pending = 0", "head"),
     "tree replaced": ("UPDATE head SET tree = zeroblob(length(tree))", "head"),
+    "content gone": ("UPDATE contents SET body = NULL", "contents"),
+    "content deleted": ("DELETE FROM contents", "contents"),
+    "people not needed": ("UPDATE tickets SET needed_people = 0 WHERE id = 't-run'", "projection"),
+    "never overdue": ("UPDATE tickets SET overdue_at = NULL WHERE id = 't-wait'", "projection"),
+    "overdue later": (
+        "UPDATE tickets SET overdue_at = '2026-03-02T09:15:00.000000Z' WHERE id = 't-wait'",
+        "projection",
+    ),
+    "overdue again": (
+        "UPDATE tickets SET overdue_at = '2026-03-01T09:15:00.000000Z' WHERE id = 't-seen'",
+        "projection",
+    ),
+    "lease prolonged": (
+        "UPDATE tickets SET lease_until = '2099-03-01T09:01:00.000000Z' WHERE id = 't-live'",
+        "projection",
+    ),
+    "lease forgotten": ("UPDATE tickets SET lease_until = NULL WHERE id = 't-live'", "projection"),
+    "clearance column": (
+        "UPDATE tickets SET uncleared_since = '2099' WHERE id = 't-defer'",
+        "projection",
+    ),
+    "never to be cleared": (
+        "UPDATE tickets SET uncleared_since = NULL WHERE id = 't-defer'",
+        "projection",
+    ),
+    "birth moved": ("UPDATE tickets SET created_at = '2025' WHERE id = 't-wait'", "projection"),
+    "revision as text": (
+        "UPDATE tickets SET needed_people = x'31' WHERE id = 't-wait'",
+        "projection",
+    ),
     "content replaced": ("UPDATE contents SET body = x'7b7d'", "contents"),
 }
 
@@ -230,6 +261,92 @@ def test_a_changed_row_is_found(copy: Path, name: str):
     statement, what = ROWS[name]
     tamper(copy, sql(statement))
     assert what in whats(verify_database(copy))
+
+
+BODIES: dict[str, tuple[str, str, object]] = {
+    "full view forgotten": ("t-seen", "full_views", []),
+    "full view invented": ("t-wait", "full_views", [{"person": "eve", "revision": 1}]),
+    "refusals forgotten": ("t-seen", "refusals", []),
+    "never overdue": ("t-seen", "is_overdue", False),
+    "overdue as a number": ("t-seen", "is_overdue", 1),
+    "clearance moved": ("t-defer", "cleared_at", "2099-01-01T00:00:00.000000Z"),
+    "clearance forgotten": ("t-run", "cleared_at", None),
+    "approval moved": ("t-defer", "approved_at", None),
+    "deferrals forgotten": ("t-defer", "deferrals", 0),
+    "note rewritten": ("t-defer", "note", "all is well"),
+    "note of a revision": ("t-again", "note", ""),
+    "run replaced": ("t-live", "run", None),
+    "report forgotten": ("t-run", "report", None),
+    "report of the agent": ("t-release", "report", None),
+    "canceller replaced": ("t-gone", "decided_by", "slack:T1/UEVE"),
+    "resolver forgotten": ("t-again", "decided_by", ""),
+    "birth moved": ("t-wait", "created_at", "2025-01-01T00:00:00.000000Z"),
+    "change moved": ("t-wait", "updated_at", "2025-01-01T00:00:00.000000Z"),
+    "another id": ("t-wait", "id", "t-run"),
+    "a field more": ("t-wait", "blessed", True),
+}
+
+
+def in_body(ticket_id: str, edit: Callable[[dict[str, object]], object]) -> Change:
+    def change(connection: sqlite3.Connection) -> None:
+        query = "SELECT body FROM tickets WHERE id = ?"
+        body = json.loads(connection.execute(query, (ticket_id,)).fetchone()[0])
+        before = json.dumps(body)
+        edit(body)
+        assert json.dumps(body) != before
+        forged = json.dumps(body, separators=(",", ":")).encode()
+        connection.execute("UPDATE tickets SET body = ? WHERE id = ?", (forged, ticket_id))
+
+    return change
+
+
+def named(path: Path) -> list[str]:
+    """The fields that the verifier names, where it finds nothing but wrong projections."""
+    report = verify_database(path)
+    assert whats(report) == {"projection"}
+    return [problem.detail.rpartition("(")[2].rstrip(")") for problem in report.problems]
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_changed_field_of_a_ticket_is_named(copy: Path, name: str):
+    ticket_id, field, value = BODIES[name]
+    tamper(copy, in_body(ticket_id, lambda body: body.update({field: value})))
+    assert named(copy) == [field]
+
+
+def test_a_missing_field_of_a_ticket_is_named(copy: Path):
+    tamper(copy, in_body("t-wait", lambda body: body.pop("report")))
+    assert named(copy) == ["report"]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *("person", "role", "weight", "choice", "at", "nonce", "key_id", "signature"),
+        "comment_digest",
+    ],
+)
+def test_every_field_of_a_ticket_s_votes_is_compared(copy: Path, field: str):
+    def edit(body: dict[str, object]) -> None:
+        votes = body["votes"]
+        assert isinstance(votes, list)
+        votes[0][field] = "forged"
+
+    tamper(copy, in_body("t-seen", edit))
+    assert named(copy) == ["votes"]
+
+
+def test_content_that_a_record_names_and_nobody_has_is_placed(copy: Path):
+    tamper(copy, sql("DELETE FROM contents"))
+    assert [(p.seq, p.what) for p in verify_database(copy).problems] == [
+        (seq_of(copy, "BundleActivated"), "contents")
+    ]
+
+
+def test_content_under_a_digest_that_no_record_names_is_compared(copy: Path):
+    stray = "INSERT INTO contents VALUES (?, x'7b7d', '2026', NULL)"
+    tamper(copy, sql(stray, DIGEST[::-1]))
+    assert whats(verify_database(copy)) == {"contents"}
 
 
 def test_an_erased_content_is_no_problem(copy: Path):
@@ -251,6 +368,26 @@ def test_records_in_another_order_are_found(copy: Path):
 def test_missing_guards_are_found(copy: Path):
     tamper(copy, lambda _: None, restore=False)
     assert [p.what for p in verify_database(copy).problems] == ["trigger"] * 3
+
+
+WEAK: dict[str, tuple[str, str, str]] = {
+    "never raises": ("events_no_update", "append-only')", "append-only') WHERE 0"),
+    "does more": ("events_no_delete", "; END", "; DELETE FROM votes; END"),
+    "raises less": ("events_in_order", "FROM events)", "FROM events) AND NEW.seq < 0"),
+}
+
+
+@pytest.mark.parametrize("name", WEAK)
+def test_a_weakened_guard_is_found(copy: Path, name: str):
+    trigger, old, new = WEAK[name]
+
+    def weaken(connection: sqlite3.Connection) -> None:
+        assert old in TRIGGERS[trigger]
+        for guard, text in TRIGGERS.items():
+            connection.execute(text.replace(old, new) if guard == trigger else text)
+
+    tamper(copy, weaken, restore=False)
+    assert [p.what for p in verify_database(copy).problems] == ["trigger"]
 
 
 def test_guards_that_guard_nothing_are_found(copy: Path):
@@ -491,3 +628,12 @@ def test_an_export_cut_at_its_end_is_found_with_the_checkpoint(story: Story, tmp
     out.write_text("".join(lines_of(story)[:-3]))
     assert verify_export(out).problems == ()
     assert whats(verify_export(out, checkpoints=story.checkpoint)) == {"checkpoint"}
+
+
+@pytest.mark.parametrize("text", ["", "nonsense\n"])
+def test_an_export_without_any_record_is_no_success(tmp_path: Path, text: str):
+    out = tmp_path / "log.jsonl"
+    out.write_text(text)
+    report = verify_export(out)
+    assert report.problems[-1].what == "empty"
+    assert "nothing to verify" in report.problems[-1].detail

@@ -56,6 +56,8 @@ def wrong(*story: Event | At) -> list[tuple[int, str]]:
 
 OPENED = build.opened("t")
 ALLOWED = build.allowed("t")
+CLEARED = build.on("t", ev.ExecutionCleared)
+STARTED = (CLEARED, build.started("t"))
 VOTES = world.both("t", OPENED.binding)
 LATE = T0 + 2 * HOUR
 FROZEN = ctl.AgentFrozen(tenant=TENANT, target=build.AGENT, person=ANNA)
@@ -67,15 +69,22 @@ LONGER = replace(
     binding=build.bind("t", 2, OPENED.ask, OPENED.ruling, LATE),
 )
 REDEEMED = build.on("t", ev.GrantRedeemed, agent=build.AGENT, grant_id="g", action_digest="3" * 64)
+MINUTE = timedelta(minutes=1)
+LONG = MINUTE + timedelta(microseconds=1)
+BIG = build.opened("t", ask=build.ask(idempotency_key="key-t", needs_full_view=True))
+BIG_VOTES = world.both("t", BIG.binding)
+BIG_SEEN = tuple(build.on("t", ev.FullViewOpened, person=who) for who in (ANNA, BEN))
+BIG_REJECT = world.cast("t", BIG.binding, choice=build.Choice.REJECT)
+BIG_AGAIN = build.revised("t", ask=BIG.ask)
 
 GOOD: dict[str, tuple[Event | At, ...]] = {
-    "approved and run": (OPENED, *VOTES, build.started("t")),
-    "failed and revised": (OPENED, *VOTES, build.started("t"), FAILED, AGAIN),
+    "approved and run": (OPENED, *VOTES, *STARTED),
+    "failed and revised": (OPENED, *VOTES, *STARTED, FAILED, AGAIN),
     "failed and expired": (
-        *(OPENED, *VOTES, build.started("t"), FAILED),
+        *(OPENED, *VOTES, *STARTED, FAILED),
         At(at=LATE, event=build.on("t", ev.TicketExpired)),
     ),
-    "allowed and redeemed": (ALLOWED, REDEEMED),
+    "allowed and redeemed": (ALLOWED, CLEARED, REDEEMED),
     "expired in time": (OPENED, At(at=T0 + HOUR, event=build.on("t", ev.TicketExpired))),
     "denied by a new bundle": (
         OPENED,
@@ -84,18 +93,28 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
     "quorum lost and met again": (
         *(OPENED, *VOTES),
         build.on("t", ev.QuorumLost, dropped=(BEN,)),
-        *(VOTES[1], VOTES[2], build.started("t")),
+        *(VOTES[1], VOTES[2], *STARTED),
     ),
     "unknown and found done": (
-        *(ALLOWED, build.started("t")),
+        *(ALLOWED, *STARTED),
         build.on("t", ev.ExecutionLost, run_id="run-1"),
         build.on("t", ev.UnknownResolved, person=ANNA, took_effect=True),
     ),
     "born denied for lack of people": (replace(OPENED, state=build.TicketState.DENIED),),
+    "started a minute after clearance": (
+        *(ALLOWED, CLEARED),
+        At(at=T0 + MINUTE, event=build.started("t")),
+    ),
+    "redeemed a minute after clearance": (
+        *(ALLOWED, CLEARED),
+        At(at=T0 + MINUTE, event=REDEEMED),
+    ),
+    "approved after the full view": (BIG, *BIG_SEEN, *BIG_VOTES),
+    "rejected unseen": (BIG, BIG_REJECT),
     "unfrozen by two": (
         *(OPENED, FROZEN),
         ctl.AgentUnfrozen(tenant=TENANT, target=build.AGENT, person=BEN, asked_by=ANNA),
-        *(*VOTES, build.started("t")),
+        *(*VOTES, *STARTED),
     ),
 }
 
@@ -129,15 +148,15 @@ BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
         (OPENED, *VOTES, build.on("t", ev.QuorumLost, dropped=(build.OWNER,))),
         "vote",
     ),
-    "started while pending": ((OPENED, build.started("t")), "transition"),
-    "started without approval": ((OPENED, build.started("t")), "decision"),
+    "started while pending": ((OPENED, *STARTED), "transition"),
+    "started without approval": ((OPENED, *STARTED), "decision"),
     "started after a lost quorum": (
-        (OPENED, *VOTES, build.on("t", ev.QuorumLost, dropped=(BEN,)), build.started("t")),
+        (OPENED, *VOTES, build.on("t", ev.QuorumLost, dropped=(BEN,)), *STARTED),
         "decision",
     ),
-    "started twice": ((ALLOWED, build.started("t"), build.started("t")), "transition"),
+    "started twice": ((ALLOWED, *STARTED, build.started("t")), "transition"),
     "started late": ((ALLOWED, At(at=LATE, event=build.started("t"))), "expiry"),
-    "started while frozen": ((ALLOWED, FROZEN, build.started("t")), "frozen"),
+    "started while frozen": ((ALLOWED, FROZEN, *STARTED), "frozen"),
     "redeemed twice": ((ALLOWED, REDEEMED, REDEEMED), "transition"),
     "redeemed while all are frozen": (
         (ALLOWED, replace(FROZEN, target="all"), REDEEMED),
@@ -145,9 +164,37 @@ BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
     ),
     "reopened after the end": ((ALLOWED, REDEEMED, AGAIN), "transition"),
     "expired while it runs": (
-        (ALLOWED, build.started("t"), At(at=LATE, event=build.on("t", ev.TicketExpired))),
+        (ALLOWED, *STARTED, At(at=LATE, event=build.on("t", ev.TicketExpired))),
         "transition",
     ),
+    "started without clearance": ((OPENED, *VOTES, build.started("t")), "clearance"),
+    "redeemed without clearance": ((ALLOWED, REDEEMED), "clearance"),
+    "started on a stale clearance": (
+        (ALLOWED, CLEARED, At(at=T0 + LONG, event=build.started("t"))),
+        "clearance",
+    ),
+    "redeemed on a stale clearance": (
+        (ALLOWED, CLEARED, At(at=T0 + LONG, event=REDEEMED)),
+        "clearance",
+    ),
+    "started on the clearance of an earlier revision": (
+        (OPENED, *VOTES, CLEARED, AGAIN, build.started("t", revision=2)),
+        "clearance",
+    ),
+    "started on the clearance of a lost quorum": (
+        (
+            *(OPENED, *VOTES, CLEARED, build.on("t", ev.QuorumLost, dropped=(BEN,))),
+            *(VOTES[1], VOTES[2], build.started("t")),
+        ),
+        "clearance",
+    ),
+    "approved unseen": ((BIG, BIG_VOTES[0]), "view"),
+    "approved after another's full view": ((BIG, BIG_SEEN[1], BIG_VOTES[0]), "view"),
+    "approved after the full view of an earlier revision": (
+        (BIG, *BIG_SEEN, BIG_AGAIN, replace(BIG_VOTES[0], revision=2)),
+        "view",
+    ),
+    "seen after the vote": ((BIG, BIG_VOTES[0], BIG_SEEN[0], BIG_VOTES[1]), "view"),
     "one key, two tickets": (
         (OPENED, build.opened("u", ask=OPENED.ask)),
         "idempotency",

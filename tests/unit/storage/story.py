@@ -1,0 +1,133 @@
+"""A small lawful ledger with something in every field, every vote and checkpoint really signed.
+
+Lives here: the story that verification tests tamper with; keys and signatures are in
+``tests.support.world``.
+"""
+
+from dataclasses import replace
+
+from governance import control as ctl
+from governance.action import Dispatch, content_digest
+from governance.audit import Event
+from governance.control import PublicKey
+from governance.execution import RunReport
+from governance.ports import Keys, Ledger, Result
+from governance.tickets import events as ev
+from governance.tickets.ticket import Ask, TicketId
+from tests.support import build, world
+from tests.support.build import ANNA, BEN, T0, TENANT
+
+BODY = world.BODY
+DIGEST = content_digest(BODY)
+TICKETS, VOTES = 8, 7
+
+
+async def tell(ledger: Ledger) -> None:
+    """Commit the story."""
+    for purpose in world.PURPOSES:
+        pem = world.pem_of(purpose)
+        key = PublicKey(id=f"key:{purpose}", purpose=purpose, pem=pem, valid_from=T0)
+        await _commit(ledger, ctl.KeyRegistered(tenant=TENANT, key=key))
+    samples = build.samples()
+    bundle = samples["BundleActivated"][0]
+    assert isinstance(bundle, ctl.BundleActivated)
+    await _commit(ledger, replace(bundle, content_digest=DIGEST), samples["CredentialIssued"][0])
+    run = build.opened("t-run", ask=ask("t-run"), counters=(("agent:deployer", 4_000, T0),))
+    await _commit(ledger, run)
+    await _commit(ledger, *world.both("t-run", run.binding))
+    await _commit(
+        ledger,
+        cleared("t-run", ANNA, BEN),
+        build.started("t-run"),
+        build.on("t-run", ev.ExecutionSucceeded, run_id="run-1", report=report()),
+    )
+    redeemed = samples["GrantRedeemed"][0]
+    assert isinstance(redeemed, ev.GrantRedeemed)
+    await _commit(
+        ledger,
+        build.allowed("t-release", ask=ask("t-release", dispatch=Dispatch.RELEASE)),
+        cleared("t-release"),
+        replace(redeemed, ticket_id=TicketId("t-release")),
+        build.on("t-release", ev.OutcomeReported, report=report()),
+    )
+    await _tell_of_people(ledger)
+    await _tell_of_the_clock(ledger)
+    frozen = ctl.AgentFrozen(tenant=TENANT, target="other", person=ANNA)
+    await _commit(ledger, frozen, samples["CredentialRevoked"][0])
+
+
+async def _tell_of_people(ledger: Ledger) -> None:
+    waiting = build.opened("t-wait", ask=ask("t-wait"))
+    await _commit(
+        ledger,
+        waiting,
+        world.cast("t-wait", waiting.binding),
+        build.on("t-wait", ev.VoteWithdrawn, person=ANNA),
+        world.cast("t-wait", waiting.binding, person=BEN, nonce="9" * 32),
+    )
+    again = build.opened("t-again", ask=ask("t-again"))
+    await _commit(ledger, again, *world.both("t-again", again.binding))
+    await _commit(
+        ledger,
+        cleared("t-again", ANNA, BEN),
+        build.started("t-again", run=build.run("run-2")),
+    )
+    await _commit(
+        ledger,
+        build.on("t-again", ev.ExecutionLost, run_id="run-2"),
+        build.on("t-again", ev.UnknownResolved, person=BEN, took_effect=False),
+        build.revised("t-again", ask=again.ask),
+    )
+    seen = build.opened("t-seen", ask=ask("t-seen", needs_full_view=True))
+    refused = {"person": BEN, "choice": build.Choice.APPROVE, "code": build.Code.FULL_VIEW_FIRST}
+    await _commit(
+        ledger,
+        seen,
+        build.on("t-seen", ev.VoteRefused, **refused),
+        build.on("t-seen", ev.FullViewOpened, person=ANNA),
+        world.cast("t-seen", seen.binding, comment_digest=DIGEST),
+        build.on("t-seen", ev.ResponseOverdue),
+    )
+
+
+async def _tell_of_the_clock(ledger: Ledger) -> None:
+    deferred = {"code": build.Code.NO_SANDBOX, "reason": "no sandbox of tier A"}
+    await _commit(
+        ledger,
+        build.allowed("t-defer", ask=ask("t-defer")),
+        cleared("t-defer"),
+        build.on("t-defer", ev.ExecutionDeferred, **deferred),
+    )
+    await _commit(
+        ledger,
+        build.allowed("t-live", ask=ask("t-live")),
+        cleared("t-live"),
+        build.started("t-live", run=build.run("run-3")),
+    )
+    await _commit(
+        ledger,
+        build.opened("t-gone", ask=ask("t-gone")),
+        build.on("t-gone", ev.TicketCancelled, actor="agent:deployer", reason="not needed"),
+    )
+
+
+async def _commit(ledger: Ledger, *events: Event) -> None:
+    contents = {DIGEST: BODY}
+    await ledger.commit(Keys(), lambda _: Result(reply=None, events=events, contents=contents))
+
+
+def ask(name: str, **changes: object) -> Ask:
+    """What was asked, its content kept."""
+    return build.ask(idempotency_key=f"key-{name}", content_digest=DIGEST, **changes)
+
+
+def report() -> RunReport:
+    """What a run yielded, its output kept."""
+    return build.report(output_digest=DIGEST, shown_digest=DIGEST)
+
+
+def cleared(name: str, *people: str) -> ev.ExecutionCleared:
+    """The voters confirmed."""
+    event = build.on(name, ev.ExecutionCleared, people=people)
+    assert isinstance(event, ev.ExecutionCleared)
+    return event
