@@ -22,6 +22,7 @@ from storage import outbox
 from storage.batch import Batch, Outcome, raised, unavailable
 from storage.bell import Bell
 from storage.engine import database, migrate, reading_engine
+from storage.points import Points
 from storage.queries import Queries
 from storage.wakes import POLL_S, Wakes
 from storage.writer import Job, Writer
@@ -49,7 +50,8 @@ class SqliteLedger(Queries):
         self._url = url
         self._db = database(url)
         self._reading_engine = reading_engine(self._db)
-        super().__init__(self._reading_engine)
+        self._points = Points(self._db)
+        super().__init__(self._reading_engine, self._points)
         self._bell = Bell()
         self._wakes = Wakes(self._db.path)
         self._writer = Writer(
@@ -89,6 +91,7 @@ class SqliteLedger(Queries):
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
         self._wakes.close()
+        self._points.close()
         await self._reading_engine.dispose()
 
     async def __aenter__(self) -> Self:

@@ -25,9 +25,8 @@ from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage import codec, merkle
 from storage.batch import unavailable
+from storage.points import Points
 from storage.schema import (
-    contents,
-    control,
     credentials,
     cursors,
     events,
@@ -43,12 +42,13 @@ _EVENT = (events.c.seq, events.c.hash, events.c.body)
 class Queries:
     """Reads over one engine; every call sees one moment."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, points: Points) -> None:
         self._engine = engine
+        self._points = points
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """See ``governance.ports.Reader``; so are the other reads."""
-        body = await self._value(select(tickets.c.body).where(tickets.c.id == ticket_id))
+        body = self._points.value("SELECT body FROM tickets WHERE id = ?", ticket_id)
         return codec.load(Ticket, body) if body is not None else None
 
     async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
@@ -62,18 +62,17 @@ class Queries:
         return [codec.load(Ticket, body) for _, body in found[: query.limit]]
 
     async def content(self, digest: str) -> bytes | None:
-        found = await self._value(select(contents.c.body).where(contents.c.digest == digest))
+        found = self._points.value("SELECT body FROM contents WHERE digest = ?", digest)
         if not isinstance(found, bytes) or content_digest(found) != digest:
             return None  # never there, erased, or other bytes than those that were recorded
         return found
 
     async def control(self) -> Control:
-        body = await self._value(select(control.c.body))
+        body = self._points.value("SELECT body FROM control")
         return codec.load(Control, body) if body is not None else Control()
 
     async def credential(self, credential_id: str) -> Credential | None:
-        query = select(credentials.c.body).where(credentials.c.id == credential_id)
-        body = await self._value(query)
+        body = self._points.value("SELECT body FROM credentials WHERE id = ?", credential_id)
         return codec.load(Credential, body) if body is not None else None
 
     async def credentials(self) -> Sequence[Credential]:

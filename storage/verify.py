@@ -93,6 +93,8 @@ class Verification:
         """Everything wrong with an export, from its text alone."""
         with path.open("rb") as lines:
             yield from self._walk(_lines(lines), 0)
+        if not self.chain.tree.size:
+            yield Problem(seq=0, what="empty", detail="nothing to verify: it holds no record")
 
     def report(self, problems: Iterator[Problem]) -> Report:
         """Run to the end."""

@@ -14,7 +14,8 @@ from storage.verify_chain import Json, Problem, canonical
 from storage.verify_tickets import ENDS, Event, Seen, Tickets
 
 _SCRATCH = """
-CREATE TABLE t (id TEXT PRIMARY KEY, facts TEXT, seen TEXT) WITHOUT ROWID;
+CREATE TABLE t (id TEXT PRIMARY KEY, opened_seq INT, body TEXT, rest TEXT) WITHOUT ROWID;
+CREATE TABLE d (digest TEXT PRIMARY KEY, seq INT) WITHOUT ROWID;
 CREATE TABLE v (ticket_id TEXT, revision INT, person TEXT, role TEXT, weight INT, choice TEXT,
     withdrawn INT, PRIMARY KEY (ticket_id, revision, person)) WITHOUT ROWID;
 CREATE TABLE i (tenant TEXT, agent TEXT, key TEXT, request_digest TEXT, ticket_id TEXT,
@@ -23,7 +24,8 @@ CREATE TABLE b (key TEXT PRIMARY KEY, tokens_milli INT, updated_at TEXT) WITHOUT
 CREATE TABLE c (id TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
 """
 _PUT = {
-    "t": "INSERT OR REPLACE INTO t VALUES (?, ?, ?)",
+    "t": "INSERT OR REPLACE INTO t VALUES (?, ?, ?, ?)",
+    "d": "INSERT OR IGNORE INTO d VALUES (?, ?)",
     "v": "INSERT OR REPLACE INTO v VALUES (?, ?, ?, ?, ?, ?, ?)",
     "b": "INSERT OR REPLACE INTO b VALUES (?, ?, ?)",
     "c": "INSERT OR REPLACE INTO c VALUES (?, ?)",
@@ -52,6 +54,8 @@ class Facts:
         payload = record["payload"]
         event = Event(seq=seq, type=record["type"], at=record["timestamp"], payload=payload)
         yield from self._counters(payload.get("counters") or ())
+        for digest in _kept(event.type, payload):
+            self._put("d", (digest, seq))
         if "ticket_id" in payload:
             yield from self._ticket(event, record)
         elif event.type in _CONTROL:
@@ -117,13 +121,13 @@ class Facts:
     def _seen(self, ticket_id: str) -> Seen | None:
         if ticket_id in self.live:
             return self.live[ticket_id]
-        sql = "SELECT seen FROM t WHERE id = ?"
+        sql = "SELECT body, rest FROM t WHERE id = ?"
         row = self.scratch.execute(sql, (ticket_id,)).fetchone()
         if row is None:
             return None
-        fields = json.loads(row[0])
+        body, fields = json.loads(row[0]), json.loads(row[1])
         fields["votes"] = {person: tuple(vote) for person, vote in fields["votes"].items()}
-        return Seen(**fields)
+        return Seen(**fields, body=body, ask=body["ask"], ruling=body["ruling"])
 
     def _remember(self, event: Event, seen: Seen) -> Iterator[Problem]:
         ask = seen.ask
@@ -193,17 +197,20 @@ _CONTROL = frozenset(
 )
 
 
-def _row(seen: Seen) -> tuple[str, str, str]:
-    whole = {name: getattr(seen, name) for name in Seen.__slots__}
-    facts = {
-        "state": seen.state,
-        "revision": seen.revision,
-        "basis": seen.basis,
-        "binding": seen.binding,
-        "expires_at": seen.expires_at,
-        "opened_seq": seen.opened_seq,
-        "ask": seen.ask,
-        "ruling": seen.ruling,
-        "votes": sorted([person, *vote] for person, vote in seen.votes.items()),
-    }
-    return seen.id, canonical(facts).decode(), canonical(whole).decode()
+def _kept(kind: str, told: Mapping[str, Json]) -> Iterator[str]:
+    """Digests of the contents that an event put into the payload table."""
+    if kind in ("TicketOpened", "VoteCast"):
+        inner = told["ask"] if kind == "TicketOpened" else told["vote"]
+        named = [inner["content_digest" if kind == "TicketOpened" else "comment_digest"]]
+    elif kind in ("BundleActivated", "TicketRejected"):
+        named = [told["content_digest" if kind == "BundleActivated" else "comment_digest"]]
+    else:
+        report = told.get("report") or {}
+        named = [report.get("output_digest"), report.get("shown_digest")]
+    yield from (name for name in named if name)
+
+
+def _row(seen: Seen) -> tuple[object, ...]:
+    elsewhere = ("body", "ask", "ruling")
+    rest = {name: getattr(seen, name) for name in Seen.__slots__ if name not in elsewhere}
+    return seen.id, seen.opened_seq, canonical(seen.body).decode(), canonical(rest).decode()

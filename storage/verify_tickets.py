@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from storage import verify_body
 from storage import verify_values as values
 from storage.verify_chain import Json, Problem
 
@@ -53,6 +54,7 @@ _TO = {
     "ExecutionLost": "UNKNOWN",
     "GrantRedeemed": "RELEASED",
 }
+_CLEARANCE_LIFE_S = 60
 _AFTER_FAILURE = frozenset({"TicketRevised", "TicketExpired"})
 _BIRTHS = {
     "PENDING": ("REQUIRE_APPROVAL",),
@@ -78,6 +80,7 @@ class Seen:
     votes: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     run_id: str = ""
     has_failed: bool = False
+    body: verify_body.Body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +113,7 @@ class Tickets:
             basis=told["basis"],
             binding=told["binding"],
             expires_at=told["expires_at"],
+            body=verify_body.born(told, event.at),
         )
         return seen, list(self._birth_problems(event, seen))
 
@@ -142,6 +146,7 @@ class Tickets:
             event.type == "UnknownResolved" and not event.payload["took_effect"]
         )
         seen.state = _TO.get(event.type, seen.state)
+        verify_body.follow(seen.body, event.type, event.payload, event.at)
 
     def _binding(self, event: Event, seen: Seen) -> Iterator[Problem]:
         expected = values.binding_of(
@@ -163,6 +168,10 @@ class Tickets:
             yield _wrong(event, "expiry", "it counts after the ticket expired")
         if vote["choice"] == "approve" and self._is_frozen(seen):
             yield _wrong(event, "frozen", "it approves while the agent is frozen")
+        view = {"person": person, "revision": seen.revision}
+        is_blind = seen.ask["needs_full_view"] and view not in seen.body["full_views"]
+        if vote["choice"] == "approve" and is_blind:
+            yield _wrong(event, "view", "it approves what its voter was not shown in full")
         yield from self._signature(seen, event, vote)
         seen.votes[person] = (role, weight, vote["choice"])
 
@@ -232,6 +241,9 @@ class Tickets:
             yield _wrong(event, "decision", "nothing before it approved this action")
         if event.at >= seen.expires_at:
             yield _wrong(event, "expiry", "it was used after it expired")
+        cleared = seen.body["cleared_at"]
+        if cleared is None or event.at > verify_body.later(cleared, _CLEARANCE_LIFE_S):
+            yield _wrong(event, "clearance", "its voters were not confirmed in the minute before")
         if self._is_frozen(seen):
             yield _wrong(event, "frozen", "it was used while the agent was frozen")
 

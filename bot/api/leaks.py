@@ -24,7 +24,11 @@ def refuse(parts: Mapping[str, object]) -> None:
     Raises:
         InvalidInput: ``invalid_field`` with its place.
     """
-    for pointer, text in _texts(parts, ""):
+    texts = list(_texts(parts, ""))
+    # One look at everything together; only where that finds something is each text looked at.
+    if not scan("\n".join(text for _, text in texts)):
+        return
+    for pointer, text in texts:
         rule = _rule(text)
         if rule:
             raise _refused(rule, pointer)

@@ -59,6 +59,15 @@ class _Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         made.__class__ = _Server  # aiohttp has no option for the class of its connections
+        inner = made.request_handler
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            try:
+                return await inner(request)
+            except web.HTTPExpectationFailed:  # raised before any middleware, and it echoes
+                raise web.HTTPExpectationFailed(text="") from None
+
+        made.request_handler = handle
         return made
 
 

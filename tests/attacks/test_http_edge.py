@@ -47,6 +47,13 @@ async def test_bytes_that_are_no_http_get_a_bare_400(
     assert "LEAK" not in caplog.text
 
 
+async def test_an_expectation_that_is_none_is_not_repeated(world: World):
+    told = await _raw(world, b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: LEAK\r\n\r\n")
+    assert told.startswith(b"HTTP/1.1 417 "), told
+    assert b"LEAK" not in told
+    assert b"aiohttp" not in told
+
+
 FIELDS = {
     "/topic": {"topic": f"job.{SLACK}"},
     "/capability": {"capability": GITHUB},

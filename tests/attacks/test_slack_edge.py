@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from aiohttp import web
 
 import bot.slack.app as slack_app
-from tests.integration.slack.world import TEAM, World, open_world
+from bot.api import server
+from tests.integration.slack.world import SEED, TEAM, World, open_world
 from tests.support.signed import FORM, click, signed
 
 _JSON = "application/json"
@@ -19,12 +21,19 @@ _JSON = "application/json"
 
 @pytest.fixture
 async def world() -> AsyncIterator[World]:
+    """Served as ``placet serve`` does."""
+    application = web.Application()
     async with open_world() as opened:
+        application.router.add_post("/slack/events", opened.app.handle_http)
+        runner = server.runner(application)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        opened.url = f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
         yield opened
+        await runner.cleanup()
 
 
-def _ours(world: World, **changes: Any) -> dict[str, Any]:
-    return {"team": {"id": TEAM}, "api_app_id": world.emu.app_id, **changes}
+_OURS = {"team": {"id": TEAM}, "api_app_id": SEED.app_id}
 
 
 async def _send(world: World, payload: dict[str, Any], kind: str = FORM) -> tuple[int, str]:
@@ -83,7 +92,7 @@ EVENTS["nested without end"] = {"event": {"type": "x", **_DEEP}}
 async def test_a_signed_but_malformed_interaction_is_400(
     world: World, name: str, caplog: pytest.LogCaptureFixture
 ):
-    status, text = await _send(world, {**INTERACTIONS[name], **_ours(world)})
+    status, text = await _send(world, {**INTERACTIONS[name], **_OURS})
     assert status == 400, text
     assert json.loads(text)["error"]["code"] == "invalid_field"
     assert "Traceback" not in caplog.text
@@ -93,7 +102,7 @@ async def test_a_signed_but_malformed_interaction_is_400(
 async def test_a_signed_but_malformed_event_is_400(
     world: World, name: str, caplog: pytest.LogCaptureFixture
 ):
-    status, text = await _send(world, {**_EVENT, **_ours(world), **EVENTS[name]}, _JSON)
+    status, text = await _send(world, {**_EVENT, **_OURS, **EVENTS[name]}, _JSON)
     assert status == 400, text
     assert json.loads(text)["error"]["code"] == "invalid_field"
     assert "Traceback" not in caplog.text
@@ -106,7 +115,7 @@ async def test_what_bolt_itself_fails_over_is_400_and_logged_by_type_only(
         raise KeyError("LEAK")
 
     monkeypatch.setattr(slack_app, "AsyncBoltRequest", fail)
-    status, text = await _send(world, {**click(), **_ours(world)})
+    status, text = await _send(world, {**click(), **_OURS})
     assert status == 400
     assert json.loads(text)["error"]["code"] == "invalid_field"
     assert "KeyError" in caplog.text

@@ -68,3 +68,17 @@ def test_what_was_redacted_is_clean_of_every_find(parts: list[str]) -> None:
         for finding in scan(part):
             start, end = (int(at) for at in finding.place.split("-"))
             assert part[start:end] not in shown
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\u200b", "\u200d", "\u00ad", "\u2060", "\ufeff", "\ufe0f", "\u3164"]
+)
+@pytest.mark.parametrize("rule", ["github_token", "aws_access_key", "named_secret", "jwt"])
+def test_an_invisible_character_hides_nothing(rule: str, hidden: str):
+    text = "say " + hidden.join(SECRETS[rule]) + " now"
+    findings = scan(text)
+    assert rule in {finding.rule for finding in findings}
+    shown = redact(text, findings).replace(hidden, "")
+    assert SECRETS[rule][-8:] not in shown
+    assert shown.startswith("say ")
+    assert shown.endswith(" now")

@@ -203,3 +203,36 @@ def test_whatever_comes_the_guard_answers_and_never_raises(
 def test_whatever_is_signed_the_guard_answers_and_never_raises(body: bytes, kind: str) -> None:
     verdict = guard().check(signed(body, at=NOW, kind=kind), body)
     assert isinstance(verdict, Passed) or 200 <= verdict.status < 500
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"actions": []},
+        {"actions": None},
+        {"actions": [{}]},
+        {"actions": [{"action_id": "a"}, 5]},
+        {"channel": 5},
+        {"user": {"id": "U1"}, "authorizations": "x"},
+        {"type": "view_submission", "view": None},
+        {"type": "view_submission", "view": {"callback_id": "c", "state": {"values": []}}},
+        {"type": "view_closed", "view": []},
+    ],
+)
+def test_a_form_that_bolt_could_not_index_is_400(changes: dict[str, object]) -> None:
+    body = form(click(**changes))
+    assert status_of(guard().check(signed(body, at=NOW), body)) == 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"channel": None, "view": {"id": "V1", "state": {"values": {}}}},
+        {"message": {"user": "U1", "team": "T1"}},
+        {"type": "view_submission", "view": {"callback_id": "c", "state": {"values": {}}}},
+        {"type": "view_closed", "view": {"callback_id": "c"}},
+    ],
+)
+def test_what_slack_sends_has_that_form(changes: dict[str, object]) -> None:
+    body = form(click(**changes))
+    assert isinstance(guard().check(signed(body, at=NOW), body), Passed)

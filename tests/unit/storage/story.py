@@ -27,15 +27,15 @@ async def tell(ledger: Ledger) -> None:
     for purpose in world.PURPOSES:
         pem = world.pem_of(purpose)
         key = PublicKey(id=f"key:{purpose}", purpose=purpose, pem=pem, valid_from=T0)
-        await _commit(ledger, ctl.KeyRegistered(tenant=TENANT, key=key))
+        await commit(ledger, ctl.KeyRegistered(tenant=TENANT, key=key))
     samples = build.samples()
     bundle = samples["BundleActivated"][0]
     assert isinstance(bundle, ctl.BundleActivated)
-    await _commit(ledger, replace(bundle, content_digest=DIGEST), samples["CredentialIssued"][0])
+    await commit(ledger, replace(bundle, content_digest=DIGEST), samples["CredentialIssued"][0])
     run = build.opened("t-run", ask=ask("t-run"), counters=(("agent:deployer", 4_000, T0),))
-    await _commit(ledger, run)
-    await _commit(ledger, *world.both("t-run", run.binding))
-    await _commit(
+    await commit(ledger, run)
+    await commit(ledger, *world.both("t-run", run.binding))
+    await commit(
         ledger,
         cleared("t-run", ANNA, BEN),
         build.started("t-run"),
@@ -43,7 +43,7 @@ async def tell(ledger: Ledger) -> None:
     )
     redeemed = samples["GrantRedeemed"][0]
     assert isinstance(redeemed, ev.GrantRedeemed)
-    await _commit(
+    await commit(
         ledger,
         build.allowed("t-release", ask=ask("t-release", dispatch=Dispatch.RELEASE)),
         cleared("t-release"),
@@ -53,12 +53,12 @@ async def tell(ledger: Ledger) -> None:
     await _tell_of_people(ledger)
     await _tell_of_the_clock(ledger)
     frozen = ctl.AgentFrozen(tenant=TENANT, target="other", person=ANNA)
-    await _commit(ledger, frozen, samples["CredentialRevoked"][0])
+    await commit(ledger, frozen, samples["CredentialRevoked"][0])
 
 
 async def _tell_of_people(ledger: Ledger) -> None:
     waiting = build.opened("t-wait", ask=ask("t-wait"))
-    await _commit(
+    await commit(
         ledger,
         waiting,
         world.cast("t-wait", waiting.binding),
@@ -66,21 +66,21 @@ async def _tell_of_people(ledger: Ledger) -> None:
         world.cast("t-wait", waiting.binding, person=BEN, nonce="9" * 32),
     )
     again = build.opened("t-again", ask=ask("t-again"))
-    await _commit(ledger, again, *world.both("t-again", again.binding))
-    await _commit(
+    await commit(ledger, again, *world.both("t-again", again.binding))
+    await commit(
         ledger,
         cleared("t-again", ANNA, BEN),
         build.started("t-again", run=build.run("run-2")),
     )
-    await _commit(
+    await commit(
         ledger,
         build.on("t-again", ev.ExecutionLost, run_id="run-2"),
         build.on("t-again", ev.UnknownResolved, person=BEN, took_effect=False),
         build.revised("t-again", ask=again.ask),
     )
     seen = build.opened("t-seen", ask=ask("t-seen", needs_full_view=True))
-    refused = {"person": BEN, "choice": build.Choice.APPROVE, "code": build.Code.FULL_VIEW_FIRST}
-    await _commit(
+    refused = {"person": BEN, "choice": build.Choice.APPROVE, "code": build.Code.FULL_VIEW_REQUIRED}
+    await commit(
         ledger,
         seen,
         build.on("t-seen", ev.VoteRefused, **refused),
@@ -92,26 +92,27 @@ async def _tell_of_people(ledger: Ledger) -> None:
 
 async def _tell_of_the_clock(ledger: Ledger) -> None:
     deferred = {"code": build.Code.NO_SANDBOX, "reason": "no sandbox of tier A"}
-    await _commit(
+    await commit(
         ledger,
         build.allowed("t-defer", ask=ask("t-defer")),
         cleared("t-defer"),
         build.on("t-defer", ev.ExecutionDeferred, **deferred),
     )
-    await _commit(
+    await commit(
         ledger,
         build.allowed("t-live", ask=ask("t-live")),
         cleared("t-live"),
         build.started("t-live", run=build.run("run-3")),
     )
-    await _commit(
+    await commit(
         ledger,
         build.opened("t-gone", ask=ask("t-gone")),
         build.on("t-gone", ev.TicketCancelled, actor="agent:deployer", reason="not needed"),
     )
 
 
-async def _commit(ledger: Ledger, *events: Event) -> None:
+async def commit(ledger: Ledger, *events: Event) -> None:
+    """Commit these events in one step, with the content that they name."""
     contents = {DIGEST: BODY}
     await ledger.commit(Keys(), lambda _: Result(reply=None, events=events, contents=contents))
 

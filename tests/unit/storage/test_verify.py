@@ -594,6 +594,18 @@ def test_a_checkpoint_that_cannot_be_read_is_found(story: Story, text: str):
     assert whats(verify_database(story.path, checkpoints=text)) == {"checkpoint"}
 
 
+def test_a_forged_moment_beyond_the_end_of_time_is_named(copy: Path):
+    seq = seq_of(copy, "ExecutionCleared")
+    tamper(copy, rewrite(seq, set_in("timestamp", to="9999-12-31T23:59:59.999999Z")))
+    assert (seq + 1, "form") in {(p.seq, p.what) for p in verify_database(copy).problems}
+
+
+def test_a_ticket_whose_log_is_malformed_is_named_and_not_a_crash(copy: Path):
+    endless = set_in(P, "ruling", "requirement", "respond_within_s", to=10**15)
+    tamper(copy, rewrite(seq_of(copy, "TicketOpened", "t-wait"), endless))
+    assert {"binding", "projection"} <= whats(verify_database(copy))
+
+
 def lines_of(story: Story) -> list[str]:
     out = io.StringIO()
     export(story.path, out)

@@ -194,7 +194,6 @@ BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
         (BIG, *BIG_SEEN, BIG_AGAIN, replace(BIG_VOTES[0], revision=2)),
         "view",
     ),
-    "seen after the vote": ((BIG, BIG_VOTES[0], BIG_SEEN[0], BIG_VOTES[1]), "view"),
     "one key, two tickets": (
         (OPENED, build.opened("u", ask=OPENED.ask)),
         "idempotency",

@@ -5,13 +5,16 @@ import sys
 
 from storage.ledger import SqliteLedger
 from tests.support import build
-from tests.support.commits import append
+from tests.unit.storage.story import ask, commit
 
 
 async def main(url: str, name: str, count: int) -> None:
     async with SqliteLedger(url, build.FixedClock(), busy_timeout_s=60) as ledger:
         await asyncio.gather(
-            *(append(ledger, build.allowed(f"{name}-{number}")) for number in range(count))
+            *(
+                commit(ledger, build.allowed(f"{name}-{number}", ask=ask(f"{name}-{number}")))
+                for number in range(count)
+            )
         )
 
 

@@ -1,0 +1,52 @@
+"""Reads of one row by its key, on the caller's own thread.
+
+Lives here: one read-only connection of the event loop's thread. Must not live here: anything that
+walks, sorts or waits (``queries`` has connections in threads for that).
+Law: a reader of a write-ahead log never waits for the writer, so such a read takes microseconds,
+while handing it to a thread takes as long as that thread waits for the interpreter.
+"""
+
+import sqlite3
+
+from storage.batch import unavailable
+from storage.engine import Database
+
+_BUSY_S = 0.05
+_CACHE = "PRAGMA cache_size=-16384"
+
+
+class Points:
+    """A connection that is opened at its first use and again after a failure."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._connection: sqlite3.Connection | None = None
+
+    def value(self, sql: str, *keys: str) -> bytes | None:
+        """The first column, bytes, of the row that ``sql`` finds by ``keys``; None without a row.
+
+        Raises:
+            Unavailable: ``ledger_unavailable``.
+        """
+        try:
+            found = self._open().execute(sql, keys).fetchone()
+        except sqlite3.Error as error:
+            self.close()
+            raise unavailable(f"the ledger could not be read ({type(error).__name__})") from error
+        body: bytes | None = found[0] if found else None
+        return body
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = sqlite3.connect(
+                self._db.uri("rw"), uri=True, isolation_level=None, timeout=_BUSY_S
+            )
+            for pragma in ("PRAGMA query_only=ON", _CACHE):
+                self._connection.execute(pragma)
+        return self._connection

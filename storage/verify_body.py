@@ -1,0 +1,183 @@
+"""The verifier's own derivation of a ticket's whole row: its body and the columns beside it.
+
+Lives here: what every field of a stored ticket must be after each event, and the moments that the
+row keeps for the clock. Must not live here: whether an event was lawful (``verify_tickets``), or
+the comparison (``verify_rows``). Law: shares no code with the lifecycle or the writer.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from storage.verify_chain import Json
+
+Body = dict[str, Json]
+"""A ticket as stored, field by field."""
+
+NEVER = "1970-01-01T00:00:00.000000Z"
+"""When a ticket that was never cleared was cleared last."""
+
+
+def born(told: Mapping[str, Json], at: str) -> Body:
+    """The body of a ticket after its first event."""
+    return {
+        "id": told["ticket_id"],
+        "revision": 1,
+        "state": told["state"],
+        "basis": told["basis"],
+        "ask": told["ask"],
+        "ruling": told["ruling"],
+        "binding": told["binding"],
+        "created_at": at,
+        "updated_at": at,
+        "expires_at": told["expires_at"],
+        "votes": [],
+        "full_views": [],
+        "approved_at": at if told["state"] == "APPROVED" else None,
+        "cleared_at": None,
+        "deferrals": 0,
+        "run": None,
+        "report": None,
+        "decided_by": "",
+        "note": "",
+        "is_overdue": False,
+        "refusals": [],
+    }
+
+
+def follow(body: Body, kind: str, told: Mapping[str, Json], at: str) -> None:
+    """Make ``body`` what it is after an event of ``kind``; its state still is the earlier one."""
+    changes = _by_people(body, kind, told, at)
+    if changes is None:
+        changes = _by_running(body, kind, told, at)
+    body.update(changes, updated_at=at)
+
+
+def _by_people(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Body | None:
+    match kind:
+        case "VoteCast":
+            vote = told["vote"]
+            return {"votes": [*_without(body, {vote["person"]}), vote]}
+        case "VoteWithdrawn":
+            return {"votes": _without(body, {told["person"]})}
+        case "VoteRefused":
+            return {"refusals": [*body["refusals"], [told["person"], told["code"]]]}
+        case "FullViewOpened":
+            view = {"person": told["person"], "revision": told["revision"]}
+            return {"full_views": [*body["full_views"], view]}
+        case "TicketApproved":
+            return {"state": "APPROVED", "basis": "people", "approved_at": at}
+        case "TicketRejected":
+            person, cause = told["person"], told["cause"]
+            return {"state": "REJECTED", "decided_by": person, "note": cause}
+        case "TicketExpired":
+            was = "decided" if body["state"] == "PENDING" else "used"
+            return {"state": "EXPIRED", "note": f"not {was} in time"}
+        case "TicketCancelled":
+            actor, reason = told["actor"], told["reason"]
+            return {"state": "CANCELLED", "decided_by": actor, "note": reason}
+        case "TicketDenied":
+            ruling = told["ruling"]
+            return {"state": "DENIED", "ruling": ruling, "note": ruling["reason"]}
+        case "ResponseOverdue":
+            return {"is_overdue": True}
+        case _:
+            return None
+
+
+def _by_running(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Body:
+    match kind:
+        case "TicketRevised":
+            kept = ("revision", "ruling", "binding", "expires_at", "note")
+            return {**_FRESH, "votes": [], "refusals": [], **{name: told[name] for name in kept}}
+        case "QuorumLost":
+            return {
+                "state": "PENDING",
+                "basis": None,
+                "votes": _without(body, set(told["dropped"])),
+                "approved_at": None,
+                "cleared_at": None,
+                "note": "an approver lost their role; their vote no longer counts",
+            }
+        case "ExecutionCleared":
+            return {"cleared_at": at}
+        case "ExecutionDeferred":
+            return {"note": told["reason"], "deferrals": body["deferrals"] + 1}
+        case "ExecutionStarted":
+            return {"state": "EXECUTING", "run": told["run"], "note": ""}
+        case "ExecutionSucceeded":
+            return {"state": "EXECUTED", "report": told["report"]}
+        case "ExecutionFailed" | "OutcomeReported":
+            return {"report": told["report"]}
+        case "ExecutionLost":
+            note = "its executor vanished: nobody knows whether it took effect"
+            return {"state": "UNKNOWN", "note": note}
+        case "UnknownResolved":
+            person = {"decided_by": told["person"]}
+            done = {"state": "EXECUTED", "note": "found to have taken effect"}
+            return person | done if told["took_effect"] else person
+        case "GrantRedeemed":
+            return {"state": "RELEASED"}
+        case _:
+            return {}
+
+
+_FRESH: Mapping[str, Json] = {
+    "state": "PENDING",
+    "basis": None,
+    "approved_at": None,
+    "cleared_at": None,
+    "run": None,
+    "deferrals": 0,
+    "is_overdue": False,
+}
+"""What a new revision begins with."""
+
+
+def _without(body: Body, people: set[str]) -> list[Json]:
+    return [vote for vote in body["votes"] if vote["person"] not in people]
+
+
+def columns(body: Mapping[str, Json], opened_seq: int) -> dict[str, Json]:
+    """What must stand beside ``body`` in its row."""
+    ask, state, until = body["ask"], body["state"], body["expires_at"]
+    is_startable = state == "APPROVED" and ask["dispatch"] == "execute"
+    run = body["run"] if state == "EXECUTING" else None
+    return {
+        "id": body["id"],
+        "opened_seq": opened_seq,
+        "tenant": ask["tenant"],
+        "state": state,
+        "revision": body["revision"],
+        "agent": ask["agent"],
+        "topic": ask["topic"],
+        "tool": ask["tool"],
+        "trace_id": ask["trace_id"],
+        "needed_people": int(body["ruling"]["effect"] == "REQUIRE_APPROVAL"),
+        "created_at": body["created_at"],
+        "expires_at": until,
+        "expiring_at": until if state in ("PENDING", "APPROVED") else None,
+        "overdue_at": _overdue_at(body),
+        "lease_until": run["lease_until"] if run else None,
+        "uncleared_since": (body["cleared_at"] or NEVER) if is_startable else None,
+    }
+
+
+def _overdue_at(body: Mapping[str, Json]) -> str | None:
+    requirement = body["ruling"]["requirement"]
+    if body["state"] != "PENDING" or body["is_overdue"] or requirement is None:
+        return None
+    within = requirement["respond_within_s"]
+    return None if within is None else later(body["created_at"], within)
+
+
+def later(at: str, seconds: int) -> str:
+    """The instant ``seconds`` after ``at``, in the one form of instants.
+
+    Raises:
+        ValueError: there is no such instant.
+    """
+    try:
+        moment = datetime.fromisoformat(at).astimezone(UTC) + timedelta(seconds=seconds)
+    except OverflowError as error:
+        raise ValueError("beyond the end of time") from error
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
