@@ -9,7 +9,7 @@ import logging
 import sys
 from datetime import UTC, datetime
 
-_OURS = ("bot", "governance", "storage")
+_OURS = ("bot", "governance", "storage", "placet")
 
 
 class JsonLines(logging.Formatter):
@@ -21,12 +21,18 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         if record.exc_info and record.exc_info[0] is not None:
             line["error"] = record.exc_info[0].__name__
             line["where"] = _where(record)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message; asyncio puts a failed task's exception text into it, so of that only a part."""
+    text = record.getMessage()
+    return text.partition("\n")[0] if record.name == "asyncio" else text
 
 
 def _where(record: logging.LogRecord) -> str:

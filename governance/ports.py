@@ -98,7 +98,6 @@ class Ledger(Protocol):
             Unavailable: ``ledger_unavailable`` or ``ledger_busy``; nothing was written.
             PlacetError: what the step replied, after its events were committed.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,51 +145,39 @@ class Reader(Protocol):
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """One ticket."""
-        ...
 
     async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
         """Tickets that match, newest first."""
-        ...
 
     async def content(self, digest: str) -> bytes | None:
         """Content by its digest; None when it never was, has been erased, or was altered."""
-        ...
 
     async def control(self) -> Control:
         """The governing state."""
-        ...
 
     async def credential(self, credential_id: str) -> Credential | None:
         """A credential, revoked ones included."""
-        ...
 
     async def credentials(self) -> Sequence[Credential]:
         """All credentials, oldest first."""
-        ...
 
     async def timeline(self, trace_id: str) -> Sequence[Logged]:
         """Every record of one trace, oldest first."""
-        ...
 
     async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
         """Every record of one ticket, oldest first."""
-        ...
 
     async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
         """Records after a sequence number, oldest first."""
-        ...
 
     async def head(self) -> tuple[int, str]:
         """Sequence number and hash of the newest record; (0, GENESIS) when empty."""
-        ...
 
     async def due(self, at: datetime, *, clearance_age_s: int, limit: int) -> DueWork:
         """What the clock must see to, by indexes."""
-        ...
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         """Wait until the log has grown past ``after_seq`` (or the time is over); its size."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,43 +206,33 @@ class Outbox(Protocol):
         self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
     ) -> Sequence[Claimed]:
         """Due messages, earliest first, hidden from other workers for ``lease_s``."""
-        ...
 
     async def done(self, claimed: Claimed) -> None:
         """Delivered: gone, unless it was owed again meanwhile."""
-        ...
 
     async def retry(self, claimed: Claimed, *, at: datetime, error: str) -> None:
         """Not delivered: due again at ``at``."""
-        ...
 
     async def bury(self, claimed: Claimed, *, error: str) -> None:
         """Given up: kept as a dead letter for people to see."""
-        ...
 
     async def owe(self, owed: Owed, *, at: datetime) -> None:
         """Owe a message outside any event (a repair, a fan-out)."""
-        ...
 
     async def dead(self) -> Sequence[tuple[Owed, str]]:
         """Dead letters with their last error."""
-        ...
 
     async def cursor(self, name: str) -> int:
         """How far a sink has read the log; 0 at first."""
-        ...
 
     async def advance(self, name: str, seq: int) -> None:
         """Remember how far a sink has read."""
-        ...
 
     async def place(self, ticket_id: TicketId) -> Place | None:
         """Where a card is."""
-        ...
 
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         """Remember where a card is."""
-        ...
 
 
 class Clock(Protocol):
@@ -263,7 +240,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """This instant."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,11 +259,9 @@ class Signer(Protocol):
         Raises:
             Unavailable: the key cannot be used now.
         """
-        ...
 
     def public_keys(self) -> Sequence[PublicKey]:
         """Every key that this signer may use."""
-        ...
 
 
 class Directory(Protocol):
@@ -300,7 +274,6 @@ class Directory(Protocol):
             Refused: ``voter_is_bot`` and its like: an account that may not vote, and why.
             Unavailable: ``identity_unavailable``: nobody could be asked.
         """
-        ...
 
     async def eligible(self, roles: Sequence[str]) -> Eligible:
         """The people who hold any of ``roles``, from the bundle and its groups.
@@ -308,7 +281,6 @@ class Directory(Protocol):
         Raises:
             Unavailable: ``identity_unavailable``.
         """
-        ...
 
 
 class Ids(Protocol):
@@ -316,8 +288,6 @@ class Ids(Protocol):
 
     def ticket(self) -> TicketId:
         """A new ticket id."""
-        ...
 
     def nonce(self) -> str:
         """128 random bits or more, in hex."""
-        ...

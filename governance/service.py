@@ -7,7 +7,7 @@ executor all come in here; no state changes anywhere else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from governance import steps
@@ -28,28 +28,11 @@ from governance.ports import (
 from governance.principal import Agent, Eligible, Person, PersonId, TenantId
 from governance.tickets import commands as cmd
 from governance.tickets.binding import SHOWN_DIGITS, vote_message
+from governance.tickets.commands import Ballot
 from governance.tickets.quorum import choose_role
-from governance.tickets.ticket import Choice, Ticket, TicketId, TicketState
+from governance.tickets.ticket import Ticket, TicketId, TicketState
 
 DECISION_DEADLINE_S = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ballot:
-    """A person's wish to vote, as an edge parsed it; nothing in it is authority.
-
-    ``revision`` and ``binding`` (at least 12 hex digits) are what the person was shown; None
-    where the door shows nothing (then the current ones are meant).
-    """
-
-    tenant: TenantId
-    ticket_id: TicketId
-    person_id: PersonId
-    choice: Choice
-    comment: str = ""
-    role: str | None = None
-    revision: int | None = None
-    binding: str | None = None
 
 
 class Service:

@@ -14,9 +14,8 @@ from bot.api.jobs import cursor
 from bot.api.schemas import VoteForm
 from governance.action import parse_content
 from governance.ports import TicketQuery
-from governance.service import Ballot
 from governance.tickets.binding import stamp
-from governance.tickets.commands import OpenFullView
+from governance.tickets.commands import Ballot, OpenFullView
 from governance.tickets.lifecycle import WIRE
 from governance.tickets.ticket import Choice, Ticket, TicketState
 

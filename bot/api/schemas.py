@@ -76,7 +76,7 @@ class ActionForm(MetaForm):
 
     topic: Topic = "job.default"
     prompt: Text = ""
-    """Synthesised from the topic where it is missing."""
+    """Empty where a tool or topic says it."""
     tenant_id: Line = ""
     tenant: Line = ""
     meta: MetaForm = MetaForm()

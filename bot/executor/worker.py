@@ -121,7 +121,7 @@ class Worker:
             raise CannotStart(Code.DIGEST_MISMATCH, f"{ask.tool} is no registered action here")
         raw = await self._reader.content(ask.content_digest)
         if raw is None:
-            raise CannotStart(Code.DIGEST_MISMATCH, "the approved content has been erased")
+            raise CannotStart(Code.DIGEST_MISMATCH, "the approved content was erased or altered")
         try:
             content = parse_content(raw)
             arguments = to_text(content.arguments).encode("utf-8")

@@ -16,9 +16,9 @@ from bot.slack.payloads import Click, ShownForm, person_of, read_shown
 from bot.slack.said import Said, say
 from bot.slack.text import Inert, words
 from governance.principal import PersonId
-from governance.service import Ballot
 from governance.steps import Handled
 from governance.tickets import commands as cmd
+from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, Ticket, TicketState
 
 

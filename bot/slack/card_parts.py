@@ -57,7 +57,7 @@ def facts(view: CardView, budget: Budget) -> list[Block]:
     ask, ruling = view.ticket.ask, view.ticket.ruling
     whose: list[list[Block]] = []
     if ask.on_behalf_of:
-        whose.append(_item("For", person(ask.on_behalf_of, team_id=view.team_id)))
+        whose.append(_item("For, says the agent", person(ask.on_behalf_of, team_id=view.team_id)))
     if ask.owners:
         named = [person(owner, team_id=view.team_id) for owner in ask.owners[:3]]
         whose.append(_item("The agent's owner", *_joined(named)))

@@ -12,7 +12,7 @@ from governance.action import ActionRequest
 from governance.errors import Code
 from governance.execution import RunReport, SandboxTier
 from governance.policy.decision import Decision
-from governance.principal import Agent, AgentId, Eligible, Person, PersonId
+from governance.principal import Agent, AgentId, Eligible, Person, PersonId, TenantId
 from governance.tickets.ticket import Choice, TicketId
 
 
@@ -45,6 +45,24 @@ class CastVote:
     signature: str
     comment_digest: str = ""
     eligible: Eligible = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ballot:
+    """A person's wish to vote, as an edge parsed it; nothing in it is authority.
+
+    ``revision`` and ``binding`` (at least 12 hex digits) are what the person was shown; None
+    where the door shows nothing (then the current ones are meant).
+    """
+
+    tenant: TenantId
+    ticket_id: TicketId
+    person_id: PersonId
+    choice: Choice
+    comment: str = ""
+    role: str | None = None
+    revision: int | None = None
+    binding: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -238,7 +238,7 @@ async def test_altered_content_never_runs(tmp_path: Path) -> None:
     after = await here.ticket()
     assert here.launcher.ran == []
     assert after.state is TicketState.APPROVED
-    assert "not what ticket" in after.note
+    assert "altered" in after.note
 
 
 async def test_erased_content_never_runs(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from bot.scheduler import WallClock
 from bot.settings import Settings, from_environment
 from governance.action import ActionKind, Dispatch
 from governance.principal import Agent, PersonId, TenantId
-from governance.service import Ballot
+from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, TicketId
 from tests.support import core as sample
 

@@ -10,10 +10,10 @@ from tests.unit.cli.conftest import ESCAPE, OLIVIA, RIN, Placet
 def test_the_list_says_what_is_missing(placet: Placet, story: TicketId) -> None:
     shown = placet("ticket", "list").out
     assert story in shown
-    assert "needs 2 reviewer" in shown
+    assert "needs 2 reviewers" in shown
     found = placet("ticket", "list", "--state", "pending", "--agent", "deployer", "--json").json
     assert [item["id"] for item in found["tickets"]] == [story]
-    assert found["tickets"][0]["missing"] == "needs 2 reviewer"
+    assert found["tickets"][0]["missing"] == "needs 2 reviewers"
 
 
 def test_the_list_is_filtered(placet: Placet, story: TicketId) -> None:

@@ -13,9 +13,10 @@ from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.policy.bundle import load
 from governance.policy.decision import Effect
 from governance.principal import AgentId, PersonId
-from governance.service import Ballot, Service
+from governance.service import Service
 from governance.tickets import commands as cmd
 from governance.tickets.binding import vote_message
+from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, Ticket, TicketId, TicketState
 from storage.memory import MemoryLedger
 from tests.support.build import AGENT, ANNA, BEN, OWNER, T0, TENANT, FixedClock
