@@ -118,18 +118,19 @@ async def clicks(count: int) -> dict[str, Any]:
 
 
 async def _cards(emulator: Emulator, count: int) -> list[str]:
-    while True:
-        shown = [message.ts for message in emulator.messages(seed.APPROVALS)]
-        if len(shown) >= count:
-            return shown
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(60):
+        while True:
+            shown = [message.ts for message in emulator.messages(seed.APPROVALS)]
+            if len(shown) >= count:
+                return shown
+            await asyncio.sleep(0.1)
 
 
 def main() -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
-    parser.add_argument("--clicks", type=int, default=200)
+    parser.add_argument("--clicks", type=int, default=50, help="at most 50 wait per agent")
     options = parser.parse_args()
     found = asyncio.run(decisions(options.seconds))
     print(
