@@ -15,7 +15,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import BaseModel, ValidationError
 
 from bot.api.deps import Limits
-from bot.api.problems import BODY_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, HttpRefused, Problem
+from bot.api.problems import HttpRefused, Problem
+from bot.http import BODY_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, is_encoded
 from governance.canonical import Json, parse
 from governance.errors import Code, InvalidInput
 
@@ -49,12 +50,6 @@ async def read_bytes(request: web.Request, limits: Limits) -> bytes:
         raise _too_large(limits) from error
     except (ClientError, HttpProcessingError, web.PayloadAccessError, EOFError) as error:
         raise InvalidInput(Code.INVALID_JSON, "the body broke off") from error
-
-
-def is_encoded(request: web.BaseRequest) -> bool:
-    """Whether the body is said to be compressed; none is ever decompressed."""
-    named = request.headers.getall("Content-Encoding", [])
-    return any(value.strip().lower() != "identity" for value in named)
 
 
 async def read_object(request: web.Request, limits: Limits) -> Mapping[str, Json]:

@@ -17,15 +17,13 @@ from aiohttp.typedefs import Handler
 from bot.api.leaks import issued
 from bot.api.problems import (
     IDS,
-    INTERNAL_ERROR,
-    METHOD_NOT_ALLOWED,
-    UNSUPPORTED_MEDIA_TYPE,
     HttpRefused,
     Ids,
     Problem,
     answer_problem,
     problem_of,
 )
+from bot.http import INTERNAL_ERROR, METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
 from bot.replies import reply_for
 from governance.errors import Code, PlacetError
 

@@ -54,12 +54,6 @@ class HttpRefused(Exception):
         self.problem = problem
 
 
-METHOD_NOT_ALLOWED = "method_not_allowed"
-UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
-BODY_TIMEOUT = "body_timeout"
-INTERNAL_ERROR = "internal_error"
-
-
 def problem_of(error: PlacetError) -> Problem:
     """The answer to a refusal of the core."""
     status = reply_for(error.code).status

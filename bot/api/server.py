@@ -13,7 +13,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from bot.api.middleware import put_seal
-from bot.api.problems import IDS, INTERNAL_ERROR, Ids, Problem, answer_problem
+from bot.api.problems import IDS, Ids, Problem, answer_problem
+from bot.http import INTERNAL_ERROR
 
 _LOG = logging.getLogger("placet.api")
 _LINGER_S = 1.0

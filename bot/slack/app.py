@@ -22,8 +22,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.api.bodies import is_encoded
-from bot.api.problems import BODY_TIMEOUT, UNSUPPORTED_MEDIA_TYPE
+from bot.http import BODY_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, is_encoded
 from bot.slack.actions import Clicks
 from bot.slack.background import Background
 from bot.slack.client import (
