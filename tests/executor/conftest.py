@@ -196,6 +196,18 @@ def host(tmp_path: Path) -> Iterator[Host]:
         )
 
 
+def groups_of(pid: int) -> list[str]:
+    """The control groups made by one process; other tests may be removing theirs meanwhile."""
+    prefix = f"placet-{pid}-"
+    # os.walk passes over a directory that vanishes under it, where Path.rglob raises.
+    return [
+        os.path.join(top, name)
+        for top, names, _ in os.walk("/sys/fs/cgroup")
+        for name in names
+        if name.startswith(prefix)
+    ]
+
+
 def processes_with(marker: str) -> list[int]:
     """The processes of this machine that carry a word in their command line."""
     found = []

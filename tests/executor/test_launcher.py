@@ -14,13 +14,9 @@ from bot.executor.launcher import Launcher
 from bot.executor.sandbox import Folder, InputFile, Limits, SandboxSpec
 from bot.executor.selftest import Config, establish
 from governance.execution import SandboxTier as Tier
-from tests.executor.conftest import Proven, processes_with
+from tests.executor.conftest import Proven, groups_of, processes_with
 
 pytestmark = pytest.mark.sandbox
-
-
-def _groups_left() -> list[Path]:
-    return list(Path("/sys/fs/cgroup").rglob(f"placet-{os.getpid()}-*"))
 
 
 def _open_descriptors() -> set[str]:
@@ -148,7 +144,7 @@ async def test_a_cancelled_run_is_dead_and_leaves_nothing(proven: Proven, site: 
     with pytest.raises(asyncio.CancelledError):
         await task
     assert _descendants() == []
-    assert _groups_left() == []
+    assert groups_of(os.getpid()) == []
     assert _open_descriptors() <= before
 
 
@@ -162,7 +158,7 @@ async def test_a_run_cancelled_at_any_moment_leaves_nothing(proven: Proven):
         with pytest.raises(asyncio.CancelledError):
             await task
     assert _descendants() == []
-    assert _groups_left() == []
+    assert groups_of(os.getpid()) == []
     assert processes_with(marker) == []
 
 
@@ -179,7 +175,7 @@ async def test_a_run_cancelled_twice_is_still_ended(proven: Proven):
     async with asyncio.timeout(20):
         while run_module._closing:
             await asyncio.wait(set(run_module._closing))
-    assert _groups_left() == []
+    assert groups_of(os.getpid()) == []
     assert processes_with(marker) == []
 
 
@@ -194,7 +190,7 @@ async def test_runs_beside_each_other_do_not_disturb(proven: Proven):
     specs = [SandboxSpec(argv=("/bin/echo", str(n)), limits=Limits(cpu=1)) for n in range(12)]
     results = await asyncio.gather(*(proven.run(spec) for spec in specs))
     assert [int(result.stdout) for result in results] == list(range(12))
-    assert _groups_left() == []
+    assert groups_of(os.getpid()) == []
 
 
 async def test_the_loop_is_free_while_a_run_goes_on(proven: Proven):

@@ -15,7 +15,7 @@ from bot.executor import scratch
 from bot.executor.sandbox import MIB, Limits, SandboxSpec
 from bot.executor.selftest import Config, establish
 from governance.execution import SandboxTier as Tier
-from tests.executor.conftest import Proven, processes_with
+from tests.executor.conftest import Proven, groups_of, processes_with
 
 pytestmark = pytest.mark.sandbox
 
@@ -242,5 +242,5 @@ def test_the_executors_death_is_the_sandboxs_death(proven: Proven, site: Path):
             os.close(pidfd)
     # The next start clears away what nobody was left to remove.
     asyncio.run(establish(Config(tiers=(Tier.A, Tier.A_MINUS))))
-    assert list(Path("/sys/fs/cgroup").rglob(f"placet-{parent.pid}-*")) == []
+    assert groups_of(parent.pid) == []
     assert list(Path(tempfile.gettempdir()).glob(f"placet-stage-{parent.pid}-*")) == []
