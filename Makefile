@@ -21,8 +21,9 @@ check: $(VENV)/.ready-dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not browser" $(ARGS)
 
-bench: $(VENV)/.ready-dev
+bench: $(VENV)/.ready-bench
 	$(BIN)/python -m bench.http $(ARGS)
+	$(BIN)/python -m bench.decide $(ARGS)
 
 torture: $(VENV)/.ready-dev
 	$(BIN)/python -m bench.kill --kills 200 $(ARGS)
@@ -41,4 +42,8 @@ $(VENV)/.ready-app: pyproject.toml constraints.txt
 
 $(VENV)/.ready-dev: $(VENV)/.ready-app
 	$(PIP) --editable '.[dev]'
+	touch $@
+
+$(VENV)/.ready-bench: $(VENV)/.ready-dev
+	$(PIP) --editable '.[dev,bench]'
 	touch $@

@@ -22,6 +22,7 @@ from governance.policy.decision import (
     TraceLine,
     Warned,
 )
+from governance.policy.facts import Deed, Facts
 from governance.policy.index import Rule
 from governance.policy.matching import Outcome
 from governance.policy.model import Bundle, Strategy
@@ -45,7 +46,14 @@ _TOLD = ("credential", "clearance", "constraint", "rule", "registry", "environme
 _ANSWERS = frozenset({"registry", "rule", "constraint"})
 
 
-def evaluate(request: ActionRequest, agent: Agent, bundle: Bundle, *, at: datetime) -> Decision:
+def evaluate(
+    request: ActionRequest,
+    agent: Agent,
+    bundle: Bundle,
+    *,
+    at: datetime,
+    deeds: tuple[Deed, ...] = (),
+) -> Decision:
     """Decide on ``request`` as ``agent``'s credential made it, under ``bundle``.
 
     Fails closed: an error outside a rule is DENY ``policy_unavailable``, unless the environment
@@ -55,7 +63,7 @@ def evaluate(request: ActionRequest, agent: Agent, bundle: Bundle, *, at: dateti
     try:
         if at.tzinfo is None:
             raise ValueError("a time without zone")
-        return _decide(judged(request, agent, bundle))
+        return _decide(judged(request, agent, bundle, Facts(at=at, deeds=deeds)))
     except _FAULTS as fault:
         return unavailable(request, agent, bundle, f"evaluation failed ({type(fault).__name__})")
 

@@ -10,8 +10,12 @@ Source: the topic globs are those of Go's ``path.Match``: ``*`` and ``?`` cross 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from governance.action import ActionKind
+from governance.canonical import Json
+from governance.policy.facts import Facts
+from governance.principal import PersonId
 
 _STAR = "*"
 _ANY = "?"
@@ -140,6 +144,9 @@ class Subject:
     requires: frozenset[str]
     labels: Mapping[str, str]
     data_classes: frozenset[str]
+    arguments: Mapping[str, Json]
+    on_behalf_of: PersonId | None
+    facts: Facts
 
 
 class Outcome(StrEnum):
@@ -148,6 +155,13 @@ class Outcome(StrEnum):
     MATCHED = "matched"
     NOT_MATCHED = "not_matched"
     ERROR = "error"
+
+
+class Condition(Protocol):
+    """One condition that no index can answer: it is judged for each rule that could match."""
+
+    def judge(self, subject: Subject) -> Outcome:
+        """Compare with ``subject``; ERROR where that cannot be done. Never raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,19 +180,25 @@ class Match:
     roles: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset()
     data_classes: frozenset[str] = frozenset()
+    conditions: tuple[Condition, ...] = ()
 
     def judge(self, subject: Subject) -> Outcome:
         """Compare with ``subject``; a label that is asked for and missing is an error."""
         if not self._fits(subject):
             return Outcome.NOT_MATCHED
-        missing = False
+        is_unclear = False
         for key, wanted in self.labels.items():
             value = subject.labels.get(key)
             if value is None:
-                missing = True
+                is_unclear = True
             elif value != wanted:
                 return Outcome.NOT_MATCHED
-        return Outcome.ERROR if missing else Outcome.MATCHED
+        for condition in self.conditions:
+            outcome = condition.judge(subject)
+            if outcome is Outcome.NOT_MATCHED:
+                return outcome
+            is_unclear = is_unclear or outcome is Outcome.ERROR
+        return Outcome.ERROR if is_unclear else Outcome.MATCHED
 
     def _fits(self, subject: Subject) -> bool:
         return (

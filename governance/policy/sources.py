@@ -15,6 +15,7 @@ from governance.action import ActionRequest, Dispatch
 from governance.policy.clearance import UNSTATED, highest
 from governance.policy.constraints import ViolationAction
 from governance.policy.decision import Effect, TraceLine
+from governance.policy.facts import Facts
 from governance.policy.matching import Subject, fold
 from governance.policy.model import PROD, Bundle
 from governance.policy.tools import WIDTH, Tool
@@ -64,7 +65,7 @@ class Judged:
         return highest(self.claims.data_classes)
 
 
-def judged(request: ActionRequest, agent: Agent, bundle: Bundle) -> Judged:
+def judged(request: ActionRequest, agent: Agent, bundle: Bundle, facts: Facts) -> Judged:
     """Harden ``request`` by what credential and registry know."""
     tool_name = request.tool or request.labels.get("mcp.tool", "")
     tool = bundle.tools.get(tool_name)
@@ -88,6 +89,9 @@ def judged(request: ActionRequest, agent: Agent, bundle: Bundle) -> Judged:
         requires=fold(request.requires),
         labels=request.labels,
         data_classes=claimed_classes | classes,
+        arguments=request.content.arguments,
+        on_behalf_of=request.on_behalf_of,
+        facts=facts,
     )
     return Judged(
         request=request,

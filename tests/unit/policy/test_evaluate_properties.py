@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from governance.action import ActionRequest
 from governance.policy.bundle import Bundle
 from governance.policy.decision import Decision, Effect
+from governance.policy.facts import Facts
 from governance.policy.sources import judged
-from tests.unit.policy.asking import AGENT, HEAVY, LIGHT, READ, ask, bundle, decide, tool
+from tests.unit.policy.asking import AGENT, AT, HEAVY, LIGHT, READ, ask, bundle, decide, tool
 
 TOPICS = ["job.a", "job.a.b", "job.a.b.c", "job", "x", ".", "job..é", "job.a/b"]
 GLOBS = [*TOPICS, "job.*", "job.a.*", "*.b", "job.?", "jo*", "*", "job.[ab].*", r"job\.a"]
@@ -84,7 +85,7 @@ def test_the_index_finds_what_a_linear_scan_finds(
     items: list[dict[str, object]], request: ActionRequest
 ):
     policy = policy_of(items)
-    claims = judged(request, AGENT, policy).claims
+    claims = judged(request, AGENT, policy, Facts(at=AT)).claims
     candidates = policy.rules.candidates(claims)
     linear = [rule for rule in policy.rules.rules if rule.match.judge(claims) != "not_matched"]
     assert [rule for rule in candidates if rule.match.judge(claims) != "not_matched"] == linear

@@ -1,10 +1,11 @@
+from governance.policy.facts import Facts
 from governance.policy.sources import judged
-from tests.unit.policy.asking import AGENT, ask, bundle, rule
+from tests.unit.policy.asking import AGENT, AT, ask, bundle, rule
 
 
 def found(policy_rules: list[dict[str, object]], **fields: object) -> list[str]:
     policy = bundle(*policy_rules)
-    claims = judged(ask(**fields), AGENT, policy).claims
+    claims = judged(ask(**fields), AGENT, policy, Facts(at=AT)).claims
     return [item.id for item in policy.rules.candidates(claims)]
 
 

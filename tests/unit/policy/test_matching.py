@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.policy.facts import Facts
 from governance.policy.matching import Match, Outcome, glob
 from governance.policy.sources import judged
-from tests.unit.policy.asking import AGENT, READ, ask, bundle
+from tests.unit.policy.asking import AGENT, AT, READ, ask, bundle
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ REQUEST = ask(
     labels={"team": "blue"},
     data_classes=("PII",),
 )
-CLAIMS = judged(REQUEST, AGENT, POLICY).claims
+CLAIMS = judged(REQUEST, AGENT, POLICY, Facts(at=AT)).claims
 
 
 @pytest.mark.parametrize(
