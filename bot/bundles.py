@@ -1,11 +1,9 @@
 """Policy bundles on disk: strict YAML, with the line and column of every key.
 
 Lives here: reading one file or a folder of files into one plain mapping, the places in it, and
-the shipped bundles. Must not live here: what a bundle means (``governance.policy``).
-Law: what a reader of the file could misunderstand is refused: duplicate keys, aliases, merge
-keys, tags, and plain scalars that YAML 1.1 bends (on, yes, 1:30, 012, dates). A refusal starts
-with ``file:line:column``.
-Source: YAML 1.1 as PyYAML reads it; 1.2's core schema is what is left.
+the shipped bundles. Must not live here: YAML itself (``bot.bundle_yaml``), what a bundle means
+(``governance.policy``). Law: a refusal, whichever step finds it, starts with
+``file:line:column``; only regular files are read, and no more of them than a bundle may be.
 """
 
 import json
@@ -15,68 +13,44 @@ import stat
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import NoReturn, Protocol
 
-import yaml
-
-from governance.canonical import MAX_DEPTH, MAX_DIGITS, Json
+from bot.bundle_yaml import Mark, escaped, parsed, places, refuse
+from governance.canonical import Json
 from governance.errors import Code, InvalidInput
-from governance.policy.bundle import Bundle, load
+from governance.policy.bundle import MAX_BYTES, Bundle, load
 from governance.policy.forms import BundleForm
+
+__all__ = ["Mark", "Source", "load_bundle", "read", "schema", "shipped", "writable_by_service"]
 
 MAX_FILE_BYTES = 4_194_304
 MAX_FILES = 64
 SUFFIXES = (".yaml", ".yml")
-_MAX_NODES = 1_000_000
-_INT = re.compile(r"-?(0|[1-9][0-9]*)")
-_DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+")
-_AMBIGUOUS = re.compile(
-    r"""(?ix)
-    y | n | yes | no | on | off | ~ | =            # words that YAML 1.1 bends
-    | [-+]?[0-9][0-9_]* (:[0-5]?[0-9])+ (\.[0-9_]*)?       # base 60
-    | [-+]?0[0-9_]+ | [-+]?0[box][0-9a-f_]+                # octal, binary, hexadecimal look
-    | \+[0-9].* | [-+]?[0-9][0-9_]*_[0-9_]*                # signs and digit groups
-    | [-+]?(\.[0-9]+|[0-9]+\.)([e][-+]?[0-9]+)?            # half-written fractions
-    | [-+]?[0-9]+(\.[0-9]*)?e[-+]?[0-9]+                   # exponents
-    | [-+]?\.(inf|nan)
-    | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t\ ].*)?             # dates
-    """
-)
-_WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "": None}
-
-
-class _YamlMark(Protocol):
-    """A parser's mark, counted from 0."""
-
-    @property
-    def line(self) -> int: ...
-
-    @property
-    def column(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """A place in a file, counted from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What was read, and where each JSON pointer of it stands."""
+    """What was read; the place of each JSON pointer of it is looked up when it is asked for."""
 
     mapping: Mapping[str, Json]
-    marks: Mapping[str, Mark]
+    path: Path
+    texts: tuple[tuple[str, str], ...]
+    """Each file's name and text."""
+    _found: dict[str, Mark] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def marks(self) -> Mapping[str, Mark]:
+        """The place of every pointer."""
+        if not self._found:
+            self._found[""] = Mark(file=str(self.path), line=1, column=1)
+            for file, text in self.texts:
+                found = places(file, text)
+                if len(self.texts) > 1 or file != str(self.path):
+                    del found[""]
+                self._found.update(found)
+        return self._found
 
     def mark(self, pointer: str) -> Mark:
         """The place of ``pointer``, or of the nearest that encloses it."""
@@ -92,19 +66,27 @@ def read(path: Path) -> Source:
         InvalidInput: ``invalid_bundle``; the message starts with file, line and column.
     """
     merged: dict[str, Json] = {}
-    marks: dict[str, Mark] = {"": Mark(file=str(path), line=1, column=1)}
+    texts: list[tuple[str, str]] = []
+    left = MAX_BYTES
     for file in _files(path):
-        part = _Reader(file=str(file)).read(_text(file))
-        for section, value in part.mapping.items():
-            place = "/" + _escape(section)
+        raw = _raw(file)
+        left -= len(raw)
+        if left < 0:
+            refuse(_start(file), f"the files of the bundle are larger than {MAX_BYTES} bytes")
+        texts.append((str(file), _text(file, raw)))
+        for section, value in parsed(*texts[-1]).items():
             if section in merged:
-                _refuse(part.marks[place], f"{section!r} stands in {marks[place]} already")
+                _refuse_twice(section, texts)
             merged[section] = value
-            marks[place] = part.marks[place]
-        marks |= {pointer: mark for pointer, mark in part.marks.items() if pointer}
-        if path.is_file():
-            marks[""] = part.marks[""]
-    return Source(mapping=merged, marks=marks)
+    return Source(mapping=merged, path=path, texts=tuple(texts))
+
+
+def _refuse_twice(section: str, texts: list[tuple[str, str]]) -> None:
+    pointer = f"/{escaped(section)}"
+    first, *_, second = (
+        found[pointer] for found in (places(*text) for text in texts) if pointer in found
+    )
+    refuse(second, f"{section!r} stands in {first} already")
 
 
 def load_bundle(path: Path) -> Bundle:
@@ -154,142 +136,49 @@ def schema() -> dict[str, object]:
     }
 
 
+def _start(file: Path) -> Mark:
+    return Mark(file=str(file), line=1, column=1)
+
+
 def _files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted(item for item in path.iterdir() if item.suffix in SUFFIXES)
+    try:
+        files = sorted(item for item in path.iterdir() if item.suffix in SUFFIXES)
+    except OSError as error:
+        refuse(_start(path), f"cannot be read ({error.strerror})", error)
     if not 0 < len(files) <= MAX_FILES:
-        place = Mark(file=str(path), line=1, column=1)
-        _refuse(place, f"a bundle has 1 to {MAX_FILES} YAML files, this folder has {len(files)}")
+        sentence = f"a bundle has 1 to {MAX_FILES} YAML files, this folder has {len(files)}"
+        refuse(_start(path), sentence)
     return files
 
 
-def _text(file: Path) -> str:
-    start = Mark(file=str(file), line=1, column=1)
+def _raw(file: Path) -> bytes:
+    start = _start(file)
     try:
-        with file.open("rb") as stream:
-            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                _refuse(start, "not a regular file")
+        # Not to wait for whoever might write into a pipe some day.
+        descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            refuse(start, "not a regular file")
+        with os.fdopen(descriptor, "rb") as stream:
             raw = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        _refuse(start, f"cannot be read ({error.strerror})", error)
+        refuse(start, f"cannot be read ({error.strerror})", error)
+    except ValueError as error:
+        refuse(start, "cannot be read (no such name of a file)", error)
     if len(raw) > MAX_FILE_BYTES:
-        _refuse(start, f"larger than {MAX_FILE_BYTES} bytes")
+        refuse(start, f"larger than {MAX_FILE_BYTES} bytes")
+    return raw
+
+
+def _text(file: Path, raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
-        _refuse(Mark(file=str(file), line=line, column=column), "not UTF-8", error)
-
-
-def _refuse(mark: Mark, sentence: str, cause: Exception | None = None) -> NoReturn:
-    raise InvalidInput(Code.INVALID_BUNDLE, f"{mark}: {sentence}") from cause
-
-
-def _escape(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
-
-
-@dataclass(slots=True, kw_only=True)
-class _Reader:
-    """One walk over one file's nodes."""
-
-    file: str
-    marks: dict[str, Mark] = field(default_factory=dict)
-    _nodes: int = 0
-
-    def read(self, text: str) -> Source:
-        try:
-            self._no_references(text)
-            node = yaml.compose(text, Loader=yaml.CSafeLoader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            sentence = error.problem or error.context or "not YAML"
-            _refuse(self._mark(mark), f"not YAML: {sentence}", error)
-        except yaml.YAMLError as error:
-            _refuse(self._mark(None), f"not YAML: {error}", error)
-        if not isinstance(node, yaml.MappingNode):
-            _refuse(self._mark(None if node is None else node.start_mark), "not a mapping")
-        self.marks[""] = self._mark(node.start_mark)
-        return Source(mapping=self._mapping(node, ""), marks=self.marks)
-
-    def _no_references(self, text: str) -> None:
-        """Look at the events first: composing an alias bomb or 100,000 levels is too late."""
-        depth = 0
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            self._nodes += 1
-            mark = event.start_mark
-            if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                _refuse(self._mark(mark), "anchors and aliases are not used here: write it out")
-            if getattr(event, "tag", None):
-                _refuse(self._mark(mark), "tags are not used here")
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
-                _refuse(self._mark(mark), f"deeper than {MAX_DEPTH} levels, or too many values")
-
-    def _mark(self, mark: _YamlMark | None) -> Mark:
-        if mark is None:
-            return Mark(file=self.file, line=1, column=1)
-        return Mark(file=self.file, line=mark.line + 1, column=mark.column + 1)
-
-    def _value(self, node: yaml.Node, pointer: str) -> Json:
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, pointer)
-        if isinstance(node, yaml.SequenceNode):
-            items: list[Json] = []
-            for number, item in enumerate(node.value):
-                place = f"{pointer}/{number}"
-                self.marks[place] = self._mark(item.start_mark)
-                items.append(self._value(item, place))
-            return items
-        return self._scalar(node)
-
-    def _mapping(self, node: yaml.MappingNode, pointer: str) -> dict[str, Json]:
-        found: dict[str, Json] = {}
-        for key_node, value_node in node.value:
-            mark = self._mark(key_node.start_mark)
-            key = self._key(key_node)
-            if key in found:
-                _refuse(mark, f"the key {key!r} stands twice")
-            place = f"{pointer}/{_escape(key)}"
-            self.marks[place] = mark
-            found[key] = self._value(value_node, place)
-        return found
-
-    def _key(self, node: yaml.Node) -> str:
-        mark = self._mark(node.start_mark)
-        if not isinstance(node, yaml.ScalarNode):
-            _refuse(mark, "a key is a word, not a list or a mapping")
-        if not _is_quoted(node) and node.value == "<<":
-            _refuse(mark, "merge keys are not used here: write it out")
-        key = self._scalar(node)
-        if not isinstance(key, str):
-            _refuse(mark, f"a key is text: write {node.value!r} in quotes")
-        return key
-
-    def _scalar(self, node: yaml.Node) -> Json:
-        text: str = node.value
-        if _is_quoted(node):
-            return text
-        if text in _WORDS:
-            return _WORDS[text]
-        if _INT.fullmatch(text) or _DECIMAL.fullmatch(text):
-            if len(text) > MAX_DIGITS:
-                _refuse(self._mark(node.start_mark), f"a number of more than {MAX_DIGITS} digits")
-            return Decimal(text) if "." in text else int(text)
-        if _AMBIGUOUS.fullmatch(text) or text.casefold() in _WORDS:
-            sentence = f"{text!r} is read differently by different readers: write it in quotes"
-            _refuse(self._mark(node.start_mark), sentence)
-        return text
-
-
-def _is_quoted(node: yaml.Node) -> bool:
-    """Whether a scalar was written in quotes or as a block, so that it is text as it stands."""
-    return bool(getattr(node, "style", None))
+        refuse(Mark(file=str(file), line=line, column=column), "not UTF-8", error)
 
 
 if __name__ == "__main__":  # pragma: no cover - writes policies/bundle.schema.json

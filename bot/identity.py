@@ -112,7 +112,7 @@ class SlackDirectory:
         *,
         accounts: Accounts,
         workspace: Workspace,
-        members: Mapping[str, Members],
+        members: Callable[[], Mapping[str, Members]],
         tenant: TenantId,
         clock: Clock,
         person_ttl_s: int = PERSON_TTL_S,
@@ -144,7 +144,7 @@ class SlackDirectory:
         account = await self._checked(person_id, ttl_s=self._person_ttl_s)
         ids = _ids_of(account)
         roles: set[str] = set()
-        for role, held in self._members.items():
+        for role, held in self._members().items():
             named = {other.rpartition("/")[2] for other in held.people if self._is_ours(other)}
             if person_id in held.people or named & ids or await self._is_in(held, ids):
                 roles.add(role)
@@ -174,7 +174,7 @@ class SlackDirectory:
         }
 
     async def _holders(self, role: str) -> set[PersonId]:
-        listed = self._members.get(role)
+        listed = self._members().get(role)
         if listed is None:
             return set()
         found = set(listed.people)
@@ -276,13 +276,13 @@ def _ids_of(account: Mapping[str, object]) -> frozenset[str]:
 class StaticDirectory:
     """The people whom a bundle lists, believed as they stand: for a service without Slack."""
 
-    def __init__(self, members: Mapping[str, Members], *, tenant: TenantId, clock: Clock) -> None:
+    def __init__(
+        self, members: Callable[[], Mapping[str, Members]], *, tenant: TenantId, clock: Clock
+    ) -> None:
+        """``members`` of the bundle that decides when somebody asks."""
         self._tenant = tenant
         self._clock = clock
-        self._roles: dict[PersonId, set[str]] = {}
-        for role, held in members.items():
-            for person_id in held.people:
-                self._roles.setdefault(person_id, set()).add(role)
+        self._members = members
 
     async def person(self, person_id: PersonId) -> Person:
         """A person of the bundle.
@@ -290,8 +290,8 @@ class StaticDirectory:
         Raises:
             Refused: ``voter_is_stranger``: the bundle does not list this person.
         """
-        roles = self._roles.get(person_id)
-        if roles is None:
+        roles = {role for role, held in self._members().items() if person_id in held.people}
+        if not roles:
             raise Refused(Code.VOTER_IS_STRANGER, "the bundle's directory does not list you")
         return Person(
             id=person_id,
@@ -302,9 +302,9 @@ class StaticDirectory:
 
     async def eligible(self, roles: Sequence[str]) -> Eligible:
         """The people of the bundle who hold any of ``roles``."""
-        wanted = frozenset(roles)
-        return {
-            person_id: frozenset(held & wanted)
-            for person_id, held in self._roles.items()
-            if held & wanted
-        }
+        members = self._members()
+        found: dict[PersonId, set[str]] = {}
+        for role in set(roles) & members.keys():
+            for person_id in members[role].people:
+                found.setdefault(person_id, set()).add(role)
+        return {person_id: frozenset(held) for person_id, held in found.items()}

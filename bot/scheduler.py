@@ -70,7 +70,7 @@ class Sweeper:
         self._guard = guard
 
     async def sweep(self) -> int:
-        """Expire, mark, declare lost and confirm anew; how many commands were handled."""
+        """Expire, mark, declare lost, confirm anew, tell of floods; how many commands ran."""
         if not self._guard.check():
             return 0
         now = self._clock.now()
@@ -83,6 +83,8 @@ class Sweeper:
                 await self._service.handle(command)
             except PlacetError as error:
                 _log.warning("sweep of %s: %s", command.ticket_id, error.code)
+        if due.floods:
+            await self._service.close_floods(due.floods)
         for item in due.uncleared:
             await self._outbox.owe(Owed(kind=OwedKind.CLEAR, key=item), at=now)
         return len(commands)

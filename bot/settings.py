@@ -54,6 +54,13 @@ class Settings(BaseModel):
     policies: Path | None = Field(
         None, description="Folder or file of the policy bundle; the shipped default when unset."
     )
+    bundle_keys: Path | None = Field(
+        None,
+        description="Public keys (PEM, P-256) that may vouch for a bundle: a folder or one file.",
+    )
+    require_signed_bundle: bool = Field(
+        False, description="Refuse a bundle that none of the bundle keys has signed."
+    )
     keys: Path = Field(Path("var/keys"), description="Folder of the signing keys (made, 0700).")
     checkpoints: Path = Field(
         Path("var/checkpoints.txt"),

@@ -35,9 +35,25 @@ class FileSigner:
         Raises:
             Unavailable: a key file is readable by others, or is no P-256 key.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._keys = {purpose: _open(folder / f"{_stem(purpose)}.pem") for purpose in purposes}
-        self._ids = {purpose: _key_id(purpose, key) for purpose, key in self._keys.items()}
+        self._folder = folder
+        self._keys: dict[str, ec.EllipticCurvePrivateKey] = {}
+        self._ids: dict[str, str] = {}
+        self.ensure(purposes)
+
+    def ensure(self, purposes: Iterable[str]) -> None:
+        """Open the keys of ``purposes`` beside those that are open.
+
+        Raises:
+            Unavailable: as at the start; then no key is added.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        added = {
+            purpose: _open(self._folder / f"{_stem(purpose)}.pem")
+            for purpose in purposes
+            if purpose not in self._keys
+        }
+        self._keys |= added
+        self._ids |= {purpose: _key_id(purpose, key) for purpose, key in added.items()}
 
     async def sign(self, purpose: str, message: bytes) -> Signature:
         """ES256 over ``message``; base64 of r and s, 32 bytes each."""

@@ -227,6 +227,8 @@ def _plain(schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
             huge = isinstance(high, int) and high > 2**52
             since = "" if low == "" else f" from {low}"
             return f"whole number{since}" + ("" if huge or high == "" else f" to {high}")
+        case "number":
+            return "number"
         case "boolean":
             return "true or false"
         case "string" if schema.get("pattern") == "^[1-9][0-9]{0,6}[smhd]$":

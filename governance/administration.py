@@ -44,8 +44,18 @@ class Administration:
         self._signer = signer
         self._tenant = tenant
 
-    async def activate(self, bundle: Bundle, *, actor: str, only_first: bool = False) -> bool:
+    async def activate(
+        self,
+        bundle: Bundle,
+        *,
+        actor: str,
+        only_first: bool = False,
+        key_id: str = "",
+        signature: str = "",
+    ) -> bool:
         """Make ``bundle`` the active one; False: it is already, or (``only_first``) another is.
+
+        ``key_id`` and ``signature`` were verified and are kept with it.
 
         Raises:
             Unavailable: ``ledger_*``.
@@ -57,6 +67,8 @@ class Administration:
             snapshot=bundle.snapshot,
             content_digest=content_digest(source),
             registry_digest=bundle.registry_digest,
+            key_id=key_id,
+            signature=signature,
         )
         step = partial(steps.activate, event=event, source=source, only_first=only_first)
         return (await self._ledger.commit(Keys(), step)).reply

@@ -23,7 +23,13 @@ from governance.tickets.ticket import Ask, Basis, Ticket, TicketState
 GENESIS = "0" * 64
 """The previous hash of the first record."""
 
-Event = ev.TicketEvent | ev.SubmissionThrottled | ev.DecisionEvaluated | ctl.ControlEvent
+Event = (
+    ev.TicketEvent
+    | ev.SubmissionThrottled
+    | ev.DecisionEvaluated
+    | ev.RefusalsCoalesced
+    | ctl.ControlEvent
+)
 """Everything that the log may hold."""
 
 _WAITING = {TicketState.PENDING: "pending"}
@@ -102,6 +108,14 @@ def describe(event: Event, after: Ticket | None) -> Header:
     """The header of ``event``; ``after`` is its ticket once the event has happened."""
     if isinstance(event, ev.SubmissionThrottled | ev.DecisionEvaluated):
         return _of_ask(event.ask, outcome="blocked" if _is_blocked(event) else None)
+    if isinstance(event, ev.RefusalsCoalesced):
+        return Header(
+            tenant=event.tenant,
+            actor=actor_agent(event.agent),
+            agent_id=event.agent,
+            approval_status="denied",
+            outcome="blocked",
+        )
     if isinstance(event, ctl.ControlEvent):
         return Header(tenant=event.tenant, actor=_control_actor(event))
     if after is None:

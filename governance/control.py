@@ -40,6 +40,18 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Activation:
+    """Where the active bundle's bytes lie in the payload table, and who vouches for them."""
+
+    content_digest: str
+    registry_digest: str
+    key_id: str = ""
+    """The key that signed the bundle; empty: nobody did."""
+    signature: str = ""
+    """base64 of r and s (ES256) over ``administration.bundle_message``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """The governing state of one ledger at one moment."""
 
@@ -47,6 +59,8 @@ class Control:
     """The active bundle's snapshot, empty before the first activation."""
     frozen: Mapping[str, Frozen] = field(default_factory=dict)
     keys: Mapping[str, PublicKey] = field(default_factory=dict)
+    activation: Activation | None = None
+    """None before the first activation, and where an earlier version recorded it."""
 
     def freeze_of(self, agent: AgentId) -> Frozen | None:
         """The freeze that stops ``agent`` now."""
@@ -57,12 +71,14 @@ class Control:
 class BundleActivated:
     """A bundle became the one that decides; its bytes lie in the payload table by digest."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     tenant: TenantId
     actor: str
     snapshot: str
     content_digest: str
     registry_digest: str
+    key_id: str = ""
+    signature: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +218,13 @@ def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
     """The governing state after ``event``; credentials are kept in their own projection."""
     match event:
         case BundleActivated():
-            return replace(control, snapshot=event.snapshot)
+            activation = Activation(
+                content_digest=event.content_digest,
+                registry_digest=event.registry_digest,
+                key_id=event.key_id,
+                signature=event.signature,
+            )
+            return replace(control, snapshot=event.snapshot, activation=activation)
         case AgentFrozen():
             entry = Frozen(target=event.target, by=event.person, at=at, reason=event.reason)
             return replace(control, frozen={**control.frozen, event.target: entry})

@@ -37,7 +37,7 @@ class Owed:
     key: str
 
 
-_SILENT = (ev.VoteRefused, ev.ExecutionCleared)
+_SILENT = (ev.VoteRefused, ev.ExecutionCleared, ev.TicketUpheld)
 
 
 def _asked_people(event: Event, after: Ticket) -> bool:
@@ -58,7 +58,7 @@ def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:
     if _asked_people(event, after) and not isinstance(event, _SILENT):
         messages.append(Owed(kind=OwedKind.CARD, key=after.id))
     if after.state is TicketState.APPROVED and after.ask.dispatch is Dispatch.EXECUTE:
-        if isinstance(event, ev.TicketOpened | ev.TicketApproved):
+        if isinstance(event, ev.TicketOpened | ev.TicketApproved | ev.TicketUpheld):
             messages.append(Owed(kind=OwedKind.CLEAR, key=after.id))
         elif isinstance(event, ev.ExecutionCleared):
             messages.append(Owed(kind=OwedKind.EXECUTE, key=after.id))

@@ -15,6 +15,8 @@ from governance.canonical import Json
 from governance.control import Control, PublicKey
 from governance.errors import PlacetError
 from governance.outbox import Owed, OwedKind
+from governance.policy.facts import Past, Wanted
+from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.principal import AgentId, Credential, Eligible, Person, PersonId, TenantId
 from governance.tickets.ticket import Ticket, TicketId, TicketState
@@ -36,6 +38,9 @@ class Keys:
     buckets: tuple[str, ...] = ()
     pending_of: tuple[AgentKey, ...] = ()
     """Agents whose pending tickets are to be counted."""
+    past: Wanted | None = None
+    """What is to be looked up about what was done before."""
+    floods: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,9 @@ class State:
     """The committed state (with the batch so far) of what ``Keys`` named; absent = never seen.
 
     ``at`` is event time: max(now, time of the log's head). ``pending`` counts pending tickets,
-    ``pending_of`` those of each agent that was named.
+    ``pending_of`` those of each agent that was named. ``buckets`` and ``floods`` answer for any
+    key, since which ones a decision needs may show only once it is made on ``past``; they list
+    those that were named.
     """
 
     at: datetime
@@ -61,19 +68,24 @@ class State:
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
     pending: int = 0
     pending_of: Mapping[AgentKey, int] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
+    floods: Mapping[str, Flood] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Generic[T]):
     """What a step wants committed, and what its caller gets after that.
 
-    ``contents`` maps content digests to bytes for the payload table. A ``reply`` that is a
+    ``contents`` maps content digests to bytes for the payload table. What a flood counts is
+    durable without an event. A ``reply`` that is a
     ``PlacetError`` is raised to the caller after the events were committed.
     """
 
     reply: T | PlacetError
     events: tuple[Event, ...] = ()
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    floods: Mapping[str, Flood | None] = field(default_factory=dict)
+    """Counters of refusals as they stand now; None: the window is over and told."""
 
 
 Step = Callable[[State], Result[T]]
@@ -138,6 +150,16 @@ class DueWork:
     lost: tuple[TicketId, ...] = ()
     uncleared: tuple[TicketId, ...] = ()
     """Approved, to be executed, with no clearance younger than the given age."""
+    floods: tuple[str, ...] = ()
+    """Keys of windows of refusals that are over."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """The approval queue: how many tickets of a tenant wait, and since when the oldest does."""
+
+    waiting: int = 0
+    oldest_at: datetime | None = None
 
 
 class Reader(Protocol):
@@ -175,6 +197,12 @@ class Reader(Protocol):
 
     async def due(self, at: datetime, *, clearance_age_s: int, limit: int) -> DueWork:
         """What the clock must see to, by indexes."""
+
+    async def past(self, wanted: Wanted, at: datetime) -> Past:
+        """What was done before ``at``, as a step would see it."""
+
+    async def queue(self, tenant: TenantId) -> Queue:
+        """The approval queue of a tenant."""
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         """Wait until the log has grown past ``after_seq`` (or the time is over); its size."""

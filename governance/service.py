@@ -7,14 +7,17 @@ executor all come in here; no state changes anywhere else.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
-from governance import steps
-from governance.action import ActionRequest, check_one_target, content_digest, request_digest
-from governance.errors import Code, Refused
-from governance.policy.decision import Decision
-from governance.policy.evaluate import evaluate, unavailable
+from governance import ballots, reassessment, refusals, steps
+from governance.action import ActionRequest, check_one_target, request_digest
+from governance.errors import Code, Refused, Unavailable
+from governance.policy.active import ActiveBundle
+from governance.policy.explain import Explanation, explain
+from governance.policy.facts import Past
 from governance.policy.model import Bundle
 from governance.ports import (
     Clock,
@@ -25,14 +28,11 @@ from governance.ports import (
     Reader,
     Signer,
 )
-from governance.principal import Agent, Eligible, Person, PersonId, TenantId
+from governance.preparation import prepare
+from governance.principal import Agent, Person, PersonId, TenantId
 from governance.tickets import commands as cmd
-from governance.tickets.binding import SHOWN_DIGITS, vote_message
 from governance.tickets.commands import Ballot
-from governance.tickets.quorum import choose_role
 from governance.tickets.ticket import Ticket, TicketId, TicketState
-
-DECISION_DEADLINE_S = 2
 
 
 class Service:
@@ -47,7 +47,7 @@ class Service:
         signer: Signer,
         directory: Directory,
         ids: Ids,
-        bundle: Bundle,
+        bundle: Bundle | ActiveBundle,
         tenant: TenantId,
     ) -> None:
         self._ledger = ledger
@@ -56,14 +56,33 @@ class Service:
         self._signer = signer
         self._directory = directory
         self._ids = ids
-        self.bundle = bundle
+        self._active = bundle if isinstance(bundle, ActiveBundle) else ActiveBundle(bundle)
         self.tenant = tenant
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle that decides in this process now; take it once for one decision."""
+        return self._active.current
 
     # Deciding
 
-    def explain(self, request: ActionRequest, agent: Agent) -> Decision:
-        """What would be decided now, recording nothing."""
-        return evaluate(request, agent, self.bundle, at=self._clock.now())
+    async def explain(
+        self, request: ActionRequest, agent: Agent, *, for_asker: bool = False
+    ) -> Explanation:
+        """What would be decided now and why, recording nothing and charging nothing.
+
+        Raises:
+            Unavailable: ``ledger_unavailable``: the rules look at the past and it cannot be read.
+        """
+        at, bundle = self._clock.now(), self.bundle
+        past = await self.past(request, bundle, at=at)
+        return explain(request, agent, bundle, at=at, past=past, for_asker=for_asker)
+
+    async def past(self, request: ActionRequest, bundle: Bundle, *, at: datetime) -> Past:
+        """What the rules of ``bundle`` would look at for ``request``, as committed now."""
+        if bundle.lookback.is_empty:
+            return Past()
+        return await self._reader.past(bundle.lookback.wanted_for(request), at)
 
     async def submit(self, request: ActionRequest, agent: Agent) -> steps.Submitted:
         """Decide a request and open its ticket; a repeated idempotency key finds the first one.
@@ -75,11 +94,13 @@ class Service:
             Unavailable: ``ledger_*``, ``snapshot_changed``, ``identity_unavailable``.
         """
         check_one_target(request)
-        given = await self._prepare(request, agent)
+        given = await self._prepared(request, agent)
+        may_ask = given.bundle is not None or given.decision.requirement is not None
         keys = Keys(
             idempotency=(given.idempotency,),
             buckets=tuple(demand.key for demand in given.decision.demands),
-            pending_of=(given.asker,) if given.decision.requirement is not None else (),
+            pending_of=(given.asker,) if may_ask else (),
+            past=given.wanted,
         )
         step = partial(steps.submit, given=given, request_digest=request_digest(request))
         submitted = (await self._ledger.commit(keys, step)).reply
@@ -95,32 +116,26 @@ class Service:
             Refused: ``frozen``.
             Unavailable: as ``submit``.
         """
-        given = await self._prepare(request, agent)
-        keys = Keys(buckets=tuple(demand.key for demand in given.decision.demands))
+        given = await self._prepared(request, agent)
+        keys = Keys(
+            buckets=tuple(demand.key for demand in given.decision.demands), past=given.wanted
+        )
         return (await self._ledger.commit(keys, partial(steps.evaluate, given=given))).reply
 
-    async def _prepare(self, request: ActionRequest, agent: Agent) -> steps.Submission:
-        asked_at = self._clock.now()
-        decision = evaluate(request, agent, self.bundle, at=asked_at)
-        if steps.is_overdue_answer(asked_at, self._clock.now(), DECISION_DEADLINE_S):
-            late = f"no decision within {DECISION_DEADLINE_S} s"
-            decision = unavailable(request, agent, self.bundle, late)
-        eligible: Eligible = {}
-        if decision.requirement is not None:
-            roles = [item.role for item in decision.requirement.roles]
-            eligible = await self._directory.eligible(roles)
-        content = request.content.to_bytes()
-        return steps.Submission(
-            ticket_id=self._ids.ticket(),
-            request=request,
-            agent=agent,
-            decision=decision,
-            content=content,
-            content_digest=content_digest(content),
-            eligible=eligible,
-            max_pending=self.bundle.max_pending,
-            max_pending_per_agent=self.bundle.max_pending_per_agent,
+    async def _prepared(self, request: ActionRequest, agent: Agent) -> steps.Submission:
+        return await prepare(
+            request,
+            agent,
+            bundle=self.bundle,
+            clock=self._clock,
+            directory=self._directory,
+            ids=self._ids,
         )
+
+    async def close_floods(self, keys: tuple[str, ...]) -> int:
+        """Record what windows of refusals held that are over; how many were."""
+        step = partial(refusals.close_floods, keys=keys)
+        return (await self._ledger.commit(Keys(floods=keys), step)).reply
 
     # Tickets
 
@@ -145,7 +160,31 @@ class Service:
             Unavailable: the log could not be written; nothing happened.
         """
         step = partial(steps.handle, command=command, tenant=self.tenant, contents=contents or {})
-        return (await self._ledger.commit(Keys(tickets=(command.ticket_id,)), step)).reply
+        handled = (await self._ledger.commit(Keys(tickets=(command.ticket_id,)), step)).reply
+        is_late = reassessment.is_due(handled.ticket, self.bundle.snapshot)
+        if is_late and isinstance(command, _REOPENS):
+            # What ran was not judged by a bundle that was activated meanwhile; best done at once.
+            with suppress(Unavailable):
+                again = await self.reassess(handled.ticket.id)
+                return replace(handled, ticket=again.ticket)
+        return handled
+
+    async def reassess(self, ticket_id: TicketId) -> steps.Handled:
+        """Judge an open ticket by the active bundle, unless that has judged it already.
+
+        Raises:
+            Refused: ``not_found``.
+            Unavailable: ``snapshot_changed``: another bundle is active than is loaded here;
+                ``policy_unavailable``, ``ledger_*``. Until it is judged it cannot start.
+        """
+        ticket, bundle = await self.ticket(ticket_id), self.bundle
+        if not reassessment.is_due(ticket, bundle.snapshot):
+            return steps.Handled(ticket=ticket, is_changed=False)
+        content = await self._reader.content(ticket.ask.content_digest)
+        given = reassessment.prepare(ticket, content, bundle, self._clock)
+        past = None if given.looks_back is None else given.looks_back.wanted
+        keys = Keys(tickets=(ticket_id,), past=past)
+        return (await self._ledger.commit(keys, partial(reassessment.reassess, given=given))).reply
 
     async def vote(self, ballot: Ballot) -> steps.Handled:
         """Resolve the person, choose and sign a role, and count the vote.
@@ -167,60 +206,28 @@ class Service:
             person = await self._directory.person(ballot.person_id)
         except Refused as refusal:
             # Answered by this very refusal, once it is on record.
-            return await self.handle(_attempt(ballot, refusal))
-        command = await self._signed(ballot, ticket, person)
+            return await self.handle(ballots.attempt(ballot, refusal))
+        command = await ballots.signed(
+            ballot,
+            ticket,
+            person,
+            directory=self._directory,
+            signer=self._signer,
+            ids=self._ids,
+            clock=self._clock,
+        )
         comment = ballot.comment.encode("utf-8")
         contents = {command.comment_digest: comment} if comment else {}
         return await self.handle(command, contents=contents)
-
-    async def _signed(self, ballot: Ballot, ticket: Ticket, person: Person) -> cmd.CastVote:
-        requirement = ticket.ruling.requirement
-        eligible: Eligible = {}
-        role, weight, key_id, signature = "", 0, "", ""
-        nonce, at = self._ids.nonce(), self._clock.now()
-        comment = content_digest(ballot.comment.encode("utf-8")) if ballot.comment else ""
-        if requirement is not None and ticket.state is TicketState.PENDING:
-            eligible = await self._directory.eligible([item.role for item in requirement.roles])
-            fair = {who: held for who, held in eligible.items() if who not in ticket.ask.excluded}
-            chosen = choose_role(requirement, ticket.votes, fair, person.id, person.roles)
-            role = ballot.role or chosen or ""
-            weight = requirement.weight_of(role) or 0
-        if weight and role in person.roles:  # a role that one does not hold is never attested
-            message = vote_message(
-                binding=ticket.binding,
-                choice=ballot.choice,
-                person=person.id,
-                role=role,
-                weight=weight,
-                comment_digest=comment,
-                at=at,
-                nonce=nonce,
-            )
-            made = await self._signer.sign(f"vote:{role}", message)
-            key_id, signature = made.key_id, made.value
-        return cmd.CastVote(
-            ticket_id=ticket.id,
-            revision=ticket.revision if ballot.revision is None else ballot.revision,
-            person=person,
-            choice=ballot.choice,
-            role=role,
-            weight=weight,
-            binding=_shown(ballot.binding, ticket.binding),
-            signed_at=at,
-            nonce=nonce,
-            key_id=key_id,
-            signature=signature,
-            comment_digest=comment,
-            eligible=eligible,
-        )
 
     async def clear(self, ticket_id: TicketId) -> steps.Handled:
         """Confirm the voters and whoever answers for the request, just before it may start.
 
         Raises:
-            Unavailable: ``identity_unavailable``: it stays approved and unconfirmed.
+            Unavailable: ``identity_unavailable``, or as ``reassess``: it stays approved and
+                unconfirmed.
         """
-        ticket = await self.ticket(ticket_id)
+        ticket = (await self.reassess(ticket_id)).ticket
         standing: dict[PersonId, frozenset[str]] = {}
         for vote in ticket.votes:
             roles = await self._roles_of(vote.person)
@@ -299,18 +306,5 @@ class Service:
         return (await self._ledger.commit(Keys(), step)).reply
 
 
-def _attempt(ballot: Ballot, refusal: Refused) -> cmd.RecordRefusal:
-    return cmd.RecordRefusal(
-        ticket_id=ballot.ticket_id,
-        person=ballot.person_id,
-        choice=ballot.choice,
-        code=refusal.code,
-        reason=refusal.message,
-    )
-
-
-def _shown(claimed: str | None, binding: str) -> str:
-    """The binding a person was shown: a long enough prefix of the current one stands for it."""
-    if claimed is None or (len(claimed) >= SHOWN_DIGITS and binding.startswith(claimed)):
-        return binding
-    return claimed
+_REOPENS = (cmd.RecordOutcome, cmd.ResolveUnknown)
+"""Commands after which a ticket may be open again that was not while a bundle was activated."""

@@ -12,20 +12,32 @@ from datetime import datetime
 from governance import control as ctl
 from governance.action import ActionRequest
 from governance.errors import Code, PlacetError, Refused, Unavailable
+from governance.policy import evaluate as policy
+from governance.policy import facts
 from governance.policy.decision import Decision, Effect
+from governance.policy.facts import Considered, Wanted
+from governance.policy.model import Bundle
 from governance.policy.throttle import take
 from governance.ports import AgentKey, IdempotencyKey, Result, State
 from governance.principal import Agent, Credential, Eligible, Person, TenantId
+from governance.refusals import Limit, one_of_many, rule_of
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets import lifecycle
 from governance.tickets._opening import ask_of, ruling_of
-from governance.tickets.ticket import Ticket, TicketId
+from governance.tickets.ticket import Ticket, TicketId, TicketState
+
+_STARTS = (ev.ExecutionStarted, ev.GrantRedeemed)
+"""Nothing of these happens on the word of a bundle that is no longer the active one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
-    """What became of a submitted request; ``ticket_id`` is None when it was throttled."""
+    """What became of a submitted request.
+
+    ``ticket_id`` is None when it was throttled, and when it was one of so many refusals that it
+    was only counted.
+    """
 
     effect: Effect
     ticket_id: TicketId | None
@@ -33,6 +45,7 @@ class Submitted:
     is_repeat: bool = False
     retry_after_s: int = 0
     ticket: Ticket | None = None
+    rule_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +67,12 @@ class Settled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """Everything about a request that was known before the transaction."""
+    """Everything about a request that was known before the transaction.
+
+    With a ``bundle`` the decision is made anew on what the transaction sees of the past, and
+    ``eligible`` are the people of every tier that could be asked for (or ``unresolved`` says why
+    nobody knows them).
+    """
 
     ticket_id: TicketId
     request: ActionRequest
@@ -65,6 +83,25 @@ class Submission:
     eligible: Eligible
     max_pending: int
     max_pending_per_agent: int = 50
+    bundle: Bundle | None = None
+    unresolved: PlacetError | None = None
+    refusals_in_full: int = 5
+    refusal_window_s: int = 60
+
+    @property
+    def limit(self) -> Limit:
+        """Whose refusals are counted together, and how many are recorded."""
+        return Limit(
+            tenant=self.request.tenant,
+            agent=self.agent.id,
+            in_full=self.refusals_in_full,
+            window_s=self.refusal_window_s,
+        )
+
+    @property
+    def wanted(self) -> Wanted | None:
+        """What of the past must be looked up."""
+        return None if self.bundle is None else self.bundle.lookback.wanted_for(self.request)
 
     @property
     def idempotency(self) -> IdempotencyKey:
@@ -89,13 +126,14 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
     stale = _not_now(state, given.request, given.decision)
     if stale is not None:
         return Result(reply=stale)
-    settled = settle(given.decision, state)
+    decision, considered = _decided(state, given)
+    settled = settle(decision, state)
     if settled.decision.effect is Effect.THROTTLE:
-        return _throttled(given, settled)
-    is_asking = settled.decision.effect is Effect.REQUIRE_APPROVAL
-    full = _queue_full(state, given) if is_asking else None
-    if full is not None:
-        return Result(reply=full)
+        return _throttled(state, given, settled, considered)
+    if settled.decision.effect is Effect.REQUIRE_APPROVAL:
+        blocked = given.unresolved or _queue_full(state, given)
+        if blocked is not None:
+            return Result(reply=blocked)
     opening = cmd.OpenTicket(
         ticket_id=given.ticket_id,
         request=given.request,
@@ -103,6 +141,7 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
         decision=settled.decision,
         content_digest=given.content_digest,
         eligible=given.eligible,
+        considered=considered,
     )
     decided = lifecycle.open_ticket(opening, state.at, settled.counters)
     ticket = lifecycle.evolve(None, decided.events[0], state.at)
@@ -112,11 +151,18 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
         reason=settled.decision.reason,
         ticket=ticket,
     )
-    return Result(
+    result: Result[Submitted] = Result(
         reply=decided.refusal or done,
         events=decided.events,
         contents={given.content_digest: given.content},
     )
+    if ticket.state is not TicketState.DENIED:
+        return result
+    code = "" if decided.refusal is None else decided.refusal.code.value
+    only_counted = decided.refusal or replace(
+        done, ticket_id=None, ticket=None, rule_id=rule_of(settled.decision)
+    )
+    return one_of_many(state, given.limit, settled.decision, result, only_counted, code=code)
 
 
 def _queue_full(state: State, given: Submission) -> Refused | None:
@@ -167,20 +213,36 @@ def settle(decision: Decision, state: State) -> Settled:
     return Settled(decision=decision, counters=tuple(counters), retry_after_s=0)
 
 
-def _throttled(given: Submission, settled: Settled) -> Result[Submitted]:
+def _decided(state: State, given: Submission) -> tuple[Decision, Considered | None]:
+    """The decision, made on the past where the bundle's rules look at it."""
+    wanted = given.wanted
+    if given.bundle is None or wanted is None:
+        return given.decision, None
+    decision = policy.evaluate(
+        given.request, given.agent, given.bundle, at=state.at, past=state.past
+    )
+    return decision, facts.considered(wanted, state.past)
+
+
+def _throttled(
+    state: State, given: Submission, settled: Settled, considered: Considered | None
+) -> Result[Submitted]:
     event = ev.SubmissionThrottled(
         ask=ask_of(given.request, given.agent, settled.decision, content=given.content_digest),
         ruling=ruling_of(settled.decision),
         retry_after_s=settled.retry_after_s,
         trace=settled.decision.trace,
+        considered=considered,
     )
     reply = Submitted(
         effect=Effect.THROTTLE,
         ticket_id=None,
         reason=settled.decision.reason,
         retry_after_s=settled.retry_after_s,
+        rule_id=rule_of(settled.decision),
     )
-    return Result(reply=reply, events=(event,))
+    recorded: Result[Submitted] = Result(reply=reply, events=(event,))
+    return one_of_many(state, given.limit, settled.decision, recorded, reply)
 
 
 def evaluate(state: State, given: Submission) -> Result[Settled]:
@@ -188,14 +250,21 @@ def evaluate(state: State, given: Submission) -> Result[Settled]:
     stale = _not_now(state, given.request, given.decision)
     if stale is not None:
         return Result(reply=stale)
-    settled = settle(given.decision, state)
+    decision, considered = _decided(state, given)
+    settled = settle(decision, state)
     event = ev.DecisionEvaluated(
         ask=ask_of(given.request, given.agent, settled.decision, content=given.content_digest),
         ruling=ruling_of(settled.decision),
         counters=settled.counters,
         trace=settled.decision.trace,
+        action=settled.decision.action,
+        data_classes=settled.decision.data_classes,
+        considered=considered,
     )
-    return Result(reply=settled, events=(event,))
+    recorded: Result[Settled] = Result(reply=settled, events=(event,))
+    if settled.decision.effect.rank < Effect.THROTTLE.rank:
+        return recorded
+    return one_of_many(state, given.limit, settled.decision, recorded, settled)
 
 
 def handle(
@@ -207,6 +276,10 @@ def handle(
         return Result(reply=Refused(Code.NOT_FOUND, f"no ticket {command.ticket_id}"))
     frozen = state.control.freeze_of(ticket.ask.agent) is not None
     decided = lifecycle.decide(ticket, command, state.at, is_frozen=frozen)
+    is_start = any(isinstance(event, _STARTS) for event in decided.events)
+    if is_start and ticket.judged_by != state.control.snapshot:
+        message = f"ticket {ticket.id} is yet to be judged by the active bundle; try again"
+        return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
     for event in decided.events:
         ticket = lifecycle.evolve(ticket, event, state.at)
     reply = Handled(ticket=ticket, is_changed=bool(decided.events))
@@ -237,8 +310,12 @@ def activate(
     only_first: bool,
 ) -> Result[bool]:
     """Make a bundle the active one; ``only_first``: only when none ever was."""
-    current = state.control.snapshot
-    if current == event.snapshot or (only_first and current):
+    control = state.control
+    kept = control.activation
+    # The same bundle once more says who vouches for it now, and where its bytes lie, which an
+    # earlier version did not keep.
+    is_kept = kept is not None and (not event.key_id or kept.key_id == event.key_id)
+    if (is_kept and control.snapshot == event.snapshot) or (only_first and control.snapshot):
         return Result(reply=False)
     return Result(reply=True, events=(event,), contents={event.content_digest: source})
 

@@ -7,7 +7,7 @@ the batch; the head is read inside the transaction and never remembered between 
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -18,6 +18,8 @@ from governance.audit import Event, Record, describe, encode, hash_of
 from governance.control import Control
 from governance.errors import Code, PlacetError, Unavailable
 from governance.outbox import owed
+from governance.policy.facts import MOST_DEEDS, Deed, DeedsOf, Past, Tally, Wanted
+from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Keys, Logged, Remembered, State, Step
 from governance.principal import Credential
@@ -26,8 +28,10 @@ from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage import codec
 from storage.changes import Changes, Head, VoteKey, VoteRow, after_earlier
+from storage.deeds import deed_of, is_counted, is_of, past_of, ticket_stands
 
 T = TypeVar("T")
+V = TypeVar("V")
 _log = logging.getLogger("placet.ledger")
 
 
@@ -52,6 +56,18 @@ class Source(Protocol):
 
     def pending_of(self, key: AgentKey) -> int:
         """How many tickets of one agent are pending."""
+        ...
+
+    def deeds(self, wanted: DeedsOf, at: datetime) -> Sequence[Deed]:
+        """Deeds as of ``at``, newest first; one more than ``MOST_DEEDS`` where there are more."""
+        ...
+
+    def count(self, tally: Tally, at: datetime) -> int | None:
+        """How many requests a tally counts; None where that cannot be known."""
+        ...
+
+    def flood(self, key: str) -> Flood | None:
+        """One counter of refusals."""
         ...
 
     def credential(self, credential_id: str) -> Credential | None:
@@ -83,6 +99,7 @@ class Batch:
             for event in result.events:
                 draft.append(event)
             draft.keep(result.contents)
+            draft.changes.floods |= result.floods
         except PlacetError as error:
             return Outcome(reply=error)
         except Exception as error:  # noqa: BLE001  # a step is foreign code: its bug is its own failure
@@ -105,15 +122,16 @@ class _Draft:
         """What the step may look at."""
         tickets = {key: self._ticket(key) for key in keys.tickets}
         used = {key: self._remembered(key) for key in keys.idempotency}
-        levels = {key: self._bucket(key) for key in keys.buckets}
         return State(
             at=self._at,
             control=self._control(),
             tickets={key: value for key, value in tickets.items() if value is not None},
             idempotency={key: value for key, value in used.items() if value is not None},
-            buckets={key: value for key, value in levels.items() if value is not None},
+            buckets=_Found(keys.buckets, self._bucket),
             pending=self.changes.head.pending,
             pending_of={key: self._pending_of(key) for key in keys.pending_of},
+            past=Past() if keys.past is None else self._past(keys.past),
+            floods=_Found(keys.floods, self._flood),
         )
 
     def append(self, event: Event) -> None:
@@ -127,6 +145,9 @@ class _Draft:
             for key, tokens, since in event.counters:
                 self.changes.buckets[key] = Bucket(tokens_milli=tokens, updated_at=since)
         self._link(event, after)
+        deed = deed_of(event, self.changes.head.seq, self._at)
+        if deed is not None:
+            self.changes.deeds.append(deed)
         self.changes.owed |= dict.fromkeys(owed(event, after))
 
     def keep(self, contents: Mapping[str, bytes]) -> None:
@@ -224,9 +245,54 @@ class _Draft:
         grown = self._base.pending_of.get(key, 0) + self.changes.pending_of.get(key, 0)
         return self._source.pending_of(key) + grown
 
+    def _flood(self, key: str) -> Flood | None:
+        for changes in (self.changes, self._base):
+            if key in changes.floods:
+                return changes.floods[key]
+        return self._source.flood(key)
+
+    def _past(self, wanted: Wanted) -> Past:
+        newest_first = [*reversed(self.changes.deeds), *reversed(self._base.deeds)]
+        found: dict[DeedsOf, list[Deed]] = {}
+        for item in wanted.deeds:
+            mine = [row.deed for row in newest_first if is_of(row, item)]
+            known = [*mine, *self._source.deeds(item, self._at)][: MOST_DEEDS + 1]
+            found[item] = [self._as_it_stands(deed) for deed in known]
+        counts: dict[Tally, int | None] = {}
+        for tally in wanted.tallies:
+            before = self._source.count(tally, self._at)
+            more = sum(is_counted(row, tally) for row in newest_first)
+            counts[tally] = None if before is None else min(before + more, tally.most)
+        return past_of(found, counts)
+
+    def _as_it_stands(self, deed: Deed) -> Deed:
+        key = TicketId(deed.ticket_id)
+        ticket = self.changes.tickets.get(key) or self._base.tickets.get(key)
+        return deed if ticket is None else replace(deed, stands=ticket_stands(ticket))
+
     def _credential(self, key: str) -> Credential | None:
         mine = self.changes.credentials.get(key) or self._base.credentials.get(key)
         return mine or self._source.credential(key)
+
+
+class _Found(Mapping[str, V]):
+    """What the transaction finds under any key; listed are those that were named."""
+
+    def __init__(self, named: tuple[str, ...], find: Callable[[str], V | None]) -> None:
+        self._find = find
+        self._named = tuple(key for key in dict.fromkeys(named) if find(key) is not None)
+
+    def __getitem__(self, key: str) -> V:
+        found = self._find(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
 
 
 def _vote_rows(before: Ticket, after: Ticket) -> list[tuple[VoteKey, VoteRow]]:

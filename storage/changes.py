@@ -11,10 +11,12 @@ from datetime import datetime
 from governance.audit import GENESIS
 from governance.control import Control
 from governance.outbox import Owed
+from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Logged, Remembered
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId, Vote
+from storage.deeds import DeedRow
 from storage.merkle import Range
 
 
@@ -57,6 +59,8 @@ class Changes:
     control: Control | None = None
     credentials: dict[str, Credential] = field(default_factory=dict)
     votes: dict[VoteKey, VoteRow] = field(default_factory=dict)
+    deeds: list[DeedRow] = field(default_factory=list)
+    floods: dict[str, Flood | None] = field(default_factory=dict)
     owed: dict[Owed, None] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
 
@@ -74,6 +78,8 @@ class Changes:
         self.credentials |= other.credentials
         for key, row in other.votes.items():
             self.votes[key] = after_earlier(self.votes.get(key), row)
+        self.deeds += other.deeds
+        self.floods |= other.floods
         self.owed |= other.owed
         self.contents |= other.contents
 

@@ -9,10 +9,11 @@ import sqlite3
 from datetime import datetime
 
 from governance.outbox import Owed
+from governance.policy.floods import Flood
 from governance.ports import Logged
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket
-from storage import codec
+from storage import codec, deeds
 from storage.changes import Changes, VoteKey, VoteRow
 from storage.projections import due_columns, needed_people
 
@@ -46,6 +47,11 @@ _BUCKET = """INSERT INTO buckets (key, tokens_milli, updated_at) VALUES (?, ?, ?
 _CONTENT = """INSERT INTO contents (digest, body, at, erased_at) VALUES (?, ?, ?, NULL)
     ON CONFLICT (digest) DO UPDATE SET body = excluded.body, at = excluded.at, erased_at = NULL
     WHERE contents.body IS NULL"""
+_FLOOD = """INSERT INTO floods (key, tenant, agent, effect, rule_id, ends_at, recorded, count,
+    first_at, last_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET ends_at = excluded.ends_at, recorded = excluded.recorded,
+    count = excluded.count, first_at = excluded.first_at, last_at = excluded.last_at"""
+_NO_FLOOD = "DELETE FROM floods WHERE key = ?"
 OWE = """INSERT INTO outbox (kind, key, generation, due_at, claimed_until, token,
     claimed_generation, attempts, error, dead) VALUES (?, ?, 0, ?, NULL, '', 0, 0, '', 0)
     ON CONFLICT (kind, key) DO UPDATE SET generation = generation + 1, due_at = excluded.due_at,
@@ -78,8 +84,27 @@ def flush(connection: sqlite3.Connection, changes: Changes, at: datetime) -> Non
         _BUCKET,
         [(key, b.tokens_milli, stamp(b.updated_at)) for key, b in changes.buckets.items()],
     )
+    _many(connection, deeds.INSERT, [deeds.row_of(row) for row in changes.deeds])
+    if changes.floods:
+        _flush_floods(connection, changes.floods)
     _many(connection, _CONTENT, [(digest, b, when) for digest, b in changes.contents.items()])
     _many(connection, OWE, [owe_row(owed, when) for owed in changes.owed])
+
+
+def _flush_floods(connection: sqlite3.Connection, floods: dict[str, Flood | None]) -> None:
+    kept = [(key, flood) for key, flood in floods.items() if flood is not None]
+    _many(connection, _NO_FLOOD, [(key,) for key, flood in floods.items() if flood is None])
+    _many(
+        connection,
+        _FLOOD,
+        [
+            (
+                *(key, f.tenant, f.agent, f.effect.value, f.rule_id, stamp(f.ends_at)),
+                *(f.recorded, f.count, stamp(f.first_at), stamp(f.last_at)),
+            )
+            for key, f in kept
+        ],
+    )
 
 
 def owe_row(owed: Owed, when: str) -> tuple[str, str, str]:

@@ -5,12 +5,16 @@ anything that outlives the process.
 Law: it runs the very batches that the durable ledgers run; only the keeping differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Self, TypeVar
 
 from governance.action import content_digest
 from governance.control import Control
+from governance.policy.facts import MOST_DEEDS, Deed, DeedsOf, Past, Tally, Wanted
+from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import (
     AgentKey,
@@ -20,15 +24,17 @@ from governance.ports import (
     IdempotencyKey,
     Keys,
     Logged,
+    Queue,
     Remembered,
     Step,
     TicketQuery,
 )
-from governance.principal import Credential
-from governance.tickets.ticket import Ticket, TicketId
+from governance.principal import Credential, TenantId
+from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage.batch import Batch, raised
 from storage.bell import Bell
 from storage.changes import Changes, Head, VoteKey, VoteRow
+from storage.deeds import DeedRow, is_counted, is_of, past_of, ticket_stands
 from storage.memory_outbox import MemoryOutbox
 from storage.projections import due_columns, needed_people
 
@@ -52,6 +58,8 @@ class MemoryLedger(MemoryOutbox):
         self._credentials: dict[str, Credential] = {}
         self._votes: dict[VoteKey, VoteRow] = {}
         self._contents: dict[str, bytes] = {}
+        self._deeds: list[DeedRow] = []
+        self._floods: dict[str, Flood] = {}
 
     async def start(self) -> Self:
         """Nothing to open; here so that every ledger is started alike."""
@@ -86,6 +94,12 @@ class MemoryLedger(MemoryOutbox):
         self._credentials |= changes.credentials
         self._votes |= changes.votes
         self._contents |= changes.contents
+        self._deeds += changes.deeds
+        for key, flood in changes.floods.items():
+            if flood is None:
+                self._floods.pop(key, None)
+            else:
+                self._floods[key] = flood
         for message in changes.owed:
             self.owe_now(message, at)
         self._bell.ring(self._head.seq)
@@ -148,7 +162,23 @@ class MemoryLedger(MemoryOutbox):
             overdue=tuple(i for when, i in overdue if when <= at)[:limit],
             lost=tuple(i for when, i in lost if when <= at)[:limit],
             uncleared=tuple(i for when, i in uncleared if when <= stale)[:limit],
+            floods=tuple(key for key, f in self._floods.items() if f.ends_at <= at)[:limit],
         )
+
+    async def past(self, wanted: Wanted, at: datetime) -> Past:
+        source = _Source(self)
+        return past_of(
+            {item: source.deeds(item, at) for item in wanted.deeds},
+            {tally: source.count(tally, at) for tally in wanted.tallies},
+        )
+
+    async def queue(self, tenant: TenantId) -> Queue:
+        since = [
+            ticket.created_at
+            for ticket in self._tickets.values()
+            if ticket.ask.tenant == tenant and ticket.state is TicketState.PENDING
+        ]
+        return Queue(waiting=len(since), oldest_at=since[0] if since else None)
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         return await self._bell.wait(after_seq, timeout_s)
@@ -174,6 +204,27 @@ class _Source:
 
     def pending_of(self, key: AgentKey) -> int:
         return self._ledger._pending_of.get(key, 0)  # noqa: SLF001
+
+    def deeds(self, wanted: DeedsOf, at: datetime) -> Sequence[Deed]:
+        since = at - timedelta(seconds=wanted.within_s)
+        rows = [r for r in self._newest_first(since) if is_of(r, wanted)][: MOST_DEEDS + 1]
+        return [self._as_it_stands(row.deed) for row in rows]
+
+    def count(self, tally: Tally, at: datetime) -> int | None:
+        since = at - timedelta(seconds=tally.within_s)
+        found = sum(is_counted(row, tally) for row in self._newest_first(since))
+        return min(found, tally.most)
+
+    def flood(self, key: str) -> Flood | None:
+        return self._ledger._floods.get(key)  # noqa: SLF001
+
+    def _newest_first(self, since: datetime) -> Iterator[DeedRow]:
+        rows = reversed(self._ledger._deeds)  # noqa: SLF001
+        return takewhile(lambda row: row.deed.at >= since, rows)
+
+    def _as_it_stands(self, deed: Deed) -> Deed:
+        ticket = self._ledger._tickets.get(TicketId(deed.ticket_id))  # noqa: SLF001
+        return deed if ticket is None else replace(deed, stands=ticket_stands(ticket))
 
     def credential(self, credential_id: str) -> Credential | None:
         return self._ledger._credentials.get(credential_id)  # noqa: SLF001

@@ -5,12 +5,12 @@ writes or decisions.
 Law: no read scans a table that grows; what cannot be read answers ``ledger_unavailable``.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -19,17 +19,19 @@ from governance.action import content_digest
 from governance.audit import GENESIS
 from governance.control import Control
 from governance.outbox import Owed, OwedKind
-from governance.ports import DueWork, Logged, Place, TicketQuery
-from governance.principal import Credential
+from governance.policy.facts import Past, Wanted
+from governance.ports import DueWork, Logged, Place, Queue, TicketQuery
+from governance.principal import Credential, TenantId
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
-from storage import codec, merkle
+from storage import codec, deeds, merkle
 from storage.batch import unavailable
 from storage.points import Points
 from storage.schema import (
     credentials,
     cursors,
     events,
+    floods,
     head,
     outbox,
     places,
@@ -123,8 +125,27 @@ class Queries:
                 query = select(tickets.c.id).where(column <= until, column.is_not(None))
                 rows = await connection.execute(query.order_by(column, tickets.c.id).limit(limit))
                 found.append(tuple(TicketId(row.id) for row in rows))
+            query_ended = select(floods.c.key).where(floods.c.ends_at <= now)
+            rows = await connection.execute(query_ended.order_by(floods.c.ends_at).limit(limit))
+            ended = tuple(row.key for row in rows)
         expiring, overdue, lost, uncleared = found
-        return DueWork(expiring=expiring, overdue=overdue, lost=lost, uncleared=uncleared)
+        return DueWork(
+            expiring=expiring, overdue=overdue, lost=lost, uncleared=uncleared, floods=ended
+        )
+
+    async def past(self, wanted: Wanted, at: datetime) -> Past:
+        async with self._reading() as connection:
+            return await connection.run_sync(_read_past, wanted, at)
+
+    async def queue(self, tenant: TenantId) -> Queue:
+        waiting = (tickets.c.tenant == tenant, tickets.c.state == TicketState.PENDING.value)
+        oldest = select(tickets.c.created_at).where(*waiting).order_by(tickets.c.opened_seq)
+        async with self._reading() as connection:
+            rows = await connection.execute(select(func.count()).where(*waiting))
+            (count,) = rows.one()
+            first = (await connection.execute(oldest.limit(1))).first()
+        since = None if first is None else datetime.fromisoformat(first[0])
+        return Queue(waiting=count, oldest_at=since)
 
     async def dead(self) -> Sequence[tuple[Owed, str]]:
         """See ``governance.ports.Outbox``; so are the other two."""
@@ -158,6 +179,13 @@ class Queries:
     async def _value(self, query: Select[Any]) -> Any:  # noqa: ANN401  # a column of any type
         rows = await self._rows(query)
         return rows[0][0] if rows else None
+
+
+def _read_past(connection: Connection, wanted: Wanted, at: datetime) -> Past:
+    def run(sql: str, values: tuple[object, ...]) -> Iterable[Sequence[Any]]:
+        return connection.exec_driver_sql(sql, values).all()
+
+    return deeds.read_past(run, wanted, at)
 
 
 def _tickets_in(state: TicketState | None, query: TicketQuery) -> Select[tuple[int, bytes]]:

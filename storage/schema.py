@@ -165,6 +165,32 @@ buckets = Table(
 )
 """The levels of the token buckets."""
 
+deeds = Table(
+    "deeds",
+    metadata,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
+    *(
+        _text(name)
+        for name in (
+            *("at", "tenant", "agent", "trace_id", "ticket_id", "topic", "tool", "action"),
+            *("target", "data_classes", "risk_tags", "labels"),
+        )
+    ),
+    _int("stands"),
+)
+"""What later rules may ask about, by the record that told it; lists are JSON."""
+
+floods = Table(
+    "floods",
+    metadata,
+    Column("key", Text, primary_key=True),
+    *(_text(name) for name in ("tenant", "agent", "effect", "rule_id", "ends_at")),
+    _int("recorded"),
+    _int("count"),
+    *(_text(name) for name in ("first_at", "last_at")),
+)
+"""Counters of refusals in windows that are not over yet: the one fact beside the log."""
+
 outbox = Table(
     "outbox",
     metadata,
@@ -217,6 +243,11 @@ _partial(outbox, "ix_outbox_due", ("kind", "due_at"), "dead = 0")
 _partial(outbox, "ix_outbox_dead", ("kind", "key"), "dead = 1")
 # The state once more as a column: else SQLite prefers an index over every ticket of the tenant.
 _partial(tickets, "ix_tickets_pending", ("tenant", "agent", "state"), "state = 'PENDING'")
+Index("ix_deeds_agent", deeds.c.tenant, deeds.c.agent, deeds.c.at)
+Index("ix_deeds_trace", deeds.c.tenant, deeds.c.trace_id, deeds.c.at)
+Index("ix_deeds_tool", deeds.c.tenant, deeds.c.tool, deeds.c.at)
+Index("ix_deeds_tenant", deeds.c.tenant, deeds.c.at)
+Index("ix_floods_ends", floods.c.ends_at)
 Index("ix_tickets_state", tickets.c.state, tickets.c.opened_seq)
 Index("ix_tickets_tenant", tickets.c.tenant, tickets.c.state, tickets.c.opened_seq)
 Index("ix_tickets_agent", tickets.c.agent, tickets.c.opened_seq)

@@ -9,13 +9,17 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from governance.control import Control
+from governance.policy.decision import Effect
+from governance.policy.facts import Deed, DeedsOf, Tally
+from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Keys, Remembered
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId
-from storage import codec, merkle
+from storage import codec, deeds, merkle
 from storage.batch import unavailable
 from storage.changes import Head
 
@@ -25,6 +29,26 @@ CHUNK = 400
 PENDING_OF = """SELECT count(*) FROM tickets
     WHERE state = 'PENDING' AND tenant = ? AND agent = ?"""
 """Counted in ``ix_tickets_pending`` alone, which holds no more than may be pending."""
+
+
+FLOOD = """SELECT tenant, agent, effect, rule_id, ends_at, recorded, count, first_at, last_at
+    FROM floods WHERE key = ?"""
+
+
+def flood_of(row: Sequence[Any]) -> Flood:
+    """A counter of refusals as it was kept."""
+    tenant, agent, effect, rule_id, ends_at, recorded, count, first_at, last_at = row
+    return Flood(
+        tenant=tenant,
+        agent=agent,
+        effect=Effect(effect),
+        rule_id=rule_id,
+        ends_at=datetime.fromisoformat(ends_at),
+        recorded=recorded,
+        count=count,
+        first_at=datetime.fromisoformat(first_at),
+        last_at=datetime.fromisoformat(last_at),
+    )
 
 
 def read_head(connection: sqlite3.Connection) -> Head:
@@ -55,6 +79,8 @@ class SqliteSource:
         self._remembered: dict[IdempotencyKey, Remembered | None] = {}
         self._buckets: dict[str, Bucket | None] = {}
         self._pending_of: dict[AgentKey, int] = {}
+        self._deeds: dict[DeedsOf, Sequence[Deed]] = {}
+        self._counts: dict[Tally, int | None] = {}
 
     def preload(self, wanted: Iterable[Keys]) -> None:
         """Load what every step of a batch named, in few statements."""
@@ -93,6 +119,23 @@ class SqliteSource:
         if key not in self._pending_of:
             (self._pending_of[key],) = self._connection.execute(PENDING_OF, key).fetchone()
         return self._pending_of[key]
+
+    def deeds(self, wanted: DeedsOf, at: datetime) -> Sequence[Deed]:
+        """Deeds as of ``at``, newest first."""
+        if wanted not in self._deeds:
+            self._deeds[wanted] = deeds.read_deeds(self._connection.execute, wanted, at)
+        return self._deeds[wanted]
+
+    def count(self, tally: Tally, at: datetime) -> int | None:
+        """How many requests a tally counts."""
+        if tally not in self._counts:
+            self._counts[tally] = deeds.count(self._connection.execute, tally, at)
+        return self._counts[tally]
+
+    def flood(self, key: str) -> Flood | None:
+        """One counter of refusals."""
+        row = self._connection.execute(FLOOD, (key,)).fetchone()
+        return flood_of(row) if row else None
 
     def credential(self, credential_id: str) -> Credential | None:
         """One credential."""

@@ -41,6 +41,7 @@ def born(told: Mapping[str, Json], at: str) -> Body:
         "note": "",
         "is_overdue": False,
         "refusals": [],
+        "upheld_by": "",
     }
 
 
@@ -77,7 +78,10 @@ def _by_people(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Body
             return {"state": "CANCELLED", "decided_by": actor, "note": reason}
         case "TicketDenied":
             ruling = told["ruling"]
-            return {"state": "DENIED", "ruling": ruling, "note": ruling["reason"]}
+            note = ruling["reason"]
+            return {"state": "DENIED", "ruling": ruling, "note": note, "upheld_by": ""}
+        case "TicketUpheld":
+            return {"upheld_by": told["snapshot"]}
         case "ResponseOverdue":
             return {"is_overdue": True}
         case _:
@@ -88,7 +92,9 @@ def _by_running(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Bod
     match kind:
         case "TicketRevised":
             kept = ("revision", "ruling", "binding", "expires_at", "note")
-            return {**_FRESH, "votes": [], "refusals": [], **{name: told[name] for name in kept}}
+            upheld_by = body["upheld_by"] if told["ruling"] == body["ruling"] else ""
+            new = {name: told[name] for name in kept}
+            return {**_FRESH, "votes": [], "refusals": [], "upheld_by": upheld_by, **new}
         case "QuorumLost":
             return {
                 "state": "PENDING",

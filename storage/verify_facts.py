@@ -21,13 +21,19 @@ CREATE TABLE v (ticket_id TEXT, revision INT, person TEXT, role TEXT, weight INT
 CREATE TABLE i (tenant TEXT, agent TEXT, key TEXT, request_digest TEXT, ticket_id TEXT,
     PRIMARY KEY (tenant, agent, key)) WITHOUT ROWID;
 CREATE TABLE b (key TEXT PRIMARY KEY, tokens_milli INT, updated_at TEXT) WITHOUT ROWID;
+CREATE TABLE e (seq INTEGER PRIMARY KEY, at TEXT, tenant TEXT, agent TEXT, trace_id TEXT,
+    ticket_id TEXT, topic TEXT, tool TEXT, action TEXT, target TEXT, data_classes TEXT,
+    risk_tags TEXT, labels TEXT, stands INT);
 CREATE TABLE c (id TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
 """
+_HOLDS_OPEN_TICKETS = 2
+"""The version of an activation since which nothing starts on an older bundle's word."""
 _PUT = {
     "t": "INSERT OR REPLACE INTO t VALUES (?, ?, ?, ?)",
     "d": "INSERT OR IGNORE INTO d VALUES (?, ?)",
     "v": "INSERT OR REPLACE INTO v VALUES (?, ?, ?, ?, ?, ?, ?)",
     "b": "INSERT OR REPLACE INTO b VALUES (?, ?, ?)",
+    "e": "INSERT OR IGNORE INTO e VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "c": "INSERT OR REPLACE INTO c VALUES (?, ?)",
 }
 
@@ -42,6 +48,7 @@ class Facts:
         self.scratch.execute("BEGIN")
         self.live: dict[str, Seen] = {}
         self.snapshot = ""
+        self.activation: dict[str, Json] | None = None
         self.frozen: dict[str, str] = {}
         self.keys: dict[str, values.Key] = dict(known)
         self.logged_keys: dict[str, values.Key] = {}
@@ -56,11 +63,19 @@ class Facts:
         yield from self._counters(payload.get("counters") or ())
         for digest in _kept(event.type, payload):
             self._put("d", (digest, seq))
+        if event.type in ("TicketOpened", "DecisionEvaluated") and "data_classes" in payload:
+            self._deed(event)
         if "ticket_id" in payload:
             yield from self._ticket(event, record)
         elif event.type in _CONTROL:
             yield from self._control(event)
-        elif event.type not in ("SubmissionThrottled", "DecisionEvaluated"):
+            if event.type == "BundleActivated":
+                # Earlier versions let open tickets be; nothing is held against what they logged.
+                is_held = record["version"] >= _HOLDS_OPEN_TICKETS
+                self.rules.active = payload["snapshot"] if is_held else None
+                names = ("content_digest", "registry_digest", "key_id", "signature")
+                self.activation = {name: payload.get(name, "") for name in names}
+        elif event.type not in _WITHOUT_A_TICKET:
             yield Problem(seq=seq, what="type", detail=f"{event.type} is no event of ours")
 
     def settle(self) -> None:
@@ -143,6 +158,24 @@ class Facts:
             self._put("b", (key, tokens, since))
         yield from ()
 
+    def _deed(self, event: Event) -> None:
+        """What a request leaves for later rules to ask about, unless it was refused at once."""
+        told, ask, effect = event.payload, event.payload["ask"], event.payload["ruling"]["effect"]
+        is_job = event.type == "TicketOpened"
+        if told["state"] == "DENIED" if is_job else effect in ("DENY", "THROTTLE"):
+            return
+        labels = dict(ask["labels"])
+        row = (
+            *(event.seq, event.at, ask["tenant"], ask["agent"], ask["trace_id"]),
+            told["ticket_id"] if is_job else "",
+            *(ask["topic"], ask["tool"] or labels.get("mcp.tool", "")),
+            *(told["action"] or ask["action"], ask["target"]),
+            canonical(told["data_classes"] or [ask["data_class"]]).decode(),
+            *(canonical(ask[name]).decode() for name in ("risk_tags", "labels")),
+            int(is_job or effect != "REQUIRE_APPROVAL"),
+        )
+        self._put("e", row)
+
     def _control(self, event: Event) -> Iterator[Problem]:
         told = event.payload
         match event.type:
@@ -189,6 +222,7 @@ class Facts:
         self.keys[name] = key
 
 
+_WITHOUT_A_TICKET = frozenset({"SubmissionThrottled", "DecisionEvaluated", "RefusalsCoalesced"})
 _CONTROL = frozenset(
     (
         *("BundleActivated", "AgentFrozen", "UnfreezeAsked", "AgentUnfrozen", "CredentialIssued"),

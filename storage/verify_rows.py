@@ -32,6 +32,11 @@ _SAME = {
     "votes": ("v", "ticket_id, revision, person, role, weight, choice, withdrawn"),
     "idempotency": ("i", "tenant, agent, key, request_digest, ticket_id"),
     "buckets": ("b", "key, tokens_milli, updated_at"),
+    "deeds": (
+        "e",
+        """seq, at, tenant, agent, trace_id, ticket_id, topic, tool, action, target,
+        data_classes, risk_tags, labels, stands""",
+    ),
 }
 
 
@@ -87,7 +92,7 @@ def _tickets(scratch: sqlite3.Connection) -> Iterator[Problem]:
             continue
         try:
             wanted = json.loads(told)
-            wrong = _differing(wanted, _object(body))
+            wrong = _differing(wanted, _SINCE | _object(body))
             wrong += _differing(verify_body.columns(wanted, opened_seq), found)
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
             wrong = [type(error).__name__]  # what is malformed in the log, or nested without end
@@ -98,6 +103,10 @@ def _tickets(scratch: sqlite3.Connection) -> Iterator[Problem]:
                 what="projection",
                 detail=f"the row of ticket {found['id']} is not what the log says ({where})",
             )
+
+
+_SINCE: dict[str, Json] = {"upheld_by": ""}
+"""Fields that the rows of earlier versions lack."""
 
 
 def _differing(wanted: Json, found: Json) -> list[str]:
@@ -151,7 +160,11 @@ def _governing(facts: Facts) -> Iterator[Problem]:
         frozen = {target: entry["by"] for target, entry in seen["frozen"].items()}
     except (KeyError, TypeError, AttributeError):
         found, frozen = {"": []}, {}
-    if (seen.get("snapshot"), frozen, found) != (facts.snapshot, facts.frozen, keys):
+    # The rows of earlier versions do not say where the bundle's bytes lie.
+    is_placed = seen.get("activation") in (None, facts.activation)
+    if (seen.get("snapshot"), frozen, found) != (facts.snapshot, facts.frozen, keys) or (
+        not is_placed
+    ):
         yield Problem(seq=0, what="control", detail="the governing state is not what the log says")
 
 

@@ -40,6 +40,7 @@ _FROM: Mapping[str, frozenset[str]] = {
     "UnknownResolved": frozenset({"UNKNOWN"}),
     "GrantRedeemed": frozenset({"APPROVED"}),
     "OutcomeReported": frozenset({"RELEASED"}),
+    "TicketUpheld": OPEN,
 }
 _TO = {
     "TicketApproved": "APPROVED",
@@ -99,6 +100,8 @@ class Tickets:
     def __init__(self, keys: Mapping[str, values.Key], frozen: Mapping[str, str]) -> None:
         self._keys = keys
         self._frozen = frozen
+        self.active: str | None = None
+        """The active bundle, from the first activation on that open tickets were held to."""
         self.signatures = 0
 
     def birth(self, event: Event) -> tuple[Seen, list[Problem]]:
@@ -246,6 +249,13 @@ class Tickets:
             yield _wrong(event, "clearance", "its voters were not confirmed in the minute before")
         if self._is_frozen(seen):
             yield _wrong(event, "frozen", "it was used while the agent was frozen")
+        judged_by = seen.body["upheld_by"] or seen.ruling["snapshot"]
+        if self.active is not None and judged_by != self.active:
+            yield _wrong(event, "policy", "the bundle that was active then had not judged it")
+
+    def _upheld(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if self.active is not None and event.payload["snapshot"] != self.active:
+            yield _wrong(event, "policy", "it names a bundle that was not active then")
 
     def _of_run(self, seen: Seen, event: Event) -> Iterator[Problem]:
         if event.payload["run_id"] != seen.run_id:
@@ -272,6 +282,7 @@ class Tickets:
         "TicketDenied": _denied,
         "TicketRevised": _revised,
         "QuorumLost": _quorum_lost,
+        "TicketUpheld": _upheld,
         "ExecutionStarted": _started,
         "ExecutionSucceeded": _of_run,
         "ExecutionFailed": _of_run,

@@ -11,11 +11,13 @@ from aiohttp.typedefs import Handler
 from bot.api import auth
 from bot.api.calls import Call, OpenCall, answer
 from bot.api.deps import ApiDeps
+from bot.api.explaining import SIMULATIONS
 from bot.api.jobs import WAITING, Waiting
 from bot.api.middleware import outermost, seal
 from bot.api.openapi import document
 from bot.api.routes import OPEN_ROUTES, OPENAPI, ROUTES, OpenRoute, Route
 from bot.api.webhooks import SEEN, Seen
+from bot.candidate import Simulations
 
 
 def build_api(deps: ApiDeps) -> web.Application:
@@ -23,6 +25,7 @@ def build_api(deps: ApiDeps) -> web.Application:
     app = web.Application(middlewares=[outermost], client_max_size=deps.limits.max_body_bytes)
     app[WAITING] = waiting = Waiting()
     app[SEEN] = Seen()
+    app[SIMULATIONS] = Simulations()
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _guarded(route, deps))
     for open_route in OPEN_ROUTES:

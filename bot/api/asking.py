@@ -19,6 +19,7 @@ from bot.api.schemas import ActionForm, JobForm, is_unused
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
 from governance.canonical import Json
 from governance.errors import Code, InvalidInput
+from governance.policy.model import Bundle
 from governance.principal import Agent, PersonId
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
@@ -40,6 +41,19 @@ def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> A
     """
     check_tenant(form.tenant_id, call.credential, pointer="/tenant_id")
     check_tenant(form.tenant, call.credential, pointer="/tenant")
+    _refuse_secrets(call, form, key)
+    bundle = call.deps.service.bundle
+    return request_of(form, agent, bundle, key=key, trace_id=trace_of(call, form))
+
+
+def request_of(
+    form: ActionForm, agent: Agent, bundle: Bundle, *, key: str, trace_id: str
+) -> ActionRequest:
+    """The request that ``form`` stands for where ``bundle`` has registered the tools.
+
+    Raises:
+        InvalidInput: ``invalid_field``: ``meta`` and the top level disagree, a label is no name.
+    """
     labels = _labels(form)
     tool = form.tool or _named(labels, "mcp.tool")
     content = Content(
@@ -48,14 +62,13 @@ def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> A
         context=cast("Json", form.context),
         justification=form.justification,
     )
-    _refuse_secrets(call, form, key)
     return ActionRequest(
         tenant=agent.tenant,
         agent=agent.id,
         on_behalf_of=PersonId(form.on_behalf_of) if form.on_behalf_of else None,
         topic=form.topic,
         tool=tool,
-        action=_kind(call, form.action or labels.get("mcp.action", "").lower(), tool),
+        action=_kind(bundle, form.action or labels.get("mcp.action", "").lower(), tool),
         environment=form.environment or "",
         capability=_one(form.capability, form.meta.capability),
         risk_tags=_union(form.risk_tags, form.meta.risk_tags),
@@ -64,8 +77,8 @@ def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> A
         data_classes=_union(form.data_classes, ()),
         target=form.target or _named(labels, "mcp.server"),
         content=content,
-        dispatch=_dispatch(call, form, tool),
-        trace_id=trace_of(call, form),
+        dispatch=_dispatch(bundle, form, tool),
+        trace_id=trace_id,
         idempotency_key=key,
         ttl_s=_ttl_s(form),
     )
@@ -136,19 +149,19 @@ def _named(labels: Mapping[str, str], label: str) -> str:
     return name
 
 
-def _kind(call: Call, word: str, tool: str) -> ActionKind:
+def _kind(bundle: Bundle, word: str, tool: str) -> ActionKind:
     """What is stated; else the widest that the tool's registration has, else the widest."""
     if word in set(ActionKind):
         return ActionKind(word)
-    registered = call.deps.service.bundle.tools.get(tool)
+    registered = bundle.tools.get(tool)
     kinds = tuple(ActionKind)
     return kinds[-1] if registered is None else max(registered.actions, key=kinds.index)
 
 
-def _dispatch(call: Call, form: ActionForm, tool: str) -> Dispatch:
+def _dispatch(bundle: Bundle, form: ActionForm, tool: str) -> Dispatch:
     if form.dispatch is not None:
         return Dispatch(form.dispatch)
-    registered = call.deps.service.bundle.tools.get(tool)
+    registered = bundle.tools.get(tool)
     has_action = registered is not None and registered.run is not None
     return Dispatch.EXECUTE if has_action else Dispatch.RELEASE
 

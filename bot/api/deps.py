@@ -47,14 +47,16 @@ class ApiDeps:
     """Everything that the API works with.
 
     ``readiness`` names reasons from outside the core (Slack, the disk) why this process is not
-    ready. ``routes`` are mounted beside ours, with our security headers and without our
-    credentials. Without ``webhook_secrets`` no signed webhook is accepted.
+    ready; ``notes`` say what is unusual and no reason. ``routes`` are mounted beside ours, with our
+    security headers and without our credentials. Without ``webhook_secrets`` no signed webhook is
+    accepted.
     """
 
     service: Service
     reader: Reader
     clock: Clock
     readiness: Callable[[], Awaitable[Sequence[str]]] = nothing_else
+    notes: Callable[[], Sequence[str]] = tuple
     webhook_secrets: WebhookSecrets | None = None
     routes: Sequence[web.AbstractRouteDef] = ()
     limits: Limits = field(default_factory=Limits)

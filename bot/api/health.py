@@ -10,7 +10,8 @@ from aiohttp import web
 from bot.api import read_answers as reads
 from bot.api.calls import OpenCall, answer
 from governance.control import Control
-from governance.errors import PlacetError
+from governance.errors import Code, PlacetError
+from governance.ports import Queue
 from governance.tickets.binding import stamp
 
 _RETRY_S = 1
@@ -25,14 +26,16 @@ async def readyz(call: OpenCall) -> web.Response:
     """200 when work may come, else 503 with every reason."""
     bundle = call.deps.service.bundle
     reasons: list[str] = []
-    control = Control()
+    control, queue = Control(), Queue()
     try:
         control = await call.deps.reader.control()
+        queue = await call.deps.reader.queue(call.deps.service.tenant)
     except PlacetError as error:
         reasons.append(f"ledger: {error.code.value}")
     else:
         if control.snapshot != bundle.snapshot:
-            reasons.append("bundle: the one loaded here is not the active one")
+            code = Code.SNAPSHOT_CHANGED.value
+            reasons.append(f"bundle: the one loaded here is not the active one ({code})")
     reasons += await call.deps.readiness()
     modes = {
         name: "unsafe_open" if gate.unsafe_open else "closed"
@@ -41,15 +44,24 @@ async def readyz(call: OpenCall) -> web.Response:
     body = reads.ReadyAnswer(
         status="not_ready" if reasons else "ready",
         reasons=reasons,
+        notes=list(call.deps.notes()),
         snapshot=bundle.snapshot,
         active_snapshot=control.snapshot,
         frozen=_frozen(control),
         fail_modes=modes,
+        waiting=queue.waiting,
+        oldest_waiting_s=_age_s(call, queue),
     )
     response = answer(body, status=503 if reasons else 200)
     if reasons:
         response.headers["Retry-After"] = str(_RETRY_S)
     return response
+
+
+def _age_s(call: OpenCall, queue: Queue) -> int:
+    if queue.oldest_at is None:
+        return 0
+    return max(0, int((call.deps.clock.now() - queue.oldest_at).total_seconds()))
 
 
 def _frozen(control: Control) -> list[reads.FrozenAnswer]:

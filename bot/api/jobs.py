@@ -21,6 +21,7 @@ from bot.replies import reply_for
 from governance.action import Dispatch
 from governance.canonical import Json
 from governance.errors import Code, Refused
+from governance.policy.decision import Effect
 from governance.ports import TicketQuery
 from governance.principal import AgentId, actor_agent, actor_person
 from governance.steps import Submitted
@@ -77,6 +78,8 @@ async def accept(call: Call, form: JobForm, *, key: str) -> web.Response:
     request = action_request(call, form, agent, key=key)
     done = await call.deps.service.submit(request, agent)
     if done.ticket is None:
+        if done.effect is Effect.DENY:
+            return _denied_and_counted(done, request.trace_id)
         return _throttled(done, request.trace_id)
     if done.ticket.state is TicketState.DENIED:
         return _denied(done.ticket, is_repeat=done.is_repeat)
@@ -114,6 +117,27 @@ def _denied(ticket: Ticket, *, is_repeat: bool) -> web.Response:
     )
     response = answer_problem(problem)
     response.headers["X-Trace-Id"] = ticket.ask.trace_id
+    return response
+
+
+def _denied_and_counted(done: Submitted, trace_id: str) -> web.Response:
+    """One of so many denials that it has no job of its own; nothing is kept under its key."""
+    problem = Problem(
+        code=Code.POLICY_DENIED.value,
+        message=done.reason or "policy denies this action",
+        status=reply_for(Code.POLICY_DENIED).status,
+        extra={
+            "trace_id": trace_id,
+            "state": "DENIED",
+            "decision": Effect.DENY.value,
+            "reason": done.reason,
+            "rule_id": done.rule_id,
+            "is_repeat": False,
+            "is_only_counted": True,
+        },
+    )
+    response = answer_problem(problem)
+    response.headers["X-Trace-Id"] = trace_id
     return response
 
 

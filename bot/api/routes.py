@@ -13,7 +13,19 @@ from pydantic import BaseModel
 
 from bot.api import answers as ans
 from bot.api import approval_answers as people
-from bot.api import approvals, freezes, grants, health, jobs, log, policy, schemas, webhooks
+from bot.api import (
+    approvals,
+    explaining,
+    freezes,
+    grants,
+    health,
+    jobs,
+    log,
+    policy,
+    registry,
+    schemas,
+    webhooks,
+)
 from bot.api import read_answers as reads
 from bot.api.calls import Call, OpenCall
 from governance.principal import Scope
@@ -187,18 +199,25 @@ READS = (
     Route(
         method="POST",
         path=f"{BASE}/policy/explain",
-        handler=policy.explain,
+        handler=explaining.explain,
         scopes=_READ,
-        body=schemas.DecideForm,
-        answer=reads.PolicyAnswer,
+        body=schemas.ExplainForm,
+        answer=reads.ExplainAnswer,
     ),
     Route(
         method="POST",
         path=f"{BASE}/policy/simulate",
-        handler=policy.explain,
+        handler=explaining.simulate,
         scopes=_READ,
-        body=schemas.DecideForm,
-        answer=reads.PolicyAnswer,
+        body=schemas.SimulateForm,
+        answer=reads.SimulateAnswer,
+    ),
+    Route(
+        method="GET",
+        path=f"{BASE}/policy/constraints",
+        handler=registry.get_constraints,
+        scopes=_READ,
+        answer=reads.ConstraintsAnswer,
     ),
     Route(
         method="GET",

@@ -9,7 +9,7 @@ Law: a key that is not known is refused; what stock clients send and we do not u
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 
 from governance.action import MAX_CONTENT_BYTES
 
@@ -109,6 +109,32 @@ class DecideForm(ActionForm):
     """An action whose decision is asked for without a job; ``job_id`` is accepted and not used."""
 
     job_id: Line = ""
+
+
+class PastForm(Form):
+    """A job whose decision is to be explained; nothing else stands beside it."""
+
+    ticket_id: Name
+
+
+class ExplainForm(RootModel[PastForm | DecideForm]):
+    """An action, or a job that there is."""
+
+
+class CandidateForm(Form):
+    """A bundle to be judged against the newest ``limit`` recorded decisions.
+
+    ``since`` (RFC 3339) and ``trace_id`` leave out others.
+    """
+
+    bundle: dict[str, object]
+    limit: Annotated[int, Field(ge=1, le=1_000)] = 200
+    since: Annotated[AwareDatetime, Field(strict=False)] | None = None
+    trace_id: Annotated[str, Field(max_length=128)] = ""
+
+
+class SimulateForm(RootModel[CandidateForm | PastForm | DecideForm]):
+    """A candidate bundle, or what ``policy/explain`` takes."""
 
 
 class CancelForm(Form):

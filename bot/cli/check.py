@@ -106,13 +106,19 @@ def _settings(report: _Report, policies: Path | None) -> "Settings":
 
 
 def _bundle(report: _Report, settings: "Settings", policies: Path | None) -> None:
-    from bot.cli.checks import bundle, machine
+    from bot.bundles import shipped
+    from bot.cli.checks import activation, bundle, machine
 
+    path = policies or settings.policies or shipped("default")
     try:
-        report.loaded = bundle.load(policies or settings.policies)
+        report.loaded = bundle.load(path)
     except InvalidInput as error:
         report.findings.append(bundle.not_loading(error))
+        report.findings += activation.active_findings(settings, path, None)
         return
+    report.findings += activation.signature_findings(settings, report.loaded)
+    snapshot = report.loaded.bundle.snapshot
+    report.findings += activation.active_findings(settings, path, snapshot)
     report.findings += bundle.findings(
         report.loaded, account=account(), production=report.production
     )

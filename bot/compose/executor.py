@@ -7,43 +7,27 @@ self-test of this start.
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from bot.compose.core import Core, bundle_of, open_core
+from bot.compose import policy
+from bot.compose.core import Core, NoDirectory, core_over
+from bot.compose.following import PolicyFollower
 from bot.delivery import Delivery
 from bot.executor.actions import ActionError, ActionRegistry
 from bot.executor.selftest import Availability, establish
-from bot.executor.worker import Worker
+from bot.executor.worker import Plans, Worker
+from bot.scheduler import WallClock
 from bot.settings import Settings
 from bot.signing import NoSigner
-from governance.errors import Code, InvalidInput, Unavailable
+from governance.errors import Code, InvalidInput
 from governance.outbox import Owed, OwedKind
+from governance.policy.active import ActiveBundle
 from governance.policy.model import Bundle
-from governance.principal import Eligible, Person, PersonId
 from governance.tickets.ticket import TicketId
+from storage.ledger import SqliteLedger
 
 _log = logging.getLogger(__name__)
-
-
-class NoDirectory:
-    """The executor decides nothing about people."""
-
-    async def person(self, person_id: PersonId) -> Person:
-        """Refuse.
-
-        Raises:
-            Unavailable: always.
-        """
-        raise Unavailable(Code.IDENTITY_UNAVAILABLE, f"{person_id} is not known to an executor")
-
-    async def eligible(self, roles: object) -> Eligible:
-        """Refuse.
-
-        Raises:
-            Unavailable: always.
-        """
-        raise Unavailable(Code.IDENTITY_UNAVAILABLE, f"{roles} are not known to an executor")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +62,31 @@ async def run_executor(settings: Settings) -> AsyncIterator[RunningExecutor]:
         InvalidInput: ``invalid_bundle`` or ``invalid_settings``.
         Unavailable: the ledger cannot be opened.
     """
-    bundle = bundle_of(settings)
-    actions = actions_of(bundle, settings)
-    established = await establish()
-    availability = established.availability
-    _log.info("sandbox tier %s: %s", availability.tier or "none", availability.reason)
-    async with open_core(
-        settings, bundle=bundle, directory=NoDirectory(), signer=NoSigner()
-    ) as core:
+    async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(SqliteLedger(settings.database, WallClock()))
+        start = await policy.at_start(settings, ledger)
+        active = ActiveBundle(start.bundle)
+        plans = [Plans(bundle=start.bundle, actions=actions_of(start.bundle, settings))]
+        established = await establish()
+        availability = established.availability
+        _log.info("sandbox tier %s: %s", availability.tier or "none", availability.reason)
+        core = core_over(
+            ledger, settings, active=active, directory=NoDirectory(), signer=NoSigner()
+        )
+
+        async def adopt(bundle: Bundle) -> None:
+            plans[0] = Plans(bundle=bundle, actions=actions_of(bundle, settings))
+            active.replace(bundle)
+
+        follower = PolicyFollower(
+            settings=settings,
+            reader=ledger,
+            current=lambda: active.current,
+            adopt=adopt,
+            disk=start.disk,
+        )
+        follower.start()
+        stack.push_async_callback(follower.stop)
 
         async def ask_clearance(ticket_id: TicketId) -> None:
             owed = Owed(kind=OwedKind.CLEAR, key=ticket_id)
@@ -95,8 +96,7 @@ async def run_executor(settings: Settings) -> AsyncIterator[RunningExecutor]:
             name=settings.executor_name,
             service=core.service,
             reader=core.ledger,
-            bundle=bundle,
-            actions=actions,
+            plans=lambda: plans[0],
             launcher=established.launcher,
             tier=availability.tier,
             unavailable=availability.reason,

@@ -8,7 +8,7 @@ stops.
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +21,16 @@ from pydantic import SecretStr
 from bot.api import server
 from bot.api.app import build_api
 from bot.api.deps import ApiDeps
-from bot.compose.core import Core, bundle_of, open_core, signer_of
+from bot.compose import policy
+from bot.compose.core import Core, core_over, signer_of, vote_purposes
 from bot.compose.effects import AuditChannel, Cards
+from bot.compose.following import PolicyFollower
 from bot.delivery import Delivery, Worker, owe_all_cards
 from bot.identity import SlackDirectory, StaticDirectory, Workspace
+from bot.reassess import judge_open
 from bot.scheduler import SWEEP_S, JumpGuard, Sweeper, Ticker, WallClock
 from bot.settings import Settings, SlackMode
+from bot.signing import FileSigner
 from bot.sinks.follower import Follower
 from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
@@ -35,9 +39,11 @@ from bot.webhook_secrets import FileWebhookSecrets
 from governance.administration import TreeHead
 from governance.errors import Code, Unavailable
 from governance.outbox import OwedKind
-from governance.policy.model import Bundle
+from governance.policy.active import ActiveBundle
+from governance.policy.model import Bundle, Members
 from governance.principal import TenantId
 from governance.tickets.ticket import TicketId
+from storage.ledger import SqliteLedger
 
 SLACK_PATH = "/slack/events"
 AUDIT_CURSOR = "slack-audit"
@@ -53,6 +59,22 @@ class Serving:
     """Whether nothing is being answered or delivered right now."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watch:
+    """What readiness is told besides the ledger's word."""
+
+    guard: JumpGuard
+    follower: PolicyFollower
+
+    async def reasons(self) -> Sequence[str]:
+        jumped = ("the clock jumped ahead",) if self.guard.has_jumped else ()
+        unread = (f"bundle: {self.follower.problem}",) if self.follower.problem else ()
+        return (*jumped, *unread)
+
+    def notes(self) -> Sequence[str]:
+        return (self.follower.disk,) if self.follower.disk else ()
+
+
 @asynccontextmanager
 async def run_serve(
     settings: Settings, *, listener: socket.socket | None = None
@@ -63,23 +85,24 @@ async def run_serve(
         InvalidInput: ``invalid_bundle`` or ``invalid_settings``.
         Unavailable: the ledger, the keys or Slack cannot be used.
     """
-    bundle = bundle_of(settings)
     async with AsyncExitStack() as stack:
+        ledger = await stack.enter_async_context(SqliteLedger(settings.database, WallClock()))
+        start = await policy.at_start(settings, ledger)
+        active = ActiveBundle(start.bundle)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         config = slack_config(settings)
-        directory = _directory(settings, bundle, config, session)
-        core = await stack.enter_async_context(
-            open_core(
-                settings, bundle=bundle, directory=directory, signer=signer_of(settings, bundle)
-            )
-        )
+        directory = _directory(settings, active, config, session)
+        signer = signer_of(settings, start.bundle)
+        core = core_over(ledger, settings, active=active, directory=directory, signer=signer)
         await core.administration.register_keys()
-        await core.administration.activate(bundle, actor="system:start", only_first=True)
+        await policy.activate_first(core.administration, start)
+        follower = await _policy(stack, core, active, signer, start)
         slack = await _slack(stack, core, config, session, directory)
         delivery = await _delivery(stack, core, slack)
         guard = JumpGuard(core.clock)
         await _clock(stack, core, guard)
-        base_url = await _http(stack, core, slack, guard, listener)
+        watch = _Watch(guard=guard, follower=follower)
+        base_url = await _http(stack, core, slack, watch, listener)
 
         def is_idle() -> bool:
             return delivery.is_idle and (slack is None or slack.is_idle)
@@ -106,16 +129,47 @@ def _secret(value: SecretStr | None) -> str:
     return value.get_secret_value() if value is not None else ""
 
 
+async def _policy(
+    stack: AsyncExitStack, core: Core, active: ActiveBundle, signer: FileSigner, start: policy.Start
+) -> PolicyFollower:
+    async def adopt(bundle: Bundle) -> None:
+        await asyncio.to_thread(signer.ensure, vote_purposes(bundle))
+        await core.administration.register_keys()
+        active.replace(bundle)
+
+    async def hold() -> bool:
+        return (await judge_open(core.service, core.ledger)).left == 0
+
+    follower = PolicyFollower(
+        settings=core.settings,
+        reader=core.ledger,
+        current=lambda: active.current,
+        adopt=adopt,
+        hold=hold,
+        disk=start.disk,
+    )
+    follower.start()
+    stack.push_async_callback(follower.stop)
+    return follower
+
+
 def _directory(
-    settings: Settings, bundle: Bundle, config: SlackConfig | None, session: aiohttp.ClientSession
+    settings: Settings,
+    active: ActiveBundle,
+    config: SlackConfig | None,
+    session: aiohttp.ClientSession,
 ) -> SlackDirectory | StaticDirectory:
     tenant, clock = TenantId(settings.tenant), WallClock()
+
+    def members() -> Mapping[str, Members]:
+        return active.current.directory
+
     if config is None:
-        return StaticDirectory(bundle.directory, tenant=tenant, clock=clock)
+        return StaticDirectory(members, tenant=tenant, clock=clock)
     return SlackDirectory(
         accounts=SlackAccounts(make_client(config, session)),
         workspace=Workspace(team_id=settings.slack_team),
-        members=bundle.directory,
+        members=members,
         tenant=tenant,
         clock=clock,
     )
@@ -216,18 +270,16 @@ async def _http(
     stack: AsyncExitStack,
     core: Core,
     slack: SlackApp | None,
-    guard: JumpGuard,
+    watch: _Watch,
     listener: socket.socket | None,
 ) -> str:
-    async def not_ready() -> Sequence[str]:
-        return ("the clock jumped ahead",) if guard.has_jumped else ()
-
     routes = [web.post(SLACK_PATH, slack.handle_http)] if slack is not None else []
     deps = ApiDeps(
         service=core.service,
         reader=core.ledger,
         clock=core.clock,
-        readiness=not_ready,
+        readiness=watch.reasons,
+        notes=watch.notes,
         webhook_secrets=FileWebhookSecrets(core.settings.keys / "webhooks"),
         routes=routes,
     )

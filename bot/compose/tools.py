@@ -7,10 +7,11 @@ holds no key.
 """
 
 import asyncio
+import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,6 +69,24 @@ def existing_ledger(url: str) -> Path:
             Code.LEDGER_UNAVAILABLE, f"there is no ledger at {path}; placet serve makes it"
         )
     return path
+
+
+def active_snapshot(url: str) -> str:
+    """The active bundle of a ledger that is only looked at; empty: none, or no ledger yet.
+
+    Raises:
+        InvalidInput: as ``ledger_file``.
+        Unavailable: ``ledger_unavailable``: it cannot be read.
+    """
+    path = ledger_file(url)
+    if not path.is_file():
+        return ""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as found:
+            row = found.execute("SELECT body FROM control").fetchone()
+        return str(json.loads(row[0])["snapshot"]) if row else ""
+    except (sqlite3.Error, ValueError, KeyError, TypeError) as error:
+        raise _no_ledger(url, error) from error
 
 
 @asynccontextmanager

@@ -45,7 +45,10 @@ class Validator:
 
     def first_problem(self, value: object) -> tuple[str, str] | None:
         """The first place that is refused and the keyword that refuses it; never the value."""
-        for error in self._validator.iter_errors(value):
+        try:
+            # The first failure only: a list of all of them can fill the memory.
+            self._validator.validate(value)
+        except jsonschema_rs.ValidationError as error:
             place = "".join(
                 "/" + str(part).replace("~", "~0").replace("/", "~1")
                 for part in error.instance_path

@@ -17,7 +17,7 @@ from bot.executor.actions import ActionError, ActionRegistry
 from bot.executor.errors import SandboxError, SpecRefused
 from bot.executor.launcher import Launcher
 from bot.executor.report import Reported, of_failure, of_result
-from bot.executor.sandbox import SandboxSpec
+from bot.executor.sandbox import Limits, SandboxSpec
 from governance.action import ActionRequest, Content, action_digest, parse_content
 from governance.canonical import to_text
 from governance.errors import Code, InvalidInput, Refused, Unavailable
@@ -43,6 +43,7 @@ _ENFORCED = frozenset(
         "max_retries",  # nothing is ever run twice here
         "network_allow",  # no network at all
         "isolated",
+        "redact_deny",  # about what cards show: held where they are drawn, nothing of it runs here
     }
 )
 
@@ -65,6 +66,14 @@ class Prepared:
     plan_digest: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plans:
+    """A bundle with the actions that it registers: both of one activation."""
+
+    bundle: Bundle
+    actions: ActionRegistry
+
+
 class Worker:
     """Works off the execute messages of one executor, one run at a time."""
 
@@ -74,8 +83,7 @@ class Worker:
         name: str,
         service: Service,
         reader: Reader,
-        bundle: Bundle,
-        actions: ActionRegistry,
+        plans: Callable[[], Plans],
         launcher: Launcher | None,
         tier: SandboxTier | None,
         unavailable: str,
@@ -84,8 +92,7 @@ class Worker:
         self._name = name
         self._service = service
         self._reader = reader
-        self._bundle = bundle
-        self._actions = actions
+        self._plans = plans
         self._launcher = launcher
         self._tier = tier
         self._unavailable = unavailable
@@ -104,19 +111,21 @@ class Worker:
             if ticket.state is not TicketState.APPROVED:
                 return
             try:
-                prepared = await self._prepare(ticket)
-                await self._run(ticket, prepared)
+                # One bundle from here to the report, whatever is activated meanwhile.
+                plans = self._plans()
+                prepared = await self._prepare(ticket, plans)
+                await self._run(ticket, prepared, plans)
             except CannotStart as problem:
                 deferral = cmd.DeferExecution(
                     ticket_id=ticket.id, code=problem.code, reason=problem.reason
                 )
                 await self._service.handle(deferral)
 
-    async def _prepare(self, ticket: Ticket) -> Prepared:
+    async def _prepare(self, ticket: Ticket, plans: Plans) -> Prepared:
         ask, needed = ticket.ask, SandboxTier(ticket.ruling.sandbox)
         if self._launcher is None or self._tier is None or not needed.accepts(self._tier):
             raise CannotStart(Code.NO_SANDBOX, f"needs sandbox tier {needed}: {self._unavailable}")
-        tool = self._bundle.tools.get(ask.tool)
+        tool = plans.bundle.tools.get(ask.tool)
         if tool is None or tool.run is None:
             raise CannotStart(Code.DIGEST_MISMATCH, f"{ask.tool} is no registered action here")
         raw = await self._reader.content(ask.content_digest)
@@ -125,7 +134,7 @@ class Worker:
         try:
             content = parse_content(raw)
             arguments = to_text(content.arguments).encode("utf-8")
-            spec = self._actions.plan(
+            spec = plans.actions.plan(
                 ask.tool, arguments, python=self._launcher.tools.python, trace_id=ask.trace_id
             )
         except (InvalidInput, ActionError, SpecRefused) as error:
@@ -136,7 +145,7 @@ class Worker:
             plan_digest=tool.plan_digest,
         )
 
-    async def _run(self, ticket: Ticket, prepared: Prepared) -> None:
+    async def _run(self, ticket: Ticket, prepared: Prepared, plans: Plans) -> None:
         launcher, tier = self._launcher, self._tier
         assert launcher is not None  # noqa: S101  # _prepare refused otherwise
         assert tier is not None  # noqa: S101
@@ -170,7 +179,11 @@ class Worker:
                 raise  # nobody knows what it did: the lease passes and it becomes UNKNOWN
         else:
             reported = of_result(
-                result, tier=tier, actions=self._actions, tool=ticket.ask.tool, bundle=self._bundle
+                result,
+                tier=tier,
+                actions=plans.actions,
+                tool=ticket.ask.tool,
+                bundle=plans.bundle,
             )
         await self._record(ticket, run_id, reported)
 
@@ -217,7 +230,13 @@ def _tightened(spec: SandboxSpec, constraints: Constraints) -> SandboxSpec:
         raise CannotStart(
             Code.NO_SANDBOX, f"the executor cannot enforce constraint {', '.join(unknown)}"
         )
-    limits = spec.limits
+    try:
+        return replace(spec, limits=_limited(spec.limits, constraints))
+    except SpecRefused as error:
+        raise CannotStart(Code.NO_SANDBOX, f"too tight to run at all: {error}") from error
+
+
+def _limited(limits: Limits, constraints: Constraints) -> Limits:
     if constraints.max_runtime_s is not None:
         limits = replace(limits, wall_s=min(limits.wall_s, float(constraints.max_runtime_s)))
     if constraints.max_output_bytes is not None:
@@ -226,4 +245,4 @@ def _tightened(spec: SandboxSpec, constraints: Constraints) -> SandboxSpec:
         )
     if constraints.max_artifact_bytes is not None:
         limits = replace(limits, file_bytes=min(limits.file_bytes, constraints.max_artifact_bytes))
-    return replace(spec, limits=limits)
+    return limits

@@ -1,12 +1,16 @@
 """What a secret or a personal datum looks like in text.
 
-Lives here: one table of patterns and their checks. Must not live here: what follows from a find
-(``governance.output_safety``). Law: a pattern names what it finds and matches in linear time.
+Lives here: the patterns of personal data with their checks, beside those of secrets, which
+requests are judged by as well (``governance.policy.secret_rules``). Must not live here: what
+follows from a find (``governance.output_safety``). Law: a pattern names what it finds and matches
+in linear time.
 """
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from governance.policy.secret_rules import SECRET_RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,33 +38,8 @@ def _iban(text: str) -> bool:
     return int("".join(str(int(char, 36)) for char in moved)) % 97 == 1
 
 
-def _secret(rule: str, regex: str) -> Pattern:
-    return Pattern(scanner="secrets", rule=rule, regex=re.compile(regex))
-
-
 PATTERNS = (
-    _secret("private_key", r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[\s\S]{0,8000}?(?:-----END|$)"),
-    _secret("aws_access_key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    _secret("github_token", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255})\b"),
-    _secret("gitlab_token", r"\bglpat-[\w-]{20,64}\b"),
-    _secret("slack_token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,255}\b"),
-    _secret("slack_app_token", r"\bxapp-[A-Za-z0-9-]{10,255}\b"),
-    _secret("slack_webhook", r"https://hooks\.slack\.com/services/[A-Za-z0-9/]{20,120}"),
-    _secret("stripe_key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{16,255}\b"),
-    _secret("google_api_key", r"\bAIza[\w-]{35}\b"),
-    _secret("model_api_key", r"\bsk-(?:ant-|proj-)?[\w-]{20,255}\b"),
-    _secret("placet_token", r"\bplt_[A-Za-z0-9]{4,40}_[\w-]{16,255}\b"),
-    _secret("webhook_secret", r"\bwhsec_[A-Za-z0-9+/=]{16,255}"),
-    _secret("jwt", r"\beyJ[\w-]{8,2000}\.eyJ[\w-]{8,4000}\.[\w-]{16,2000}"),
-    _secret("url_password", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,100}:[^\s@/]{3,200}@"),
-    _secret(
-        "bearer", r"(?i)\bauthorization\s{0,5}[:=]\s{0,5}(?:bearer|basic)\s{1,5}[\w.~+/=-]{8,2000}"
-    ),
-    _secret(
-        "named_secret",
-        r"(?i)\b[\w.-]{0,40}(?:password|passwd|secret|api_?key|access_?key|token)"
-        r"[\"']?\s{0,5}[:=]\s{0,5}[\"']?[^\s\"',;]{6,500}",
-    ),
+    *(Pattern(scanner="secrets", rule=secret.id, regex=secret.regex) for secret in SECRET_RULES),
     Pattern(
         scanner="personal",
         rule="email",

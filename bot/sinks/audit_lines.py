@@ -220,6 +220,13 @@ def _opened(payload: Json) -> str:
     return f"{effect}{because}: {what}{on} in {where}"
 
 
+def _coalesced(payload: Json) -> str:
+    rule = _at(payload, "rule_id")
+    return f"{_field(payload, 'count')} more {_field(payload, 'effect')}" + (
+        f" by {_word(rule)}" if rule else ""
+    )
+
+
 def _list(payload: Json, *path: str) -> list[str]:
     value = payload
     for name in path:
@@ -246,6 +253,7 @@ def _run(payload: Json) -> str:
 _DETAILS: Mapping[str, Callable[[Json], str]] = {
     "TicketOpened": _opened,
     "SubmissionThrottled": _opened,
+    "RefusalsCoalesced": _coalesced,
     "DecisionEvaluated": _opened,
     "VoteCast": _vote,
     "VoteRefused": lambda payload: _field(payload, "code"),

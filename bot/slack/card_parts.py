@@ -14,6 +14,7 @@ from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, head, inert, mixed_alphabets, words
 from governance.action import Content, Dispatch
 from governance.canonical import to_text
+from governance.policy.decision import Warned
 from governance.tickets.ticket import Ticket, TicketState
 
 HEAD_LINES = 12
@@ -39,6 +40,8 @@ class Budget:
         return min(wanted, self.field)
 
 
+_SIGNALS = 3
+"""How many signals are told; the others are counted."""
 BUDGETS = (
     Budget(action=3_000, head=900, words=500, reason=400, output=1_000, votes=8, field=400),
     Budget(action=900, head=600, words=200, reason=200, output=400, votes=6, field=120),
@@ -135,7 +138,10 @@ def cautions(view: CardView, budget: Budget) -> list[Block]:
             run(words(ruling.constraint_id, budget.at_most(80)), code=True),
             run(ours(" once.")),
         )
-    for warned in ruling.warnings[:3]:
+    signals = [warned for warned in ruling.warnings if warned.is_signal]
+    if signals:
+        out += labelled("Signals", run(_signals(signals, budget)))
+    for warned in [warned for warned in ruling.warnings if not warned.is_signal][:3]:
         constraint = words(warned.constraint_id, budget.at_most(60))
         said = Inert(f"{constraint}: {words(warned.description, budget.at_most(160))}")
         out += labelled("Warning", run(said))
@@ -148,6 +154,13 @@ def cautions(view: CardView, budget: Budget) -> list[Block]:
         text = Inert(f"a word mixes alphabets to look like another: {spelled}")
         out += labelled("Look-alike letters", run(text))
     return out
+
+
+def _signals(signals: list[Warned], budget: Budget) -> Inert:
+    """The service's own words about the text; warnings of constraints never push them out."""
+    told = [words(signal.description, budget.at_most(160)) for signal in signals[:_SIGNALS]]
+    more = len(signals) - len(told)
+    return Inert("; ".join(told) + (f"; and {more} more" if more else ""))
 
 
 def _why(view: CardView, budget: Budget) -> Inert:
@@ -206,13 +219,17 @@ def action(view: CardView, budget: Budget) -> Shown:
         said += ", in the prompt's words"
         whole = inert(view.content.prompt, is_multiline=True)
     label = section_of(run(ours(f"{said}:"), bold=True))
-    if not ask.needs_full_view and len(whole) <= budget.action:
+    is_kept_back = bool(view.ticket.ruling.constraints.redact_deny)
+    if not ask.needs_full_view and not is_kept_back and len(whole) <= budget.action:
         is_cut = not _is_named_whole(view.ticket, budget)
         return Shown(elements=(label, preformatted(whole)), is_cut=is_cut)
     first = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), budget.head)
+    amount = f"CUT HERE. This is {len(first):,} of {len(whole):,} characters"
+    if is_kept_back and first == whole:
+        amount = "NOT WHOLE. Policy keeps values off this card"
     mark = (
-        f"CUT HERE. This is {len(first):,} of {len(whole):,} characters; "
-        f"SHA-256 of the whole begins {ask.content_digest[:16]}. Open Details to read all of it."
+        f"{amount}; SHA-256 of the whole begins {ask.content_digest[:16]}. "
+        "Open Details to read all of it."
     )
     cut = section_of(run(ours(mark), bold=True))
     return Shown(elements=(label, preformatted(first), cut), is_cut=True)

@@ -26,6 +26,7 @@ from bot.slack.blocks import (
     section,
     with_ids,
 )
+from bot.slack.card_redaction import redacted
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, fallback, words
 from governance.tickets.ticket import Ticket, TicketState
@@ -59,6 +60,7 @@ class Card:
 
 def approval_card(view: CardView) -> Card:
     """The card of a ticket, for the channel of its approvers."""
+    view = redacted(view)
     card = _card(view, parts.BUDGETS[0])
     for budget in parts.BUDGETS[1:]:
         if _fits(card):

@@ -14,6 +14,7 @@ from governance.canonical import Json, canonical_bytes, parse
 from governance.errors import InvalidInput
 from governance.policy.compile import compile_bundle
 from governance.policy.forms import BundleForm, pointer, refuse
+from governance.policy.hints import hint
 from governance.policy.model import (
     AuditPolicy,
     Bundle,
@@ -82,7 +83,7 @@ def _form(source: Mapping[str, Json]) -> BundleForm:
 def _sentence(kind: str, message: str, place: tuple[int | str, ...]) -> str:
     key = str(place[-1]) if place else "the bundle"
     if kind == "extra_forbidden":
-        return f"{key!r} is not a key that is known here"
+        return f"{key!r} is not a key that is known here{hint(key)}"
     if kind == "missing":
         return f"{key!r} is missing"
     return f"{key!r}: {message[0].lower()}{message[1:]}".replace("input should", "it should")

@@ -6,7 +6,7 @@ Law: a class that needs clearance and has no mapping clears nobody; an unknown c
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ORDERED = ("public", "internal", "restricted", "confidential")
 MARKS = frozenset({"pii", "financial"})
@@ -27,6 +27,12 @@ class Clearance:
 
     restricted: frozenset[str] = DEFAULT_RESTRICTED
     roles: Mapping[str, frozenset[str]]
+    _free: frozenset[str] = field(init=False)
+    """What needs none: looked up for every request, so it is worked out once."""
+
+    def __post_init__(self) -> None:
+        free = frozenset(name for name in self.known if not self.needs(name))
+        object.__setattr__(self, "_free", free)
 
     @property
     def known(self) -> frozenset[str]:
@@ -50,7 +56,9 @@ class Clearance:
     def missing(self, classes: Iterable[str], roles: frozenset[str]) -> tuple[str, ...]:
         """Those of ``classes`` for which none of ``roles`` is cleared."""
         return tuple(
-            name
-            for name in sorted(classes)
-            if self.needs(name) and self.clearing(name).isdisjoint(roles)
+            [
+                name
+                for name in sorted(frozenset(classes) - self._free)
+                if self.clearing(name).isdisjoint(roles)
+            ]
         )

@@ -14,11 +14,15 @@ from governance.action import ActionKind
 from governance.canonical import Json
 from governance.execution import SandboxTier
 from governance.policy.clearance import DEFAULT_CLEARANCE, DEFAULT_RESTRICTED, Clearance
+from governance.policy.compile_emergency import compile_emergencies
+from governance.policy.compile_levels import compile_levels
 from governance.policy.compile_rules import compile_constraints, compile_rules, effect_of
 from governance.policy.compile_tiers import BUILT_IN, compile_tiers, default_tier
 from governance.policy.compile_tools import compile_gates, compile_tools
 from governance.policy.constraints import ConstraintRegistry
+from governance.policy.emergency import Emergency
 from governance.policy.forms import BundleForm, pointer, refuse
+from governance.policy.history import Lookback, lookback
 from governance.policy.index import RuleIndex
 from governance.policy.matching import fold
 from governance.policy.model import (
@@ -27,10 +31,11 @@ from governance.policy.model import (
     Members,
     Note,
     OutputPolicy,
+    SignalPolicy,
     Strategy,
     snapshot_of,
 )
-from governance.policy.sections import DirectoryForm, TicketForm
+from governance.policy.sections import DirectoryForm, SignalsForm, TicketForm
 from governance.policy.seeds import credential_ttl_s
 from governance.policy.tools import ToolRegistry
 from governance.principal import PersonId
@@ -47,21 +52,26 @@ def compile_bundle(form: BundleForm, source: Mapping[str, Json], notes: list[Not
         InvalidInput: ``invalid_bundle`` with a pointer.
     """
     max_ttl_s = _max_ttl_s(form)
-    tiers = compile_tiers(form, max_ttl_s, notes)
+    own = compile_tiers(form, max_ttl_s, notes)
+    graded = compile_levels(form, own)
+    tiers = {**own, **graded.tiers}
     clearance = _clearance(form)
     gates = compile_gates(form)
     registry = ConstraintRegistry(compile_constraints(form, source))
+    rules = RuleIndex(compile_rules(form, gates, notes))
+    tools = ToolRegistry(tools=MappingProxyType(compile_tools(form, source, clearance)))
+    emergencies, urgent = compile_emergencies(form, registry, tiers, notes)
     bundle = Bundle(
         name=form.name,
         strategy=Strategy(form.strategy),
         default_decision=effect_of(form.default_decision),
-        default_tier=default_tier(form, tiers),
+        default_tier=default_tier(form, own),
         minimum_sandbox=SandboxTier(form.minimum_sandbox),
-        rules=RuleIndex(compile_rules(form, gates, notes)),
+        rules=rules,
         constraints=registry,
         exceptions=MappingProxyType(dict(form.exceptions)),
-        tools=ToolRegistry(tools=MappingProxyType(compile_tools(form, source, clearance))),
-        tiers=MappingProxyType(tiers),
+        tools=tools,
+        tiers=MappingProxyType({**tiers, **urgent}),
         environments=MappingProxyType(gates),
         clearance=clearance,
         approval_required_for=_approval_required_for(form),
@@ -69,20 +79,40 @@ def compile_bundle(form: BundleForm, source: Mapping[str, Json], notes: list[Not
         max_ttl_s=max_ttl_s,
         max_pending=form.limits.max_pending,
         max_pending_per_agent=form.limits.max_pending_per_agent,
+        refusals_in_full=form.limits.refusals_in_full,
+        refusal_window_s=form.limits.refusal_window_s,
         credential_ttl_s=credential_ttl_s(form),
         output=OutputPolicy(
             quarantine=form.output.policy == "quarantine", max_bytes=form.output.max_bytes
         ),
+        signals=_signals(form.signals),
         audit=_audit(form),
         directory=MappingProxyType(_directory(form.directory)),
         not_enforced=tuple(notes),
         source=source,
         registry_digest=registry.digest,
         snapshot=snapshot_of(source, registry.digest),
+        lookback=_lookback(rules, registry, tools, emergencies.values()),
+        levels=MappingProxyType(graded.levels),
+        escalations=MappingProxyType(graded.escalations),
+        emergencies=MappingProxyType(emergencies),
     )
     _check_tiers_exist(form, tiers)
     _check_exceptions(form, registry)
     return bundle
+
+
+def _lookback(
+    rules: RuleIndex,
+    registry: ConstraintRegistry,
+    tools: ToolRegistry,
+    emergencies: Iterable[Emergency],
+) -> Lookback:
+    matches = [rule.match for rule in rules.rules]
+    matches += [rule.match for rule in registry if rule.match is not None]
+    matches += [each.match for tool in tools for each in tool.derived]
+    matches += [template.match for template in emergencies]
+    return lookback(chain.from_iterable(match.conditions for match in matches))
 
 
 def _tickets(form: BundleForm) -> list[TicketForm]:
@@ -125,6 +155,14 @@ def _clearance(form: BundleForm) -> Clearance:
     )
 
 
+def _signals(form: SignalsForm) -> SignalPolicy:
+    return SignalPolicy(
+        injection=None if form.injection == "off" else effect_of(form.injection),
+        secrets=effect_of(form.secrets),
+        tier=form.tier or "",
+    )
+
+
 def _audit(form: BundleForm) -> AuditPolicy:
     block = form.exception_routing
     audits = [form.audit] if block is None else [form.audit, block.audit]
@@ -149,6 +187,7 @@ def _directory(form: DirectoryForm) -> dict[str, Members]:
 def _check_tiers_exist(form: BundleForm, tiers: Mapping[str, object]) -> None:
     named: list[tuple[str | None, tuple[str | int, ...]]] = [
         (form.default_tier, ("default_tier",)),
+        (form.signals.tier, ("signals", "tier")),
         *((rule.tier, ("rules", n, "tier")) for n, rule in enumerate(form.rules)),
         *((tool.tier, ("tools", name, "tier")) for name, tool in form.tools.items()),
         *((gate.tier, ("environments", name, "tier")) for name, gate in form.environments.items()),
@@ -159,6 +198,11 @@ def _check_tiers_exist(form: BundleForm, tiers: Mapping[str, object]) -> None:
             (gate.tier, ("policy_engine", "environment_gates", name, "tier"))
             for name, gate in form.policy_engine.environment_gates.items()
         ]
+    levels = {word.casefold() for item in form.tiers.values() for word in item.severity}
+    for name, tool in form.tools.items():
+        if tool.severity is not None and tool.severity.casefold() not in levels:
+            at = pointer("tools", name, "severity")
+            raise refuse(at, f"no tier has a level {tool.severity!r}")
     for tier, place in named:
         if tier is not None and (tier not in tiers or tier == BUILT_IN):
             raise refuse(pointer(*place), f"there is no tier {tier!r}")

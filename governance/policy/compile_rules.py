@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from governance.canonical import Json
+from governance.policy.compile_conditions import compile_conditions
+from governance.policy.compile_history import compile_history
 from governance.policy.constraints import ConstraintRule, ViolationAction
-from governance.policy.decision import Constraints, Effect
+from governance.policy.decision import NO_CONSTRAINTS, Constraints, Effect
 from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.index import Rate, Rule
-from governance.policy.matching import Glob, Match, fold, glob
+from governance.policy.matching import NOTHING, Glob, Match, fold, glob
 from governance.policy.model import PROD, Gate, Note
-from governance.policy.sections import MatchForm, RuleForm
+from governance.policy.sections import ConstraintsForm, MatchForm, RuleForm
 
 _EFFECTS = {
     "allow": Effect.ALLOW,
@@ -54,7 +56,7 @@ def compile_rules(form: BundleForm, gates: Mapping[str, Gate], notes: list[Note]
 
 def _rule(item: RuleForm, number: int) -> Rule:
     effect = effect_of(item.decision)
-    constraints = _constraints(item)
+    constraints = constraints_of(item.constraints)
     if effect is Effect.ALLOW and not constraints.is_empty:
         effect = Effect.ALLOW_WITH_CONSTRAINTS
     if effect is Effect.ALLOW_WITH_CONSTRAINTS and constraints.is_empty:
@@ -63,6 +65,11 @@ def _rule(item: RuleForm, number: int) -> Rule:
         )
     if item.rate is not None and effect is not Effect.THROTTLE:
         raise refuse(pointer("rules", number, "rate"), "only a throttle has a rate")
+    if effect.loosens and (item.match.after or item.match.velocity):
+        raise refuse(
+            pointer("rules", number, "match"),
+            "after and velocity only restrict: what was done before lets nothing through",
+        )
     rate = item.rate
     return Rule(
         id=item.id,
@@ -76,12 +83,13 @@ def _rule(item: RuleForm, number: int) -> Rule:
     )
 
 
-def _constraints(item: RuleForm) -> Constraints:
-    if item.constraints is None:
-        return Constraints()
+def constraints_of(form: ConstraintsForm | None) -> Constraints:
+    """The limits as they are merged and compared: lists sorted, each entry once."""
+    if form is None:
+        return NO_CONSTRAINTS
     values: dict[str, object] = {
         name: tuple(sorted(set(value))) if isinstance(value, list) else value
-        for name, value in item.constraints
+        for name, value in form
     }
     return Constraints(**values)  # type: ignore[arg-type]  # the form has these very fields
 
@@ -108,23 +116,25 @@ def compile_match(form: MatchForm, place: tuple[str | int, ...]) -> Match:
     """The conditions of one rule or constraint.
 
     Raises:
-        InvalidInput: a topic that is not a glob, with a pointer to it.
+        InvalidInput: a topic that is not a glob, or a condition that is not understood, with a
+            pointer to it.
     """
     return Match(
         topics=tuple(
             _topic(text, (*place, "topics", number)) for number, text in enumerate(form.topics)
         ),
-        tools=frozenset(form.tools),
-        actions=frozenset(form.actions),
+        tools=frozenset(form.tools) or NOTHING,
+        actions=frozenset(form.actions) or NOTHING,
         capabilities=fold(form.capabilities),
         risk_tags=fold(form.risk_tags),
         requires=fold(form.requires),
         labels=MappingProxyType(dict(form.labels)),
-        tenants=frozenset(form.tenants),
-        agents=frozenset(form.agents),
-        roles=frozenset(form.roles),
+        tenants=frozenset(form.tenants) or NOTHING,
+        agents=frozenset(form.agents) or NOTHING,
+        roles=frozenset(form.roles) or NOTHING,
         environments=fold(form.environments),
         data_classes=fold(form.data_classes),
+        conditions=(*compile_conditions(form, place), *compile_history(form, place)),
     )
 
 

@@ -21,7 +21,7 @@ _BUILT_IN_ROLES = {
     "reviewer": RoleForm(weight=1, min_required=2),
 }
 _UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_FOUR_EYES = 2
+FOUR_EYES = 2
 
 
 def compile_tiers(form: BundleForm, max_ttl_s: int, notes: list[Note]) -> dict[str, Requirement]:
@@ -92,12 +92,17 @@ def _tier(
         sandbox=stricter(sandbox, minimum),
         release_allowed=form.release,
     )
-    _check_people(requirement, place, four_eyes=form.four_eyes)
-    _check_times(requirement, place, max_ttl_s)
+    check_people(requirement, place, four_eyes=form.four_eyes)
+    check_times(requirement, place, max_ttl_s)
     return requirement
 
 
-def _check_people(tier: Requirement, place: tuple[str, ...], *, four_eyes: bool) -> None:
+def check_people(tier: Requirement, place: tuple[str, ...], *, four_eyes: bool) -> None:
+    """Refuse a tier that nobody can meet, or that one person can where two are asked for.
+
+    Raises:
+        InvalidInput: ``invalid_bundle`` with a pointer to the key.
+    """
     if not tier.roles:
         raise refuse(pointer(*place, "roles"), f"tier {tier.tier!r} names no role: nobody can vote")
     if tier.threshold < 1:
@@ -118,13 +123,18 @@ def _check_people(tier: Requirement, place: tuple[str, ...], *, four_eyes: bool)
             pointer(*place, "threshold"),
             f"no votes of tier {tier.tier!r} add up to its threshold of {tier.threshold}",
         )
-    if four_eyes and needed < _FOUR_EYES:
+    if four_eyes and needed < FOUR_EYES:
         raise refuse(
             pointer(*place, "four_eyes"), f"one person alone can satisfy tier {tier.tier!r}"
         )
 
 
-def _check_times(tier: Requirement, place: tuple[str, ...], max_ttl_s: int) -> None:
+def check_times(tier: Requirement, place: tuple[str, ...], max_ttl_s: int) -> None:
+    """Refuse a life longer than any ticket's, and an answer asked for after it.
+
+    Raises:
+        InvalidInput: ``invalid_bundle`` with a pointer to the key.
+    """
     if tier.ttl_s > max_ttl_s:
         raise refuse(
             pointer(*place, "ttl"),

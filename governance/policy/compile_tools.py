@@ -10,12 +10,15 @@ from collections.abc import Mapping
 
 from governance.action import ActionKind
 from governance.canonical import Json
+from governance.policy.argument_schema import ArgumentSchema
 from governance.policy.clearance import Clearance
+from governance.policy.compile_rules import compile_match
 from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.matching import fold
 from governance.policy.model import PROD, Gate
+from governance.policy.scopes import Scope, parse_scope
 from governance.policy.sections import EnvironmentForm, ToolForm
-from governance.policy.tools import ArgumentSchema, Scope, Tool, parse_scope, plan_digest
+from governance.policy.tools import DerivedTags, Tool, plan_digest
 
 
 def compile_tools(
@@ -54,8 +57,16 @@ def _tool(name: str, item: ToolForm, raw: Mapping[str, Json], clearance: Clearan
         environments=fold(item.environments),
         arguments=_arguments(name, raw, run),
         risk_tags=fold(item.risk_tags),
+        derived=tuple(
+            DerivedTags(
+                match=compile_match(each.match, ("tools", name, "derive", number, "match")),
+                tags=fold(each.add),
+            )
+            for number, each in enumerate(item.derive)
+        ),
         capability=(item.capability or "").casefold(),
         tier=item.tier or "",
+        severity=(item.severity or "").casefold(),
         target=item.target or "",
         run=run,
         plan_digest="" if run is None else plan_digest(name, run),

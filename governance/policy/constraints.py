@@ -6,10 +6,11 @@ Law: built once; no method changes it; its digest is part of the bundle's snapsh
 Source: seed 000, constraint registry.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NoReturn
 
 from governance.canonical import Json, digest
 from governance.policy.matching import Match, Outcome, Subject
@@ -29,10 +30,15 @@ class ConstraintRule:
     id: str
     description: str
     violation_action: ViolationAction
-    metadata: Mapping[str, Json] = field(default_factory=dict)
+    metadata: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
     match: Match | None = None
-    source: Mapping[str, Json] = field(default_factory=dict)
+    source: Mapping[str, Json] = field(default_factory=lambda: MappingProxyType({}))
     """The constraint as the bundle wrote it: what the digest covers and agents may read."""
+
+    def __post_init__(self) -> None:
+        """Make what was written read-only all the way down."""
+        for name in ("metadata", "source"):
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def is_violated_by(self, subject: Subject) -> bool:
         """Whether ``subject`` violates it; a match that cannot be judged is a violation."""
@@ -42,14 +48,36 @@ class ConstraintRule:
         return any(self.id.casefold() in words.casefold() for words in asked)
 
 
+def read_only(value: Json) -> Json:
+    """A copy of ``value`` in which nothing can be changed at any depth."""
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: read_only(item) for key, item in value.items()})
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(read_only(item) for item in value)
+    return value
+
+
 class ConstraintRegistry:
     """All constraints of a bundle by id, in the order of the file."""
 
     __slots__ = ("_digest", "_rules")
+    _digest: str
+    _rules: Mapping[str, ConstraintRule]
 
     def __init__(self, rules: Iterable[ConstraintRule]) -> None:
-        self._rules = MappingProxyType({rule.id: rule for rule in rules})
-        self._digest = digest("constraints", [rule.source for rule in self._rules.values()])
+        built = MappingProxyType({rule.id: rule for rule in rules})
+        # By id: files that hold the same constraints in another order hold the same lines.
+        written = [built[name].source for name in sorted(built)]
+        object.__setattr__(self, "_rules", built)
+        object.__setattr__(self, "_digest", digest("constraints", written))
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Refuse: nothing is written here."""
+        raise AttributeError(f"the constraint registry is read-only: {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        """Refuse: nothing is written here."""
+        raise AttributeError(f"the constraint registry is read-only: {name}")
 
     def get(self, constraint_id: str) -> ConstraintRule | None:
         """The constraint of that id."""
@@ -64,11 +92,11 @@ class ConstraintRegistry:
     def __contains__(self, constraint_id: object) -> bool:
         return constraint_id in self._rules
 
-    def violations(self, subject: Subject) -> tuple[ConstraintRule, ...]:
-        """Every constraint that ``subject`` violates, in the order of the file."""
-        return tuple(rule for rule in self if rule.is_violated_by(subject))
+    def violations(self, *subjects: Subject) -> tuple[ConstraintRule, ...]:
+        """Every constraint that any of ``subjects`` violates, in the order of the file."""
+        return tuple(rule for rule in self if any(map(rule.is_violated_by, subjects)))
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the constraints as written."""
+        """SHA-256 over the constraints as written, whatever order they are written in."""
         return self._digest

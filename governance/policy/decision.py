@@ -12,6 +12,8 @@ from governance.canonical import Json
 from governance.execution import SandboxTier
 from governance.principal import PersonId
 
+SIGNAL_PREFIX = "signal:"
+
 
 class Effect(StrEnum):
     """The five answers; ``rank`` orders them, a higher rank is more restrictive."""
@@ -22,15 +24,14 @@ class Effect(StrEnum):
     THROTTLE = "THROTTLE"
     DENY = "DENY"
 
-    @property
-    def rank(self) -> int:
-        """0 for ALLOW up to 4 for DENY."""
-        return list(Effect).index(self)
+    rank: int
+    """0 for ALLOW up to 4 for DENY."""
+    loosens: bool
+    """Whether it lets an action through without people."""
 
-    @property
-    def loosens(self) -> bool:
-        """Whether it lets an action through without people."""
-        return self in (Effect.ALLOW, Effect.ALLOW_WITH_CONSTRAINTS)
+    def __init__(self, word: str) -> None:
+        self.rank = len(type(self).__members__)
+        self.loosens = word.startswith("ALLOW")
 
 
 class RejectPolicy(StrEnum):
@@ -67,15 +68,16 @@ class Constraints:
     def merge(self, other: "Constraints") -> "Constraints":
         """The tightest of both."""
         merged: dict[str, object] = {}
-        for spec in fields(self):
-            mine, theirs = getattr(self, spec.name), getattr(other, spec.name)
-            merged[spec.name] = _tightest(spec.name, mine, theirs)
+        for name in Constraints.__slots__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            is_unset = mine is theirs and not mine
+            merged[name] = mine if is_unset else _tightest(name, mine, theirs)
         return Constraints(**merged)  # type: ignore[arg-type]  # each value has its field's type
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is constrained."""
-        return self == Constraints()
+        return self == NO_CONSTRAINTS
 
     def to_json(self) -> dict[str, Json]:
         """Only what is set, for bindings, cards and answers."""
@@ -90,6 +92,10 @@ class Constraints:
                 continue  # an empty allow list is set: it lets nothing through
             shown[spec.name] = list(value) if isinstance(value, tuple) else value
         return shown
+
+
+NO_CONSTRAINTS = Constraints()
+"""What most rules carry; one value for all of them."""
 
 
 def _tightest(name: str, mine: object, theirs: object) -> object:
@@ -163,10 +169,16 @@ class TraceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
-    """A WARN constraint that was violated: shown, never an effect."""
+    """What people are shown beside the effect: a violated WARN constraint, or a signal."""
 
     constraint_id: str
+    """The constraint's id, or that of the signal's rule behind ``signal:``."""
     description: str
+
+    @property
+    def is_signal(self) -> bool:
+        """Whether a signal gave it."""
+        return self.constraint_id.startswith(SIGNAL_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,3 +208,7 @@ class Decision:
     trace: tuple[TraceLine, ...] = ()
     data_classes: tuple[str, ...] = ()
     """Every class and mark in play, sorted: retention takes the longest that applies."""
+    action: str = ""
+    """What the registry says that it does to the world, where that is more than was claimed."""
+    instead: tuple[Requirement, ...] = ()
+    """What takes the requirement's place, in turn, where its quorum cannot be reached."""

@@ -1,48 +1,67 @@
 """The policy decision point: one request, one bundle, one answer with its whole trace.
 
-Lives here: the words of the rules, and the one answer that follows from all sources.
-Must not live here: the other sources (``sources``), counters (the ledger settles the demands).
+Lives here: the one answer that follows from all sources.
+Must not live here: the sources (``sources``; the rules: ``hearing``), counters (the ledger settles
+the demands).
 Law: the most restrictive word wins; where nothing answers, ``default_decision`` does; a rule that
 cannot be judged does not loosen; whatever else goes wrong is DENY ``policy_unavailable``.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import reduce
+from operator import attrgetter
 
 from governance.action import ActionRequest, Dispatch
 from governance.errors import PlacetError
 from governance.policy.decision import (
-    BucketDemand,
+    NO_CONSTRAINTS,
     Constraints,
     Decision,
     Effect,
     Requirement,
     TraceLine,
-    Warned,
 )
-from governance.policy.facts import Deed, Facts
+from governance.policy.facts import Deed, Facts, Past
+from governance.policy.hearing import hear, word_of
 from governance.policy.index import Rule
-from governance.policy.matching import Outcome
-from governance.policy.model import Bundle, Strategy
+from governance.policy.model import Bundle
+from governance.policy.required import required
 from governance.policy.sources import (
+    LOOKED_FOR_SIGNALS,
     Judged,
     Said,
     environment_of,
     judged,
     may_name_environment,
     sources,
+    vouched_environment,
 )
-from governance.policy.tiers import join, stricter
 from governance.principal import Agent
 
 UNAVAILABLE = "policy_unavailable"
 STATIC_RETRY_S = 30
 """What a throttle without a rate answers as Retry-After."""
 _FAULTS = (PlacetError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
-_TOLD = ("credential", "clearance", "constraint", "rule", "registry", "environment", "default")
+_TOLD = {
+    source: place
+    for place, source in enumerate(
+        (
+            "credential",
+            "clearance",
+            "emergency",
+            "constraint",
+            "rule",
+            "registry",
+            "environment",
+            "default",
+        )
+    )
+}
 """Of several equally strict words, whose reason is told."""
+_NO_PAST = Past()
+_RANK = attrgetter("rank")
 _ANSWERS = frozenset({"registry", "rule", "constraint"})
 
 
@@ -53,17 +72,20 @@ def evaluate(
     *,
     at: datetime,
     deeds: tuple[Deed, ...] = (),
+    past: Past | None = None,
 ) -> Decision:
     """Decide on ``request`` as ``agent``'s credential made it, under ``bundle``.
 
     Fails closed: an error outside a rule is DENY ``policy_unavailable``, unless the environment
     is written ``unsafe_open``. ``demands`` are for the ledger to settle; ``at`` is a fact of the
-    decision beside them and must be aware.
+    decision beside them and must be aware. ``past`` is what the ledger looked up; without it the
+    ``deeds`` are all there is.
     """
     try:
         if at.tzinfo is None:
             raise ValueError("a time without zone")
-        return _decide(judged(request, agent, bundle, Facts(at=at, deeds=deeds)))
+        known = past or (Past(deeds=deeds) if deeds else _NO_PAST)
+        return _decide(judged(request, agent, bundle, Facts(at=at, past=known)))
     except _FAULTS as fault:
         return unavailable(request, agent, bundle, f"evaluation failed ({type(fault).__name__})")
 
@@ -71,13 +93,14 @@ def evaluate(
 def unavailable(request: ActionRequest, agent: Agent, bundle: Bundle | None, why: str) -> Decision:
     """The answer while policy cannot be evaluated: DENY, or what ``unsafe_open`` lets through.
 
-    Only a release may pass unjudged, and only where the credential lets the agent be: for an
-    executed action no plan was checked.
+    Only a release may pass unjudged, and only where credential or tool vouch for the agent to be:
+    for an executed action no plan was checked, and an environment that is only named opens nothing.
     """
     environment = "prod" if bundle is None else environment_of(request, bundle)
     is_open = (
         bundle is not None
         and bundle.gate(environment).unsafe_open
+        and bundle.gate(_vouched(request, agent, bundle, environment)).unsafe_open
         and request.dispatch is Dispatch.RELEASE
         and may_name_environment(request, agent)
         and (request.agent, request.tenant) == (agent.id, agent.tenant)
@@ -94,27 +117,24 @@ def unavailable(request: ActionRequest, agent: Agent, bundle: Bundle | None, why
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Heard:
-    """What the rules said: those that decide, and the buckets that may still throttle."""
-
-    deciding: tuple[Rule, ...]
-    demands: tuple[BucketDemand, ...]
-    trace: tuple[TraceLine, ...]
+def _vouched(request: ActionRequest, agent: Agent, bundle: Bundle, environment: str) -> str:
+    return vouched_environment(environment, agent, bundle.tools.get(request.tool))
 
 
 def _decide(asked: Judged) -> Decision:
-    said = list(sources(asked))
-    heard = _hear(asked)
-    said += [_word(rule) for rule in heard.deciding]
+    said = sources(asked)
+    heard = hear(asked)
+    said += [word_of(rule) for rule in heard.deciding]
     said += _default(asked, said)
     effect = _strictest(said)
-    requirement = _requirement(asked.bundle, said) if effect is Effect.REQUIRE_APPROVAL else None
+    people = required(asked, said) if effect is Effect.REQUIRE_APPROVAL else None
+    requirement = None if people is None else people.requirement
     refusal = _refuse_ticket(asked, requirement)
     if refusal is not None:
         said.append(refusal)
-        effect, requirement = Effect.DENY, None
+        effect, requirement, people = Effect.DENY, None, None
     stops = effect in (Effect.DENY, Effect.THROTTLE)
+    blocked = _blocked(said)
     tool = asked.tool
     executes = asked.request.dispatch is Dispatch.EXECUTE and tool is not None
     return Decision(
@@ -122,18 +142,13 @@ def _decide(asked: Judged) -> Decision:
         reason=_reason(said, effect),
         snapshot=asked.bundle.snapshot,
         rule_ids=_rule_ids(heard.deciding),
-        constraint_ids=_blocked(said),
-        constraint_id=next(iter(_blocked(said)), "") if requirement is not None else "",
-        constraints=reduce(
-            Constraints.merge, (rule.constraints for rule in heard.deciding), Constraints()
-        ),
-        warnings=tuple(
-            Warned(constraint_id=word.id, description=word.reason)
-            for word in said
-            if word.effect is None
-        ),
+        constraint_ids=blocked,
+        constraint_id=blocked[0] if blocked and requirement is not None else "",
+        constraints=_tightest(heard.deciding),
+        warnings=tuple([word.warned() for word in said if word.is_shown]),
         risk_tier=requirement.tier if requirement is not None else "",
         requirement=requirement,
+        instead=() if people is None else people.instead,
         data_class=asked.data_class,
         risk_tags=tuple(sorted(asked.claims.risk_tags)),
         environment=asked.environment,
@@ -141,91 +156,14 @@ def _decide(asked: Judged) -> Decision:
         sandbox=asked.bundle.minimum_sandbox if requirement is None else requirement.sandbox,
         demands=() if stops else heard.demands,
         retry_after_s=STATIC_RETRY_S if effect is Effect.THROTTLE else 0,
-        trace=(*(word.trace() for word in said), *heard.trace),
+        trace=(
+            *[word.trace() for word in said],
+            *(() if people is None else people.trace),
+            LOOKED_FOR_SIGNALS,
+            *heard.trace,
+        ),
         data_classes=asked.data_classes,
-    )
-
-
-def _hear(asked: Judged) -> _Heard:
-    """Judge the candidates twice: by what is vouched for, and by what is claimed as well.
-
-    A rule that loosens counts only by the facts; one that restricts counts by either. Under
-    ``first_match`` the first by the facts and the first by the claims both decide, so that no
-    claim can pull a mild rule in front of a strict one.
-    """
-    facts: list[Rule] = []
-    claims: list[Rule] = []
-    demands: list[BucketDemand] = []
-    trace: list[TraceLine] = []
-    candidates = asked.bundle.rules.candidates(asked.claims)
-    for rule in candidates:
-        by_claims = rule.match.judge(asked.claims)
-        if by_claims is Outcome.NOT_MATCHED:
-            continue
-        vouched = _by_facts(rule, asked)
-        counts = vouched or not rule.effect.loosens
-        trace.append(_line(rule, by_claims, counts=counts))
-        if counts and rule.rate is not None:
-            demands.append(_demand(rule, asked))
-        elif counts:
-            claims.append(rule)
-            facts += [rule] if vouched else []
-    deciding = claims
-    if asked.bundle.strategy is Strategy.FIRST_MATCH:
-        firsts = {rule.position: rule for rule in (*facts[:1], *claims[:1])}
-        deciding = [firsts[position] for position in sorted(firsts)]
-    note = f"{len(asked.bundle.rules.rules)} rules, {len(candidates)} judged, {len(trace)} match"
-    trace.append(TraceLine(source="rules", id="", verdict="considered", note=note))
-    return _Heard(deciding=tuple(deciding), demands=tuple(demands), trace=tuple(trace))
-
-
-def _by_facts(rule: Rule, asked: Judged) -> bool:
-    """Whether ``rule`` counts without the agent's claims.
-
-    Where a registry vouches for a tool, a label is a claim and loosens nothing.
-    """
-    outcome = rule.match.judge(asked.facts)
-    if not rule.effect.loosens:
-        return outcome is not Outcome.NOT_MATCHED
-    return outcome is Outcome.MATCHED and not (asked.tool is not None and rule.match.labels)
-
-
-def _line(rule: Rule, outcome: Outcome, *, counts: bool) -> TraceLine:
-    notes = [rule.reason] if rule.reason else []
-    if outcome is Outcome.ERROR:
-        notes.append("a label that it asks for is missing")
-    if not counts:
-        notes.append("matches by claims alone, which loosen nothing")
-    if rule.rate is not None:
-        notes.append("throttles while its bucket is empty")
-    return TraceLine(
-        source="rule",
-        id=rule.id,
-        verdict=rule.effect.value if counts else "not counted",
-        note="; ".join(notes),
-    )
-
-
-def _demand(rule: Rule, asked: Judged) -> BucketDemand:
-    rate = rule.rate
-    assert rate is not None  # noqa: S101  # the caller asked
-    request = asked.request
-    who = {"agent": request.agent, "tenant": "", "tool": asked.tool_name}[rate.per]
-    return BucketDemand(
-        key="|".join((rule.id, rate.per, request.tenant, who)),
-        rule_id=rule.id,
-        capacity=rate.count,
-        refill_ms=rate.refill_ms,
-    )
-
-
-def _word(rule: Rule) -> Said:
-    return Said(
-        source="rule",
-        id=rule.id,
-        effect=rule.effect,
-        reason=rule.reason or f"rule {rule.id}",
-        tier=rule.tier,
+        action=asked.claims.action.value,
     )
 
 
@@ -250,15 +188,15 @@ def _default(asked: Judged, said: Iterable[Said]) -> list[Said]:
     return [answer]
 
 
+def _tightest(rules: Iterable[Rule]) -> Constraints:
+    given = {rule.constraints: None for rule in rules if rule.constraints is not NO_CONSTRAINTS}
+    if not given:
+        return NO_CONSTRAINTS
+    return reduce(Constraints.merge, given)
+
+
 def _strictest(said: Iterable[Said]) -> Effect:
-    return max((word.effect for word in said if word.effect is not None), key=lambda e: e.rank)
-
-
-def _requirement(bundle: Bundle, said: Iterable[Said]) -> Requirement:
-    """The join of every tier that a source of this approval names, else the default tier."""
-    named = {word.tier for word in said if word.effect is Effect.REQUIRE_APPROVAL} - {""}
-    requirement = join(bundle.tiers[name] for name in named or {bundle.default_tier})
-    return replace(requirement, sandbox=stricter(requirement.sandbox, bundle.minimum_sandbox))
+    return max([word.effect for word in said if word.effect is not None], key=_RANK)
 
 
 def _refuse_ticket(asked: Judged, requirement: Requirement | None) -> Said | None:
@@ -269,6 +207,8 @@ def _refuse_ticket(asked: Judged, requirement: Requirement | None) -> Said | Non
     if request.dispatch is Dispatch.RELEASE and not requirement.release_allowed:
         reason = f"tier {requirement.tier} is executed by the service, never released"
         return Said(source="tier", id=requirement.tier, effect=Effect.DENY, reason=reason)
+    if not asked.bundle.required_fields:
+        return None
     given = {
         "justification": bool(request.content.justification.strip()),
         "target": bool(request.target.strip()),
@@ -283,17 +223,19 @@ def _refuse_ticket(asked: Judged, requirement: Requirement | None) -> Said | Non
 
 def _reason(said: Iterable[Said], effect: Effect) -> str:
     words = [word for word in said if word.effect is effect]
-    return min(words, key=lambda word: (_told(word.source), word.id, word.reason)).reason
+    if len(words) == 1:
+        return words[0].reason
+    return min(words, key=_told).reason
 
 
-def _told(source: str) -> int:
-    return _TOLD.index(source) if source in _TOLD else len(_TOLD)
+def _told(word: Said) -> tuple[int, str, str]:
+    return _TOLD.get(word.source, len(_TOLD)), word.id, word.reason
 
 
 def _blocked(said: Iterable[Said]) -> tuple[str, ...]:
     """The violated constraints that do more than warn."""
     return tuple(
-        word.id for word in said if word.source == "constraint" and word.effect is not None
+        [word.id for word in said if word.source == "constraint" and word.effect is not None]
     )
 
 

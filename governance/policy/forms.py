@@ -15,6 +15,7 @@ from governance.policy.sections import (
     AuditForm,
     ConstraintForm,
     DirectoryForm,
+    EmergencyForm,
     EnvironmentForm,
     Form,
     Kind,
@@ -23,6 +24,7 @@ from governance.policy.sections import (
     OutputForm,
     RoleForm,
     RuleForm,
+    SignalsForm,
     TicketForm,
     Tier,
     TierForm,
@@ -108,6 +110,7 @@ class BundleForm(Form):
     rules: list[RuleForm] = Field(default_factory=list)
     constraints: list[ConstraintForm] = Field(default_factory=list)
     exceptions: dict[Name, Name] = Field(default_factory=dict)
+    emergency: dict[Name, EmergencyForm] = Field(default_factory=dict)
     tools: dict[Name, ToolForm] = Field(default_factory=dict)
     tool_groups: dict[Name, Words] = Field(default_factory=dict)
     tiers: dict[Name, TierForm] = Field(default_factory=dict)
@@ -118,6 +121,7 @@ class BundleForm(Form):
     ticket: TicketForm = TicketForm()
     limits: LimitsForm = LimitsForm()
     output: OutputForm = OutputForm()
+    signals: SignalsForm = SignalsForm()
     audit: AuditForm = AuditForm()
     directory: DirectoryForm = DirectoryForm()
     exception_routing: ExceptionRoutingForm | None = None

@@ -7,9 +7,10 @@ missing, is an error: the caller lets it loosen nothing.
 Source: the topic globs are those of Go's ``path.Match``: ``*`` and ``?`` cross dots, not slashes.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import takewhile
 from typing import Protocol
 
 from governance.action import ActionKind
@@ -19,10 +20,12 @@ from governance.principal import PersonId
 
 _STAR = "*"
 _ANY = "?"
+_SPECIAL = frozenset("?[\\")
+"""What a pattern of literals and stars has none of."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
     """One step of a glob: a star, any one character, a literal, or a class of characters."""
 
     kind: str
@@ -45,13 +48,33 @@ class Glob:
     pattern: str
     prefix: str
     """The literal text before the first wildcard."""
-    _tokens: tuple[_Token, ...]
+    _parts: tuple[tuple[str, ...], ...]
+    """A pattern of literals and stars only: the literals around its stars, for each part between
+    slashes, which no star crosses."""
+    _tokens: tuple[Token, ...] = ()
+    """The steps of any other pattern."""
+    _is_prefix: bool = False
+    """Whether a star is all that comes after the prefix, as in most patterns."""
+
+    @property
+    def tokens(self) -> tuple[Token, ...]:
+        """Its steps, several stars in a row as one."""
+        return _tokens(self.pattern) if self._parts else self._tokens
 
     def matches(self, text: str) -> bool:
-        """Whether the whole of ``text`` fits.
+        """Whether the whole of ``text`` fits."""
+        parts = self._parts
+        if len(parts) == 1:
+            if self._is_prefix:
+                return text.startswith(self.prefix) and "/" not in text
+            return "/" not in text and _in_order(parts[0], text)
+        if not parts:
+            return self._steps_through(text)
+        texts = text.split("/")
+        return len(texts) == len(parts) and all(map(_in_order, parts, texts))
 
-        Only the last star is ever widened: an earlier one could at best lead to the same place.
-        """
+    def _steps_through(self, text: str) -> bool:
+        """Only the last star is ever widened: an earlier one could at best lead to the same."""
         at, step, star, mark = 0, 0, -1, 0
         tokens = self._tokens
         while at < len(text):
@@ -73,27 +96,49 @@ def glob(pattern: str) -> Glob:
     Raises:
         ValueError: an unclosed or empty class, a range that runs backwards, a trailing backslash.
     """
-    tokens: list[_Token] = []
-    prefix = ""
+    if _SPECIAL.isdisjoint(pattern):
+        parts = tuple(tuple(part.split(_STAR)) for part in pattern.split("/"))
+        prefix = pattern.partition(_STAR)[0]
+        return Glob(pattern, prefix, parts, (), parts == ((prefix, ""),))
+    tokens = _tokens(pattern)
+    literals = takewhile(lambda token: token.kind == "literal", tokens)
+    return Glob(pattern, "".join(token.chars for token in literals), (), tokens)
+
+
+def _in_order(literals: tuple[str, ...], text: str) -> bool:
+    """Whether ``text`` is ``literals`` with anything between; the leftmost place serves best."""
+    if len(literals) == 1:
+        return text == literals[0]
+    first, last = literals[0], literals[-1]
+    at, end = len(first), len(text) - len(last)
+    if at > end or not (text.startswith(first) and text.endswith(last)):
+        return False
+    for literal in literals[1:-1]:
+        found = text.find(literal, at, end)
+        if found < 0:
+            return False
+        at = found + len(literal)
+    return True
+
+
+def _tokens(pattern: str) -> tuple[Token, ...]:
+    tokens: list[Token] = []
     place = 0
     while place < len(pattern):
         token, place = _token(pattern, place)
-        if token.kind == _STAR and tokens and tokens[-1].kind == _STAR:
-            continue
-        if token.kind == "literal" and len(prefix) == len(tokens):
-            prefix += token.chars
-        tokens.append(token)
-    return Glob(pattern, prefix, tuple(tokens))
+        if token.kind != _STAR or not tokens or tokens[-1].kind != _STAR:
+            tokens.append(token)
+    return tuple(tokens)
 
 
-def _token(pattern: str, place: int) -> tuple[_Token, int]:
+def _token(pattern: str, place: int) -> tuple[Token, int]:
     char = pattern[place]
     if char in (_STAR, _ANY):
-        return _Token(char), place + 1
+        return Token(char), place + 1
     if char == "[":
         return _class(pattern, place + 1)
     literal, place = _char(pattern, place)
-    return _Token("literal", literal), place
+    return Token("literal", literal), place
 
 
 def _char(pattern: str, place: int) -> tuple[str, int]:
@@ -104,7 +149,7 @@ def _char(pattern: str, place: int) -> tuple[str, int]:
     return pattern[place], place + 1
 
 
-def _class(pattern: str, place: int) -> tuple[_Token, int]:
+def _class(pattern: str, place: int) -> tuple[Token, int]:
     kind = "class"
     if pattern[place : place + 1] == "^":
         kind, place = "not class", place + 1
@@ -119,12 +164,16 @@ def _class(pattern: str, place: int) -> tuple[_Token, int]:
         ranges.append((low, high))
     if not ranges:
         raise ValueError(f"the pattern {pattern!r} holds an empty class")
-    return _Token(kind, ranges=tuple(ranges)), place + 1
+    return Token(kind, ranges=tuple(ranges)), place + 1
+
+
+NOTHING: frozenset[str] = frozenset()
+"""One for all: an empty set is as large as a small one, and a rule has ten."""
 
 
 def fold(words: Iterable[str]) -> frozenset[str]:
     """Words as they are compared: trimmed and without case, so that spelling evades nothing."""
-    return frozenset(word.strip().casefold() for word in words)
+    return frozenset([word.strip().casefold() for word in words]) or NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +196,7 @@ class Subject:
     arguments: Mapping[str, Json]
     on_behalf_of: PersonId | None
     facts: Facts
+    trace_id: str = ""
 
 
 class Outcome(StrEnum):
@@ -162,6 +212,14 @@ class Condition(Protocol):
 
     def judge(self, subject: Subject) -> Outcome:
         """Compare with ``subject``; ERROR where that cannot be done. Never raises."""
+
+    def describe(self) -> str:
+        """What is compared, in words, for a trace: nothing of the subject."""
+
+    @property
+    def reads_claims(self) -> bool:
+        """Whether it looks at what nobody but the agent says: where a registry vouches, it
+        loosens nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +244,8 @@ class Match:
         """Compare with ``subject``; a label that is asked for and missing is an error."""
         if not self._fits(subject):
             return Outcome.NOT_MATCHED
+        if not self.labels and not self.conditions:
+            return Outcome.MATCHED
         is_unclear = False
         for key, wanted in self.labels.items():
             value = subject.labels.get(key)
@@ -200,21 +260,37 @@ class Match:
             is_unclear = is_unclear or outcome is Outcome.ERROR
         return Outcome.ERROR if is_unclear else Outcome.MATCHED
 
+    @property
+    def reads_claims(self) -> bool:
+        """Whether it looks at labels, or at the person acted for: only the agent's own words."""
+        return bool(self.labels) or any(item.reads_claims for item in self.conditions)
+
+    def unclear(self, subject: Subject) -> tuple[str, ...]:
+        """Which conditions cannot be judged, in words."""
+        missing = [f"label {key} is missing" for key in self.labels if key not in subject.labels]
+        failing = [
+            item.describe() for item in self.conditions if item.judge(subject) is Outcome.ERROR
+        ]
+        return (*missing, *failing)
+
     def _fits(self, subject: Subject) -> bool:
+        # Written out, because nothing is done more often: (wanted by the rule) & (have) != empty.
         return (
-            _one_of(self.tools, (subject.tool,))
-            and _one_of(self.actions, (subject.action.value,))
-            and _one_of(self.tenants, (subject.tenant,))
-            and _one_of(self.agents, (subject.agent,))
-            and _one_of(self.roles, subject.roles)
-            and _one_of(self.environments, subject.environments)
-            and _one_of(self.capabilities, subject.capabilities)
-            and _one_of(self.risk_tags, subject.risk_tags)
-            and _one_of(self.data_classes, subject.data_classes)
+            (not self.tools or subject.tool in self.tools)
+            and (not self.actions or subject.action.value in self.actions)
+            and (not self.tenants or subject.tenant in self.tenants)
+            and (not self.agents or subject.agent in self.agents)
+            and not (self.roles and self.roles.isdisjoint(subject.roles))
+            and not (self.environments and self.environments.isdisjoint(subject.environments))
+            and not (self.capabilities and self.capabilities.isdisjoint(subject.capabilities))
+            and not (self.risk_tags and self.risk_tags.isdisjoint(subject.risk_tags))
+            and not (self.data_classes and self.data_classes.isdisjoint(subject.data_classes))
             and self.requires <= subject.requires
-            and (not self.topics or any(topic.matches(subject.topic) for topic in self.topics))
+            and self._has_topic(subject.topic)
         )
 
-
-def _one_of(wanted: frozenset[str], have: Collection[str]) -> bool:
-    return not wanted or not wanted.isdisjoint(have)
+    def _has_topic(self, text: str) -> bool:
+        for topic in self.topics:
+            if topic.matches(text):
+                return True
+        return not self.topics

@@ -5,15 +5,19 @@ Lives here: the bundle and its sections. Must not live here: how they are read (
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from governance.canonical import Json, canonical_bytes, digest
 from governance.execution import SandboxTier
 from governance.policy.clearance import Clearance
 from governance.policy.constraints import ConstraintRegistry
 from governance.policy.decision import Effect, Requirement
+from governance.policy.emergency import Emergency
+from governance.policy.history import Lookback
 from governance.policy.index import RuleIndex
+from governance.policy.tiers import Levels
 from governance.policy.tools import ToolRegistry
 from governance.principal import PersonId
 
@@ -64,6 +68,16 @@ class OutputPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignalPolicy:
+    """What a signal does; neither effect loosens anything."""
+
+    injection: Effect | None = Effect.REQUIRE_APPROVAL
+    """None: text is not looked at for injections."""
+    secrets: Effect = Effect.DENY
+    tier: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditPolicy:
     """The audit channel, retention, and the columns of a sink (empty = all)."""
 
@@ -95,8 +109,11 @@ class Bundle:
     max_ttl_s: int
     max_pending: int
     max_pending_per_agent: int
+    refusals_in_full: int
+    refusal_window_s: int
     credential_ttl_s: int
     output: OutputPolicy
+    signals: SignalPolicy = SignalPolicy()
     audit: AuditPolicy
     directory: Mapping[str, Members]
     """Role -> who holds it."""
@@ -105,6 +122,14 @@ class Bundle:
     """The mapping it was loaded from; its canonical bytes load to the same snapshot."""
     registry_digest: str
     snapshot: str
+    lookback: Lookback = field(default_factory=Lookback)
+    """How far its rules, constraints, tools and templates look back."""
+    levels: Mapping[str, Levels] = field(default_factory=lambda: MappingProxyType({}))
+    """Tier -> its levels of severity, each a tier of its own."""
+    escalations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Tier -> the tier whose people decide where its own cannot."""
+    emergencies: Mapping[str, Emergency] = field(default_factory=lambda: MappingProxyType({}))
+    """Template -> what it excepts."""
 
     def gate(self, environment: str) -> Gate:
         """The gate of a normalised environment; prod may have none."""

@@ -5,10 +5,13 @@ whole (``forms``), checks that look at two places at once (``compile``).
 Law: a key that is not known is refused; nothing is converted in silence.
 """
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.config import JsonDict
+
+from governance.policy.cel_tokens import MAX_CHARS
 
 Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}[smhd]$")]
 """A whole number with its unit: 30s, 5m, 4h, 2d."""
@@ -63,6 +66,54 @@ class Form(BaseModel):
     )
 
 
+class AfterForm(Form):
+    """What must have been done before, by the same agent or under the same trace id."""
+
+    of: Literal["agent", "trace"] = "agent"
+    within: Duration
+    at_least: Annotated[int, Field(ge=1, le=1_000)] = 1
+    distinct: Literal["targets", "tools", "topics", "data_classes"] | None = None
+    topics: list[Pattern] = []
+    tools: Words = []
+    actions: list[Kind] = []
+    data_classes: Words = []
+    risk_tags: Words = []
+
+
+class VelocityForm(Form):
+    """More than so many requests within a sliding window, this one included."""
+
+    per: Annotated[str, Field(pattern=r"^(agent|tenant|tool|trace|label:.{1,128})$")]
+    more_than: Annotated[int, Field(ge=1, le=10_000)]
+    within: Duration
+
+
+Listed = Annotated[list[Annotated[str, Field(max_length=256)]], Field(min_length=1)]
+Number = Annotated[int | Decimal, WithJsonSchema({"type": "number"})]
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+"""Hours and minutes: 09:00."""
+
+
+class ThresholdForm(Form):
+    """Bounds for a label that is a number; every bound that is written must hold."""
+
+    more_than: Number | None = None
+    at_least: Number | None = None
+    less_than: Number | None = None
+    at_most: Number | None = None
+
+
+class TimesForm(Form):
+    """Hours of some days on the clocks of a zone; the end itself does not belong to them."""
+
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
+    begin: Clock = Field("00:00", validation_alias=_also("from"))
+    end: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")] = Field(
+        "24:00", validation_alias=_also("to")
+    )
+    zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$")]
+
+
 class MatchForm(Form):
     """When a rule or constraint applies; see ``matching.Match``."""
 
@@ -73,11 +124,18 @@ class MatchForm(Form):
     risk_tags: Words = []
     requires: Words = []
     labels: dict[str, str] = {}
+    label_threshold: dict[str, ThresholdForm] = {}
+    label_in: dict[str, Listed] = {}
+    label_not_in: dict[str, Listed] = {}
     tenants: Words = []
     agents: Words = []
     roles: Words = []
     environments: Words = []
     data_classes: Words = []
+    after: list[AfterForm] = Field([], max_length=16)
+    velocity: VelocityForm | None = None
+    times: list[TimesForm] = Field([], max_length=32)
+    when: Annotated[str, Field(min_length=1, max_length=MAX_CHARS)] | None = None
 
 
 class ConstraintsForm(Form):
@@ -105,7 +163,7 @@ class ConstraintsForm(Form):
 class RateForm(Form):
     """How much a throttle lets through."""
 
-    per: Literal["agent", "tenant", "tool"]
+    per: Annotated[str, Field(pattern=r"^(agent|tenant|tool|label:.{1,128})$")]
     count: Annotated[int, Field(ge=1, le=1_000_000)]
     window_s: Annotated[int, Field(ge=1, le=86_400)]
 
@@ -134,6 +192,13 @@ class ConstraintForm(Form):
     match: MatchForm | None = None
 
 
+class DeriveForm(Form):
+    """Risk tags that a use of the tool carries where it matches, whatever the agent calls it."""
+
+    match: MatchForm
+    add: Words = Field(min_length=1)
+
+
 class ToolForm(Form):
     """What one tool may do; an action that it does not list is refused."""
 
@@ -146,8 +211,11 @@ class ToolForm(Form):
     environments: Words = []
     arguments: Free | None = None
     risk_tags: Words = []
+    derive: list[DeriveForm] = []
     capability: Name | None = None
     tier: Name | None = None
+    severity: Name | None = None
+    """The level of every tier that knows it; an agent's own label can only add to it."""
     target: Name | None = None
     """The argument that says what it acts on; a request whose target says otherwise is denied."""
     run: Free | None = None
@@ -158,6 +226,38 @@ class RoleForm(Form):
 
     weight: Annotated[int, Field(ge=1, le=1_000)]
     min_required: Annotated[int, Field(ge=0, le=100)] = 0
+
+
+class LevelRoleForm(Form):
+    """What a level of severity changes about one of its tier's roles."""
+
+    weight: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    min_required: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class EscalationForm(Form):
+    """Who decides instead where a tier's own people cannot."""
+
+    unreachable: Name
+    """The tier that a ticket opens with when too few people of its own could vote."""
+
+
+class LevelForm(Form):
+    """What a level of severity demands beyond its tier; what it leaves out is as the tier says."""
+
+    roles: dict[Name, LevelRoleForm] = {}
+    threshold: Annotated[int, Field(ge=1, le=100_000)] | None = None
+    ttl: Duration | None = None
+    respond_within: Duration | None = None
+    comment: Literal["required", "optional"] | None = None
+    step_up: bool | None = None
+    reviewer: PersonRef | None = None
+    four_eyes: bool | None = None
+    distinct_roles: bool | None = None
+    reject_policy: Literal["veto", "weight"] | None = None
+    sandbox: Tier | None = None
+    release: bool | None = None
+    escalation: EscalationForm | None = None
 
 
 class TierForm(Form):
@@ -175,6 +275,21 @@ class TierForm(Form):
     reject_policy: Literal["veto", "weight"] = "veto"
     sandbox: Tier | None = None
     release: bool = True
+    severity: dict[Name, LevelForm] = {}
+    escalation: EscalationForm | None = None
+
+
+class EmergencyForm(Form):
+    """A kind of emergency that was thought through beforehand: which lines it may cross, and who
+    decides."""
+
+    constraints: list[Name] = Field(min_length=1)
+    """Ids of BLOCK constraints that it excepts."""
+    match: MatchForm = MatchForm()
+    tier: Name
+    ttl: Duration = "1h"
+    channel: Name | None = None
+    review_within: Duration | None = None
 
 
 class EnvironmentForm(Form):
@@ -205,10 +320,14 @@ class TicketForm(Form):
 
 
 class LimitsForm(Form):
-    """Bounds of the approval queue."""
+    """Bounds of the approval queue, and of what floods of refusals leave in the log."""
 
     max_pending: Annotated[int, Field(ge=1, le=100_000)] = 100
     max_pending_per_agent: Annotated[int, Field(ge=1, le=100_000)] = 50
+    refusals_in_full: Annotated[int, Field(ge=1, le=1_000)] = 5
+    """How many refusals of one agent by one rule are recorded one by one in a window; the rest of
+    the window is counted."""
+    refusal_window_s: Annotated[int, Field(ge=1, le=3_600)] = 60
 
 
 class OutputForm(Form):
@@ -216,6 +335,14 @@ class OutputForm(Form):
 
     policy: Literal["redact", "quarantine"] = "redact"
     max_bytes: Annotated[int, Field(ge=1, le=16_777_216)] = 262_144
+
+
+class SignalsForm(Form):
+    """What follows from text that reads like an injection, and from a raw secret."""
+
+    injection: Literal["require_approval", "deny", "off"] = "require_approval"
+    secrets: Literal["deny", "require_approval"] = "deny"
+    tier: Name | None = None
 
 
 class AuditForm(Form):

@@ -92,11 +92,17 @@ def _audit(audit: AuditForm, at: str) -> list[Note]:
         raise refuse(f"{at}/format", "the audit trail is JSON")
     if audit.hash_algorithm is not None:
         _only(audit.hash_algorithm, "SHA-256", f"{at}/hash_algorithm")
-    if audit.sink is None:
-        return []
-    return [
-        Note(pointer=f"{at}/sink", text=f"no back end is configured for the sink {audit.sink!r}")
-    ]
+    notes = []
+    if audit.channel is not None:
+        text = "the setting PLACET_SLACK_AUDIT_CHANNEL names the audit channel"
+        notes.append(Note(pointer=f"{at}/channel", text=text))
+    if audit.fields:
+        text = "whoever reads the log gets whole records, and no columns are picked"
+        notes.append(Note(pointer=f"{at}/fields", text=text))
+    if audit.sink is not None:
+        text = f"no back end is configured for the sink {audit.sink!r}"
+        notes.append(Note(pointer=f"{at}/sink", text=text))
+    return notes
 
 
 def _only(value: str | int | bool, wanted: str | int | bool, at: str) -> None:

@@ -1,7 +1,7 @@
 """What each source of a decision has to say, except the rules.
 
 Lives here: the request as the registry and the credential see it, and the words of credential,
-tool registry, clearance, environment gate and constraint registry.
+tool registry, clearance, environment gate, constraint registry and signals.
 Must not live here: rules and the final answer (``evaluate``).
 Law: claims loosen nothing. ``facts`` hold what credential and registry vouch for; ``claims`` add
 what the agent says and can only make the answer stricter. A request that names no tool has no
@@ -14,14 +14,22 @@ from dataclasses import dataclass, replace
 from governance.action import ActionRequest, Dispatch
 from governance.policy.clearance import UNSTATED, highest
 from governance.policy.constraints import ViolationAction
-from governance.policy.decision import Effect, TraceLine
+from governance.policy.decision import SIGNAL_PREFIX, Effect, TraceLine, Warned
+from governance.policy.emergency import called
 from governance.policy.facts import Facts
-from governance.policy.matching import Subject, fold
+from governance.policy.matching import NOTHING, Subject, fold
 from governance.policy.model import PROD, Bundle
+from governance.policy.signal_rules import SIGNALS_VERSION
+from governance.policy.signals import SignalKind, signals_in
 from governance.policy.tools import WIDTH, Tool
 from governance.principal import Agent
 
 WARN = ViolationAction.WARN.value
+SIGNAL = "signal"
+LOOKED_FOR_SIGNALS = TraceLine(
+    source="signals", id="", verdict="considered", note=f"version {SIGNALS_VERSION} of the rules"
+)
+"""In every trace, so that a decision is derived again by the same rules."""
 _WORDS = {action.value: action for action in WIDTH}
 
 
@@ -34,11 +42,25 @@ class Said:
     effect: Effect | None
     reason: str
     tier: str = ""
+    line: TraceLine | None = None
+    """The line in the trace where it is there already."""
 
     def trace(self) -> TraceLine:
         """The line in the decision's trace."""
+        if self.line is not None:
+            return self.line
         verdict = WARN if self.effect is None else self.effect.value
         return TraceLine(source=self.source, id=self.id, verdict=verdict, note=self.reason)
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether people are warned of it, whatever the effect: WARN constraints and signals."""
+        return self.effect is None or self.source == SIGNAL
+
+    def warned(self) -> Warned:
+        """The warning on the card."""
+        name = f"{SIGNAL_PREFIX}{self.id}" if self.source == SIGNAL else self.id
+        return Warned(constraint_id=name, description=self.reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +92,12 @@ def judged(request: ActionRequest, agent: Agent, bundle: Bundle, facts: Facts) -
     tool_name = request.tool or request.labels.get("mcp.tool", "")
     tool = bundle.tools.get(tool_name)
     action = request.action if tool is None else tool.action(request.action)
-    action = max(action, _WORDS.get(request.labels.get("mcp.action", ""), action), key=WIDTH.index)
+    if "mcp.action" in request.labels:
+        also = _WORDS.get(request.labels["mcp.action"], action)
+        action = max(action, also, key=WIDTH.index)
     environment = environment_of(request, bundle)
-    named = fold([request.environment] if request.environment else [])
-    claimed_classes = fold(request.data_classes)
-    classes = frozenset({UNSTATED if tool is None else tool.classification})
+    named = fold([request.environment]) if request.environment else NOTHING
+    known = UNSTATED if tool is None else tool.classification
     claimed = Subject(
         tenant=request.tenant,
         agent=request.agent,
@@ -84,15 +107,18 @@ def judged(request: ActionRequest, agent: Agent, bundle: Bundle, facts: Facts) -
         action=action,
         target=request.target,
         environments=named | {environment},
-        capabilities=fold([request.capability] if request.capability else []),
-        risk_tags=fold(request.risk_tags),
-        requires=fold(request.requires),
+        capabilities=fold([request.capability]) if request.capability else NOTHING,
+        risk_tags=fold(request.risk_tags) if request.risk_tags else NOTHING,
+        requires=fold(request.requires) if request.requires else NOTHING,
         labels=request.labels,
-        data_classes=claimed_classes | classes,
+        data_classes=frozenset([known, *fold(request.data_classes)]),
         arguments=request.content.arguments,
         on_behalf_of=request.on_behalf_of,
         facts=facts,
+        trace_id=request.trace_id,
     )
+    vouched = _vouched(claimed, vouched_environment(environment, agent, tool), tool)
+    said = _with_registry(claimed, tool)
     return Judged(
         request=request,
         agent=agent,
@@ -100,8 +126,19 @@ def judged(request: ActionRequest, agent: Agent, bundle: Bundle, facts: Facts) -
         tool_name=tool_name,
         tool=tool,
         environment=environment,
-        facts=_vouched(claimed, vouched_environment(environment, agent, tool), tool),
-        claims=_with_registry(claimed, tool),
+        facts=vouched,
+        claims=_beside(said, vouched),
+    )
+
+
+def _beside(said: Subject, vouched: Subject) -> Subject:
+    """What is vouched for holds beside whatever is said."""
+    if said is vouched:
+        return said
+    return _but(
+        said,
+        environments=said.environments | vouched.environments,
+        risk_tags=said.risk_tags | vouched.risk_tags,
     )
 
 
@@ -124,44 +161,58 @@ def vouched_environment(environment: str, agent: Agent, tool: Tool | None) -> st
 def may_name_environment(request: ActionRequest, agent: Agent) -> bool:
     """Whether the credential lets the agent work where it says (or does not say) it does."""
     named = request.environment.strip().casefold() or PROD
-    return not agent.environments or named in fold(agent.environments)
+    bound = agent.environments
+    return not bound or named in bound or named in fold(bound)
 
 
 def _with_registry(claimed: Subject, tool: Tool | None) -> Subject:
     if tool is None:
         return claimed
-    return replace(
+    return _but(
         claimed,
         capabilities=claimed.capabilities | _capability(tool),
-        risk_tags=claimed.risk_tags | tool.risk_tags,
+        risk_tags=claimed.risk_tags | tool.tags(claimed, surely=False),
     )
 
 
 def _vouched(claimed: Subject, environment: str, tool: Tool | None) -> Subject:
     """What remains without the agent's word, where a registry knows better."""
     if tool is None:
-        return replace(claimed, environments=frozenset({environment}))
-    return replace(
+        return _but(claimed, environments=frozenset({environment}))
+    vouched = _but(
         claimed,
         environments=frozenset({environment}),
         capabilities=_capability(tool),
         risk_tags=tool.risk_tags,
-        requires=frozenset(),
+        requires=NOTHING,
         data_classes=frozenset({tool.classification}),
     )
+    tags = tool.tags(vouched, surely=True)
+    return vouched if tags is tool.risk_tags else _but(vouched, risk_tags=tags)
+
+
+def _but(subject: Subject, **words: frozenset[str]) -> Subject:
+    """``subject`` with other words: itself where they are its own, since a copy costs most."""
+    for kind, found in words.items():
+        if getattr(subject, kind) != found:
+            return replace(subject, **words)  # type: ignore[arg-type]  # only these fields
+    return subject
 
 
 def _capability(tool: Tool) -> frozenset[str]:
-    return frozenset({tool.capability}) if tool.capability else frozenset()
+    return frozenset({tool.capability}) if tool.capability else NOTHING
 
 
-def sources(judged: Judged) -> Iterator[Said]:
+def sources(judged: Judged) -> list[Said]:
     """Every source's word in the order in which they are told."""
-    yield from _credential(judged)
-    yield from _registry(judged)
-    yield from _clearance(judged)
-    yield from _gate(judged)
-    yield from _constraints(judged)
+    return [
+        *_credential(judged),
+        *_registry(judged),
+        *_clearance(judged),
+        *_gate(judged),
+        *_constraints(judged),
+        *_signals(judged),
+    ]
 
 
 def _credential(judged: Judged) -> Iterator[Said]:
@@ -184,7 +235,7 @@ def _registry(judged: Judged) -> Iterator[Said]:
         return
     action = judged.claims.action
     actions = frozenset({action, request.action})
-    refusals = tool.refusals(request, actions, judged.environment)
+    refusals = tool.refusals(request, judged.agent, actions, judged.environment)
     for reason in refusals:
         yield _deny("registry", name, reason)
     if not refusals:
@@ -202,15 +253,16 @@ def _registry(judged: Judged) -> Iterator[Said]:
 
 
 def _clearance(judged: Judged) -> Iterator[Said]:
-    missing = judged.bundle.clearance.missing(judged.data_classes, judged.facts.roles)
+    missing = judged.bundle.clearance.missing(judged.claims.data_classes, judged.facts.roles)
     for name in missing:
         yield _deny("clearance", name, f"no role of the requester is cleared for {name} data")
 
 
 def _gate(judged: Judged) -> Iterator[Said]:
     vouched = vouched_environment(judged.environment, judged.agent, judged.tool)
-    for name in dict.fromkeys((judged.environment, vouched)):
-        yield from _gate_of(judged, name)
+    yield from _gate_of(judged, judged.environment)
+    if vouched != judged.environment:
+        yield from _gate_of(judged, vouched)
 
 
 def _gate_of(judged: Judged, name: str) -> Iterator[Said]:
@@ -226,14 +278,33 @@ def _gate_of(judged: Judged, name: str) -> Iterator[Said]:
 
 def _constraints(judged: Judged) -> Iterator[Said]:
     exceptions = judged.bundle.exceptions
-    for rule in judged.bundle.constraints.violations(judged.claims):
+    violated = judged.bundle.constraints.violations(judged.claims, judged.facts)
+    template, misfit = called(judged.bundle.emergencies, judged.request, judged.facts, violated)
+    if misfit:
+        yield _deny("emergency", "", misfit)
+    for rule in violated:
         if rule.violation_action is ViolationAction.WARN:
             yield Said(source="constraint", id=rule.id, effect=None, reason=rule.description)
+        elif template is not None and rule.id in template.constraints:
+            reason = f"EMERGENCY {template.name}: exception to constraint {rule.id}: "
+            yield _approve("constraint", rule.id, reason + rule.description, template.tier)
         elif rule.id in exceptions:
             reason = f"exception to constraint {rule.id}: {rule.description}"
             yield _approve("constraint", rule.id, reason, exceptions[rule.id])
         else:
             yield _deny("constraint", rule.id, f"constraint {rule.id}: {rule.description}")
+
+
+def _signals(judged: Judged) -> Iterator[Said]:
+    policy = judged.bundle.signals
+    for signal in signals_in(judged.request):
+        is_secret = signal.kind is SignalKind.SECRET
+        effect = policy.secrets if is_secret else policy.injection
+        if effect is not None:
+            tier = policy.tier if effect is Effect.REQUIRE_APPROVAL else ""
+            yield Said(
+                source=SIGNAL, id=signal.rule, effect=effect, reason=signal.sentence, tier=tier
+            )
 
 
 def _deny(source: str, name: str, reason: str) -> Said:

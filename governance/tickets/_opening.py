@@ -17,12 +17,14 @@ from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets.binding import binding_of
 from governance.tickets.decided import NOTHING, Decided
+from governance.tickets.escalation import escalated, kept
 from governance.tickets.quorum import is_reachable, tally
-from governance.tickets.ticket import Ask, Basis, Ruling, Ticket, TicketState
+from governance.tickets.ticket import Ask, Basis, Claims, Ruling, Ticket, TicketState
 
 MAX_TTL_S = 48 * 3600
 DEFAULT_TTL_S = 3600
 """Life of a ticket that needs no people, and of one whose request names none."""
+POLICY_CHANGED = "the active policy changed; ask again"
 _STARTABLE = (TicketState.PENDING, TicketState.APPROVED)
 
 
@@ -32,11 +34,13 @@ def open_ticket(command: cmd.OpenTicket, at: datetime, counters: tuple[ev.Counte
     Raises:
         Refused: ``ttl_out_of_range``; nothing is recorded then.
     """
-    decision, request = command.decision, command.request
+    request = command.request
+    ask = ask_of(request, command.agent, command.decision, content=command.content_digest)
+    eligible = without(command.eligible, ask)
+    decision = escalated(command.decision, eligible)
     expires_at = at + timedelta(seconds=life_s(request, decision.requirement))
-    ask = ask_of(command.request, command.agent, decision, content=command.content_digest)
     ruling = ruling_of(decision)
-    blocked = _why_never(command, ask)
+    blocked = _why_never(decision, ask, eligible)
     if decision.effect is Effect.REQUIRE_APPROVAL and blocked is None:
         state, basis = TicketState.PENDING, None
     elif decision.effect.loosens:
@@ -53,6 +57,9 @@ def open_ticket(command: cmd.OpenTicket, at: datetime, counters: tuple[ev.Counte
         expires_at=expires_at,
         counters=counters,
         trace=decision.trace,
+        action=decision.action,
+        data_classes=decision.data_classes,
+        considered=command.considered,
     )
     return Decided(events=(event,), refusal=blocked)
 
@@ -72,9 +79,8 @@ def life_s(request: ActionRequest, requirement: Requirement | None) -> int:
     return min(asked, most, MAX_TTL_S)
 
 
-def _why_never(command: cmd.OpenTicket, ask: Ask) -> Refused | None:
+def _why_never(decision: Decision, ask: Ask, eligible: Eligible) -> Refused | None:
     """Why people could never approve this, if so."""
-    decision = command.decision
     if decision.effect is not Effect.REQUIRE_APPROVAL:
         return None
     requirement = decision.requirement
@@ -84,7 +90,6 @@ def _why_never(command: cmd.OpenTicket, ask: Ask) -> Refused | None:
         return Refused(
             Code.WRONG_DISPATCH, f"tier {requirement.tier} does not release grants to agents"
         )
-    eligible = without(command.eligible, ask)
     if not is_reachable(requirement, (), eligible):
         missing = tally(requirement, ()).sentence()
         return Refused(
@@ -125,8 +130,19 @@ def ask_of(request: ActionRequest, agent: Agent, decision: Decision, *, content:
         request_digest=fingerprint(request),
         content_digest=content,
         action_digest=action_digest(shown),
-        needs_full_view=needs_full_view(
+        # What the card keeps to itself can be approved from Details only.
+        needs_full_view=bool(decision.constraints.redact_deny)
+        or needs_full_view(
             request.content, request.target, request.tool, request.topic, request.environment
+        ),
+        claims=Claims(
+            environment=request.environment,
+            risk_tags=request.risk_tags,
+            requires=request.requires,
+            data_classes=request.data_classes,
+            ttl_s=request.ttl_s,
+            agent_roles=agent.roles,
+            agent_environments=agent.environments,
         ),
     )
 
@@ -182,27 +198,32 @@ def bind(ticket_id: str, revision: int, ask: Ask, ruling: Ruling, expires_at: da
 
 
 def reassess(ticket: Ticket, command: cmd.ReassessTicket) -> Decided:
-    """Judge an open ticket by a new bundle: denied, revised, or left alone when not stricter.
+    """Judge an open ticket by a new bundle: denied, revised, or upheld when not stricter.
 
     Cancelled where the new bundle is stricter and yet asks nobody.
     """
-    if ticket.state not in _STARTABLE:
+    ruling = ruling_of(kept(command.decision, ticket.ruling.requirement))
+    if ticket.state not in _STARTABLE or ticket.judged_by == ruling.snapshot:
         return NOTHING
-    ruling = ruling_of(command.decision)
     if ruling.effect in (Effect.DENY, Effect.THROTTLE) or (
         ruling.effect is Effect.REQUIRE_APPROVAL and ruling.requirement is None
     ):
         denied = ev.TicketDenied(ticket_id=ticket.id, revision=ticket.revision, ruling=ruling)
         return Decided(events=(denied,))
-    if _is_no_stricter(ticket.ruling, ruling):
-        return NOTHING
-    if ruling.requirement is None:
-        # Nobody is asked any more: a new revision would wait for votes that none may cast.
+    is_elsewhere = command.decision.environment != ticket.ask.environment
+    if _is_no_stricter(ticket.ruling, ruling) and not is_elsewhere:
+        upheld = ev.TicketUpheld(
+            ticket_id=ticket.id, revision=ticket.revision, snapshot=ruling.snapshot
+        )
+        return Decided(events=(upheld,))
+    if ruling.requirement is None or is_elsewhere:
+        # Nobody is asked any more: a new revision would wait for votes that none may cast. Or the
+        # action is not the one on the card: its environment counts as another one now.
         cancelled = ev.TicketCancelled(
             ticket_id=ticket.id,
             revision=ticket.revision,
             actor="system:placet",
-            reason="the active policy changed; ask again",
+            reason=POLICY_CHANGED,
         )
         return Decided(events=(cancelled,))
     note = "the active policy became stricter; votes on the earlier revision are void"

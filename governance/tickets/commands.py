@@ -12,6 +12,7 @@ from governance.action import ActionRequest
 from governance.errors import Code
 from governance.execution import RunReport, SandboxTier
 from governance.policy.decision import Decision
+from governance.policy.facts import Considered
 from governance.principal import Agent, AgentId, Eligible, Person, PersonId, TenantId
 from governance.tickets.ticket import Choice, TicketId
 
@@ -26,6 +27,7 @@ class OpenTicket:
     decision: Decision
     content_digest: str
     eligible: Eligible = field(default_factory=dict)
+    considered: Considered | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

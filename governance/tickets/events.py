@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from governance.errors import Code
 from governance.execution import RunReport, SandboxTier
-from governance.policy.decision import TraceLine
-from governance.principal import AgentId, PersonId
+from governance.policy.decision import Effect, TraceLine
+from governance.policy.facts import Considered
+from governance.principal import AgentId, PersonId, TenantId
 from governance.tickets.ticket import Ask, Basis, Choice, Ruling, Run, TicketId, TicketState, Vote
 
 Counter = tuple[str, int, datetime]
@@ -23,7 +24,7 @@ Counter = tuple[str, int, datetime]
 class TicketOpened:
     """A request was decided and has its one ticket, born in ``state``."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     ticket_id: TicketId
     state: TicketState
     basis: Basis | None
@@ -33,29 +34,52 @@ class TicketOpened:
     expires_at: datetime
     counters: tuple[Counter, ...] = ()
     trace: tuple[TraceLine, ...] = ()
+    action: str = ""
+    """As policy judged it; with the classes below, what later rules may ask about."""
+    data_classes: tuple[str, ...] = ()
+    considered: Considered | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionThrottled:
     """A request came too fast; it has no ticket."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     ask: Ask
     ruling: Ruling
     retry_after_s: int
     counters: tuple[Counter, ...] = ()
     trace: tuple[TraceLine, ...] = ()
+    considered: Considered | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionEvaluated:
     """A decision was asked for without a job."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     ask: Ask
     ruling: Ruling
     counters: tuple[Counter, ...] = ()
     trace: tuple[TraceLine, ...] = ()
+    action: str = ""
+    """As policy judged it; with the classes below, what later rules may ask about."""
+    data_classes: tuple[str, ...] = ()
+    considered: Considered | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalsCoalesced:
+    """More requests of one agent were refused in one window than are recorded one by one."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    agent: AgentId
+    effect: Effect
+    rule_id: str
+    count: int
+    first_at: datetime
+    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +313,16 @@ class OutcomeReported:
     report: RunReport
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketUpheld:
+    """A newly activated bundle judged it again and is no stricter: ruling and votes stand."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    snapshot: str
+
+
 TicketEvent = (
     TicketOpened
     | VoteCast
@@ -312,5 +346,6 @@ TicketEvent = (
     | UnknownResolved
     | GrantRedeemed
     | OutcomeReported
+    | TicketUpheld
 )
 """Everything that can happen to a ticket."""

@@ -68,6 +68,12 @@ _MOVES = (
 LIVE = frozenset({S.PENDING, S.APPROVED, S.EXECUTING, S.UNKNOWN})
 """States that something may still follow."""
 
+OPEN = frozenset({S.PENDING, S.APPROVED})
+"""States in which nothing has begun: a newly activated bundle judges these again."""
+
+POLICY_CHANGED = _opening.POLICY_CHANGED
+"""Why a ticket was cancelled that a newly activated bundle neither denies nor lets stand."""
+
 
 def open_ticket(command: cmd.OpenTicket, at: datetime, counters: tuple[ev.Counter, ...]) -> Decided:
     """The event with which a ticket is born; see ``_opening``."""
@@ -188,6 +194,8 @@ def _after(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
         case ev.VoteRefused():
             entry = (event.person, event.code.value)
             return replace(ticket, refusals=(*ticket.refusals, entry))
+        case ev.TicketUpheld():
+            return replace(ticket, upheld_by=event.snapshot)
         case ev.FullViewOpened():
             view = FullView(person=event.person, revision=event.revision)
             return replace(ticket, full_views=(*ticket.full_views, view))
@@ -201,7 +209,13 @@ def _after(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
         case ev.TicketCancelled():
             return replace(ticket, state=S.CANCELLED, decided_by=event.actor, note=event.reason)
         case ev.TicketDenied():
-            return replace(ticket, state=S.DENIED, ruling=event.ruling, note=event.ruling.reason)
+            return replace(
+                ticket,
+                state=S.DENIED,
+                ruling=event.ruling,
+                note=event.ruling.reason,
+                upheld_by="",
+            )
         case _:
             return _after_approval(ticket, event, at)
 
@@ -260,6 +274,7 @@ def _quorum_lost(ticket: Ticket, event: ev.QuorumLost) -> Ticket:
 def _revised(ticket: Ticket, event: ev.TicketRevised) -> Ticket:
     return replace(
         ticket,
+        upheld_by=ticket.upheld_by if event.ruling == ticket.ruling else "",
         state=S.PENDING,
         basis=None,
         revision=event.revision,

@@ -83,6 +83,23 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What policy judged besides the rest of an ``Ask``: the request can be judged again by it.
+
+    ``environment`` and ``risk_tags`` as they were asked, before policy took them; ``agent_*`` as
+    the credential had them then.
+    """
+
+    environment: str = ""
+    risk_tags: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
+    ttl_s: int | None = None
+    agent_roles: tuple[str, ...] = ()
+    agent_environments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What was asked, without its content: the part of the request that the log may keep."""
 
@@ -106,6 +123,8 @@ class Ask:
     content_digest: str
     action_digest: str
     needs_full_view: bool = False
+    claims: Claims | None = None
+    """None: recorded before they were kept."""
 
     @property
     def excluded(self) -> frozenset[PersonId]:
@@ -162,6 +181,13 @@ class Ticket:
     is_overdue: bool = False
     refusals: tuple[tuple[PersonId, str], ...] = ()
     """Refused votes already recorded, by person and code: a repeat adds no event."""
+    upheld_by: str = ""
+    """The snapshot of the newest bundle that judged it again and let its ruling stand."""
+
+    @property
+    def judged_by(self) -> str:
+        """The snapshot of the newest bundle that judged it; nothing starts by an older one."""
+        return self.upheld_by or self.ruling.snapshot
 
     def vote_of(self, person: PersonId) -> Vote | None:
         """The counted vote of ``person`` on this revision."""

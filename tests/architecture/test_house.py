@@ -20,8 +20,8 @@ EVENTS = {
     for name, value in vars(ev).items()
     if isinstance(value, type) and hasattr(value, "version")
 }
-WITHOUT_A_TICKET = {"SubmissionThrottled", "DecisionEvaluated"}
-BUILD_RESULTS = ("governance/steps.py",)
+WITHOUT_A_TICKET = {"SubmissionThrottled", "DecisionEvaluated", "RefusalsCoalesced"}
+BUILD_RESULTS = ("governance/steps.py", "governance/refusals.py", "governance/reassessment.py")
 MAY_BUILD_RESULTS = {*BUILD_RESULTS, "governance/service.py", "governance/administration.py"}
 CLOCKS_AND_CHANCE = {
     "datetime.now",
@@ -79,7 +79,7 @@ def _builds_ticket_events(name: str, tree: ast.Module) -> set[str]:
     }
     plain = {call for call in _called(tree) if "(" not in call and "[" not in call}
     found = {aliases.get(call, _last(call)) for call in plain} & EVENTS
-    return found - WITHOUT_A_TICKET if name == "governance/steps.py" else found
+    return found - WITHOUT_A_TICKET if name in BUILD_RESULTS else found
 
 
 def _reads_clock_or_chance(tree: ast.Module) -> set[str]:

@@ -70,12 +70,13 @@ MALFORMED: list[tuple[str, str, int, int, str]] = [
     ),
     ("tab", "limits:\n\tmax_pending: 1\n", 2, 1, "not YAML"),
     ("unclosed", "rules: [\n", 2, 1, "not YAML"),
-    ("control character", "name: a\x07\n", 1, 1, "not YAML"),
-    ("two documents", "name: a\n---\nname: b\n", 2, 1, "not YAML"),
+    ("control character", "name: a\x07\n", 1, 8, "the character U+0007"),
+    ("two documents", "name: a\n---\nname: b\n", 2, 1, "a second document"),
     ("empty", "", 1, 1, "not a mapping"),
     ("list", "- rules\n", 1, 1, "not a mapping"),
     ("depth", "x: " + "[" * 40 + "]" * 40, 1, 35, "deeper than 32 levels"),
-    ("great depth", "[" * 200_000, 1, 33, "deeper than 32 levels"),
+    ("great depth", "x: " + "[" * 200_000, 1, 35, "deeper than 32 levels"),
+    ("great depth from the top", "[" * 200_000, 1, 1, "not a mapping"),
     ("lone surrogate", 'name: "\\ud800"\n', 1, 10, "not YAML"),
 ]
 

@@ -13,6 +13,7 @@ from bot.cli.reference import commands
 from bot.executor.action_parsing import parse_action
 from bot.settings import PREFIX, Settings
 from bot.slack.commands import _USAGE
+from governance.policy.bundle import load
 from governance.policy.decision import Effect
 from tests.docs.reading import (
     DOCS,
@@ -184,10 +185,30 @@ def test_the_bundle_of_the_policy_page_loads_and_says_what_was_wished(tmp_path: 
 
 
 def test_the_action_of_the_policy_page_can_be_registered() -> None:
-    found = [text for text in fences(DOCS / "policy.md", "yaml") if text.startswith("tools:")]
+    found = [text for text in fences(DOCS / "policy.md", "yaml") if "runner:" in text]
     assert len(found) == 1
     tools = yaml.safe_load(found[0])["tools"]
     assert [parse_action(name, tool["run"]).writable for name, tool in tools.items()] == [("site",)]
+
+
+def test_the_sections_of_the_policy_page_load_together() -> None:
+    starts = ("tools:\n  repository.read", "tiers:\n  deploys", "emergency:")
+    written = list(fences(DOCS / "policy.md", "yaml"))
+    found = [text for start in starts for text in written if text.startswith(start)]
+    assert len(found) == len(starts)
+    sections = {key: value for text in found for key, value in yaml.safe_load(text).items()}
+    sections["tiers"]["incident"] = {"roles": {"commander": {"weight": 3, "min_required": 2}}}
+    freeze = {"id": "change-freeze", "description": "No changes", "violationAction": "BLOCK"}
+    bundle = load({**sections, "constraints": [freeze]})
+    assert set(bundle.tiers) == {
+        "board",
+        "deploys",
+        "deploys/high",
+        "deploys/low",
+        "emergency/failover",
+        "incident",
+    }
+    assert not bundle.not_enforced
 
 
 def test_every_picture_is_shown_made_and_small() -> None:

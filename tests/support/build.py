@@ -23,6 +23,7 @@ from governance.policy.decision import (
     TraceLine,
     Warned,
 )
+from governance.policy.facts import Considered, Counted
 from governance.principal import Agent, AgentId, Credential, PersonId, Scope, TenantId
 from governance.tickets import events as ev
 from governance.tickets.binding import binding_of
@@ -30,6 +31,7 @@ from governance.tickets.ticket import (
     Ask,
     Basis,
     Choice,
+    Claims,
     Ruling,
     Run,
     Ticket,
@@ -96,6 +98,15 @@ def ask(**changes: Any) -> Ask:
         request_digest="1" * 64,
         content_digest="2" * 64,
         action_digest="3" * 64,
+        claims=Claims(
+            environment="prod",
+            risk_tags=("Prod",),
+            requires=("change-window",),
+            data_classes=("internal",),
+            ttl_s=600,
+            agent_roles=("engineer",),
+            agent_environments=("prod",),
+        ),
     )
     return replace(base, **changes)
 
@@ -216,6 +227,18 @@ def report(status: RunStatus = RunStatus.SUCCEEDED, **changes: Any) -> RunReport
     return replace(base, **changes)
 
 
+def considered(**changes: Any) -> Considered:
+    """What of the past a decision looked at."""
+    base = Considered(
+        agent_s=3600,
+        trace_s=0,
+        deeds=2,
+        digest="d" * 64,
+        counts=(Counted(per="label:team", value="core", within_s=60, most=5, found=None),),
+    )
+    return replace(base, **changes)
+
+
 def evaluated(**changes: Any) -> ev.DecisionEvaluated:
     """The simplest event: a decision without a job."""
     return ev.DecisionEvaluated(ask=ask(**changes), ruling=ruling(Effect.ALLOW))
@@ -270,6 +293,9 @@ def _ticket_events() -> list[Event]:
     birth = opened(
         counters=(("agent:deployer", 4_000, T0),),
         trace=(TraceLine(source="rule", id="prod-writes", verdict="REQUIRE_APPROVAL"),),
+        action="execute",
+        data_classes=("internal", "pii"),
+        considered=considered(),
     )
     return [
         birth,
@@ -294,6 +320,7 @@ def _ticket_events() -> list[Event]:
         on("t-1", ev.UnknownResolved, person=ANNA, took_effect=True),
         on("t-1", ev.GrantRedeemed, agent=AGENT, grant_id="g-1", action_digest="3" * 64),
         on("t-1", ev.OutcomeReported, report=report()),
+        on("t-1", ev.TicketUpheld, snapshot="5" * 64),
     ]
 
 
@@ -321,8 +348,21 @@ def public_key(key_id: str = "key:operator", pem: str = "PEM", **changes: Any) -
 def _other_events() -> list[Event]:
     throttled = ruling(Effect.THROTTLE, requirement=None)
     return [
-        ev.SubmissionThrottled(ask=ask(), ruling=throttled, retry_after_s=3),
-        evaluated(),
+        ev.SubmissionThrottled(
+            ask=ask(), ruling=throttled, retry_after_s=3, considered=considered()
+        ),
+        replace(
+            evaluated(), action="execute", data_classes=("internal", "pii"), considered=considered()
+        ),
+        ev.RefusalsCoalesced(
+            tenant=TENANT,
+            agent=AGENT,
+            effect=Effect.DENY,
+            rule_id="never",
+            count=995,
+            first_at=T0,
+            last_at=T0 + timedelta(seconds=59),
+        ),
         ctl.BundleActivated(
             tenant=TENANT,
             actor="system:placet",

@@ -58,7 +58,7 @@ def directory(accounts: Accounts, clock: FixedClock | None = None) -> SlackDirec
     return SlackDirectory(
         accounts=accounts,
         workspace=HOME,
-        members=members,
+        members=lambda: members,
         tenant=TENANT,
         clock=clock or FixedClock(),
     )
@@ -201,7 +201,7 @@ async def test_a_change_is_believed_at_once_even_while_a_lookup_is_under_way() -
 
 async def test_a_static_directory_believes_the_bundle_and_nobody_else() -> None:
     members = {"operator": Members(people=(PersonId("slack:T1/U1"),))}
-    people = StaticDirectory(members, tenant=TENANT, clock=FixedClock())
+    people = StaticDirectory(lambda: members, tenant=TENANT, clock=FixedClock())
     assert (await people.person(PersonId("slack:T1/U1"))).roles == {"operator"}
     assert await people.eligible(["operator"]) == {"slack:T1/U1": frozenset({"operator"})}
     assert await people.eligible(["reviewer"]) == {}

@@ -170,6 +170,13 @@ def findings(loaded: Loaded, *, account: str, production: bool) -> Iterator[Find
     """Everything to be said about a bundle that loads."""
     yield from _of_environments(loaded)
     yield from _of_tiers(loaded, production=production)
+    if loaded.bundle.signals.injection is None:
+        yield Finding(
+            area=AREA,
+            level=Level.WARNING,
+            text="text that reads like an injection changes nothing: signals.injection is off",
+            place=str(loaded.source.mark("/signals/injection")),
+        )
     for item in loaded.bundle.not_enforced:
         yield Finding(
             area=AREA,

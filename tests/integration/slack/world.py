@@ -211,7 +211,7 @@ async def open_world(
         directory = SlackDirectory(
             accounts=SlackAccounts(make_client(config, session)),
             workspace=Workspace(team_id=seed.team_id),
-            members=loaded.directory,
+            members=lambda: loaded.directory,
             tenant=TENANT,
             clock=clock,
         )

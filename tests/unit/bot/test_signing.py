@@ -71,3 +71,23 @@ async def test_a_purpose_without_a_key_signs_nothing(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         await NoSigner().sign("checkpoint", MESSAGE)
     assert NoSigner().public_keys() == ()
+
+
+async def test_keys_of_new_roles_join_those_that_are_open(tmp_path: Path) -> None:
+    signer = FileSigner(tmp_path / "keys", ("checkpoint",))
+    (before,) = signer.public_keys()
+    with pytest.raises(Unavailable):
+        await signer.sign("vote:guardian", MESSAGE)
+    signer.ensure(("checkpoint", "vote:guardian"))
+    assert signer.public_keys()[0] == before
+    made = await signer.sign("vote:guardian", MESSAGE)
+    verify(signer.public_keys()[1].pem, made.value, MESSAGE)
+
+
+def test_a_key_that_cannot_be_opened_adds_none(tmp_path: Path) -> None:
+    signer = FileSigner(tmp_path / "keys", ("checkpoint",))
+    bad = tmp_path / "keys" / "vote-b.pem"
+    bad.touch(mode=0o644)
+    with pytest.raises(Unavailable):
+        signer.ensure(("vote:a", "vote:b"))
+    assert [key.purpose for key in signer.public_keys()] == ["checkpoint"]

@@ -13,7 +13,7 @@ from bot.executor.errors import SandboxError, SandboxSetupFailed
 from bot.executor.launcher import Launcher, RunResult
 from bot.executor.sandbox import SandboxSpec
 from bot.executor.tools import Python
-from bot.executor.worker import Worker
+from bot.executor.worker import Plans, Worker
 from bot.settings import Settings
 from bot.signing import NoSigner
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
@@ -172,12 +172,12 @@ async def room(
     async def ask(ticket_id: TicketId) -> None:
         asked.append(ticket_id)
 
+    plans = Plans(bundle=own, actions=actions_of(own, Settings(folders={"site": tmp_path})))
     worker = Worker(
         name="executor-1",
         service=service,
         reader=ledger,
-        bundle=own,
-        actions=actions_of(own, Settings(folders={"site": tmp_path})),
+        plans=lambda: plans,
         launcher=cast("Launcher", launcher) if tier else None,
         tier=tier,
         unavailable="install bubblewrap",

@@ -83,7 +83,7 @@ def story(environment: dict[str, str]) -> TicketId:
 
 async def _fill(settings: Settings) -> TicketId:
     bundle, tenant = bundle_of(settings), TenantId(settings.tenant)
-    directory = StaticDirectory(bundle.directory, tenant=tenant, clock=WallClock())
+    directory = StaticDirectory(lambda: bundle.directory, tenant=tenant, clock=WallClock())
     signer = signer_of(settings, bundle)
     async with open_core(settings, bundle=bundle, directory=directory, signer=signer) as core:
         await core.administration.register_keys()

@@ -86,6 +86,12 @@ def test_an_open_fail_mode_is_said(placet: Placet, tmp_path: Path) -> None:
     assert modes == {"dev": "unsafe_open", "prod": "closed"}
 
 
+def test_signals_that_are_off_are_said(placet: Placet, tmp_path: Path) -> None:
+    path = _bundle(tmp_path, TIER, PEOPLE, "signals: {injection: 'off'}")
+    answer = placet("check", "--policies", path, "--json")
+    assert _found(answer, "bundle", "signals.injection")[0]["place"] == f"{path}:4:11"
+
+
 def test_a_key_that_is_read_and_not_enforced_is_named(placet: Placet, tmp_path: Path) -> None:
     path = _bundle(tmp_path, TIER, PEOPLE, "audit: {sink: somewhere}")
     answer = placet("check", "--policies", path, "--json")

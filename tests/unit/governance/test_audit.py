@@ -125,6 +125,7 @@ ACTORS = {
     "OutcomeReported": "agent:deployer",
     "SubmissionThrottled": "agent:deployer",
     "DecisionEvaluated": "agent:deployer",
+    "RefusalsCoalesced": "agent:deployer",
     "VoteCast": f"person:{ANNA}",
     "VoteWithdrawn": f"person:{ANNA}",
     "VoteRefused": f"person:{BEN}",

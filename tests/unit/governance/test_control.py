@@ -84,9 +84,18 @@ def test_what_is_not_frozen_cannot_be_unfrozen():
 
 def test_an_activation_names_the_bundle_that_decides():
     event = ctl.BundleActivated(
-        tenant=TENANT, actor="system:placet", snapshot="s", content_digest="c", registry_digest="r"
+        tenant=TENANT,
+        actor="system:placet",
+        snapshot="s",
+        content_digest="c",
+        registry_digest="r",
+        key_id="k",
+        signature="sig",
     )
-    assert _after(Control(), event) == Control(snapshot="s")
+    activation = ctl.Activation(
+        content_digest="c", registry_digest="r", key_id="k", signature="sig"
+    )
+    assert _after(Control(), event) == Control(snapshot="s", activation=activation)
 
 
 def test_a_registered_key_is_known_from_then_on():

@@ -26,10 +26,10 @@ def _ticket(state: TicketState = S.PENDING, **changes: object) -> Ticket:
 
 
 @pytest.mark.parametrize("name", samples())
-def test_every_event_of_a_ticket_that_asks_people_refreshes_its_card_but_the_silent_two(name: str):
+def test_every_event_of_a_ticket_that_asks_people_but_three_refreshes_its_card(name: str):
     event, ticket = samples()[name]
     is_of_a_ticket = isinstance(event, ev.TicketEvent)
-    is_silent = name in {"VoteRefused", "ExecutionCleared"}
+    is_silent = name in {"VoteRefused", "ExecutionCleared", "TicketUpheld"}
     assert (CARD in owed(event, ticket)) is (is_of_a_ticket and not is_silent)
 
 
@@ -41,14 +41,16 @@ def test_what_policy_alone_settles_has_no_card():
 
 def test_a_card_follows_when_a_new_bundle_denies_its_ticket():
     for before in (born(), approved()):
-        deny = cmd.ReassessTicket(ticket_id=before.id, decision=decision(Effect.DENY))
+        deny = cmd.ReassessTicket(
+            ticket_id=before.id, decision=decision(Effect.DENY, snapshot="s-2")
+        )
         (event,) = decide(before, deny).events
         assert CARD in owed(event, after(before, [event], T0))
 
 
 def test_what_policy_alone_allowed_gets_no_card_when_a_new_bundle_denies_it():
     before = born(decision=decision(Effect.ALLOW))
-    deny = cmd.ReassessTicket(ticket_id=before.id, decision=decision(Effect.DENY))
+    deny = cmd.ReassessTicket(ticket_id=before.id, decision=decision(Effect.DENY, snapshot="s-2"))
     (event,) = decide(before, deny).events
     assert CARD not in owed(event, after(before, [event], T0))
 
@@ -56,7 +58,7 @@ def test_what_policy_alone_allowed_gets_no_card_when_a_new_bundle_denies_it():
 def test_a_card_follows_when_a_new_bundle_asks_nobody_any_more():
     tight = decision(Effect.ALLOW_WITH_CONSTRAINTS, constraints=Constraints(max_runtime_s=1))
     for before in (born(), approved()):
-        judge = cmd.ReassessTicket(ticket_id=before.id, decision=tight)
+        judge = cmd.ReassessTicket(ticket_id=before.id, decision=replace(tight, snapshot="s-2"))
         (event,) = decide(before, judge).events
         assert CARD in owed(event, after(before, [event], T0))
 
@@ -64,7 +66,9 @@ def test_a_card_follows_when_a_new_bundle_asks_nobody_any_more():
 def test_a_card_appears_when_a_new_bundle_asks_people():
     before = born(decision=decision(Effect.ALLOW))
     assert CARD not in owed(on("t-1", ev.ResponseOverdue), before)
-    (event,) = decide(before, cmd.ReassessTicket(ticket_id="t-1", decision=decision())).events  # type: ignore[arg-type]
+    (event,) = decide(
+        before, cmd.ReassessTicket(ticket_id="t-1", decision=decision(snapshot="s-2"))
+    ).events  # type: ignore[arg-type]
     assert CARD in owed(event, after(before, [event], T0))
 
 
@@ -74,7 +78,8 @@ def test_an_approved_execution_is_cleared_first_and_run_only_once_cleared(name: 
     if ticket is None:
         return
     messages = owed(event, replace(ticket, state=S.APPROVED, basis=Basis.PEOPLE))
-    assert (CLEAR in messages) is (name in {"TicketOpened", "TicketApproved"})
+    startable = {"TicketOpened", "TicketApproved", "TicketUpheld"}
+    assert (CLEAR in messages) is (name in startable)
     assert (EXECUTE in messages) is (name == "ExecutionCleared")
 
 

@@ -248,10 +248,10 @@ async def test_without_a_directory_nothing_that_asks_people_is_opened(house: Hou
 
 
 async def test_an_evaluation_is_recorded_and_an_explanation_is_not(house: House):
-    assert house.service.explain(_read(), agent()).effect is Effect.ALLOW
+    assert (await house.service.explain(_read(), agent())).decision.effect is Effect.ALLOW
     assert await house.names() == []
     settled = await house.service.evaluate(_read(), agent())
-    assert settled.decision == house.service.explain(_read(), agent())
+    assert settled.decision == (await house.service.explain(_read(), agent())).decision
     assert await house.names() == ["DecisionEvaluated"]
 
 

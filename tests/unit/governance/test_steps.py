@@ -325,11 +325,20 @@ def _activation(snapshot: str) -> ctl.BundleActivated:
 def test_a_bundle_becomes_active_once_and_its_bytes_are_kept(
     current: str, new: str, only_first: bool, happens: bool
 ):
-    state = _state(control=Control(snapshot=current))
+    kept = ctl.Activation(content_digest="d", registry_digest="r") if current else None
+    state = _state(control=Control(snapshot=current, activation=kept))
     result = steps.activate(state, event=_activation(new), source=b"x", only_first=only_first)
     assert result.reply is happens
     assert result.events == ((_activation(new),) if happens else ())
     assert result.contents == ({"d": b"x"} if happens else {})
+
+
+def test_a_bundle_recorded_without_the_place_of_its_bytes_is_recorded_once_more():
+    old = _state(control=Control(snapshot="s-1"))
+    again = steps.activate(old, event=_activation("s-1"), source=b"x", only_first=False)
+    assert (again.reply, again.contents) == (True, {"d": b"x"})
+    first = steps.activate(old, event=_activation("s-1"), source=b"x", only_first=True)
+    assert (first.reply, first.events) == (False, ())
 
 
 def test_only_new_keys_are_registered_valid_from_event_time():

@@ -74,7 +74,7 @@ def test_each_section_arrives():
     assert found.directory["operator"].people == ("slack:T0A/U0B",)
     assert found.directory["operator"].slack_usergroups == ("S0C",)
     assert (found.max_ttl_s, found.credential_ttl_s) == (172_800, 900)
-    assert found.not_enforced == ()
+    assert [note.pointer for note in found.not_enforced] == ["/audit/channel", "/audit/fields"]
 
 
 def test_an_empty_bundle_denies_everything():
@@ -164,7 +164,7 @@ def test_a_key_without_effect_on_its_rule_is_reported():
         (
             {"rules": [rule("a", "throttle", rate={"per": "ip", "count": 1, "window_s": 1})]},
             "/rules/0/rate/per",
-            "'agent', 'tenant' or 'tool'",
+            r"should match pattern '\^\(agent\|tenant\|tool",
         ),
         ({"rules": [rule("a", "require_approval", tier="t")]}, "/rules/0/tier", "no tier 't'"),
         ({"default_decision": "allow_with_constraints"}, "/default_decision", "'deny'"),

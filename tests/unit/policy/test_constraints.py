@@ -1,5 +1,11 @@
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import FrozenInstanceError
+from typing import Any
+
 import pytest
 
+from governance.canonical import canonical_bytes, parse
+from governance.policy.bundle import Bundle, load
 from governance.policy.constraints import ConstraintRegistry
 from governance.policy.decision import Effect, Warned
 from tests.unit.policy.asking import HEAVY, LIGHT, ask, bundle, decide, refused, rule
@@ -83,12 +89,76 @@ def test_the_registry_can_be_read_and_not_written():
     found = registry.get("b")
     assert found is not None
     assert found.description == "Nothing leaves"
-    with pytest.raises(AttributeError):
-        registry.anything = 1  # type: ignore[attr-defined]
+    for name in ("anything", "_rules", "_digest"):
+        with pytest.raises(AttributeError, match="read-only"):
+            setattr(registry, name, {})
+        with pytest.raises(AttributeError, match="read-only"):
+            delattr(registry, name)
     with pytest.raises(TypeError):
         registry._rules["c"] = found  # type: ignore[index]
     public = {name for name in dir(ConstraintRegistry) if not name.startswith("_")}
     assert public == {"get", "violations", "digest"}
+
+
+NESTED = {"owners": ["security", {"since": [2024]}], "links": {"runbook": ["a"]}}
+
+
+def changes(value: Any) -> Iterator[Callable[[], object]]:
+    """Every way to change what lies in ``value``, at any depth."""
+    if isinstance(value, str | int | None):
+        return
+    yield lambda: value.clear()  # noqa: PLW0108  # a tuple has no such thing to look up
+    yield lambda: value.update({"x": 1})
+    yield lambda: value.append(1)
+    for key, item in value.items() if isinstance(value, Mapping) else enumerate(value):
+        yield lambda key=key: value.__setitem__(key, "changed")
+        yield lambda key=key: value.__delitem__(key)
+        yield from changes(item)
+
+
+def test_what_a_constraint_was_written_with_cannot_be_changed_at_any_depth():
+    written = {**constraint("a", topics=["job.*"]), "metadata": NESTED}
+    policy = bundle(constraints=[written])
+    rule_ = policy.constraints.get("a")
+    assert rule_ is not None
+    digest, source = policy.constraints.digest, canonical_bytes(rule_.source)
+    tried = 0
+    for held in (rule_.metadata, rule_.source):
+        for change in changes(held):
+            with pytest.raises((TypeError, AttributeError)):
+                change()
+            tried += 1
+    assert tried > 40
+    for name in ("id", "violation_action", "metadata", "match", "source"):
+        with pytest.raises(FrozenInstanceError):
+            setattr(rule_, name, None)
+    assert canonical_bytes(rule_.source) == source
+    assert canonical_bytes(rule_.metadata) == canonical_bytes(NESTED)
+    assert load(written_back(policy)).constraints.digest == digest
+
+
+def written_back(policy: Bundle) -> Mapping[str, Any]:
+    value = parse(policy.to_bytes())
+    assert isinstance(value, Mapping)
+    return value
+
+
+def test_a_registry_keeps_nothing_of_the_mapping_it_was_loaded_from():
+    metadata: dict[str, Any] = {"owners": ["security"]}
+    policy = bundle(constraints=[{**constraint("a"), "metadata": metadata}])
+    metadata["owners"].append("agent")
+    rule_ = policy.constraints.get("a")
+    assert rule_ is not None
+    assert rule_.metadata == {"owners": ("security",)}
+
+
+def test_the_order_of_the_file_plays_no_part_in_the_digest():
+    both = [constraint("a"), constraint("b", action="WARN")]
+    one, other = bundle(constraints=both), bundle(constraints=both[::-1])
+    assert one.registry_digest == other.registry_digest
+    assert [rule_.id for rule_ in other.constraints] == ["b", "a"]
+    swapped = bundle(constraints=[constraint("a", action="WARN"), constraint("b")])
+    assert one.registry_digest != swapped.registry_digest
 
 
 def test_the_digest_of_the_registry_covers_every_word_and_is_in_the_snapshot():

@@ -76,8 +76,18 @@ def test_a_rule_that_cannot_be_judged_loosens_nothing():
     policy = bundle(rule("all", "allow"), rule("r", "require_approval", **labelled))
     decision = decide(ask(), policy)
     assert decision.effect is Effect.REQUIRE_APPROVAL
-    assert any("label that it asks for is missing" in line.note for line in decision.trace)
+    assert any("label region is missing" in line.note for line in decision.trace)
     assert decide(ask(labels={"region": "us"}), policy).effect is Effect.ALLOW
+
+
+def test_isolation_that_one_rule_asks_for_holds_for_all():
+    policy = bundle(
+        rule("a", "allow", constraints={"isolated": True}),
+        rule("b", "allow", constraints={"max_retries": 3}),
+        rule("c", "allow"),
+    )
+    constraints = decide(ask(), policy).constraints
+    assert (constraints.isolated, constraints.max_retries) == (True, 3)
 
 
 def test_the_constraints_of_all_matching_rules_merge_to_the_tightest():
@@ -306,6 +316,7 @@ def test_the_trace_tells_every_source_and_the_default():
     assert [(line.source, line.verdict) for line in decision.trace] == [
         ("environment", "REQUIRE_APPROVAL"),
         ("default", "DENY"),
+        ("signals", "considered"),
         ("rules", "considered"),
     ]
     assert decision.trace[-1] == TraceLine(
@@ -341,14 +352,16 @@ OPEN = bundle(environments={"dev": {"fail_mode": "unsafe_open"}})
 
 
 def test_an_open_environment_lets_a_release_through_and_says_so():
-    decision = decide(broken(environment="dev"), OPEN)
+    decision = decide(broken(environment="dev"), OPEN, agent=BOUND)
     assert (decision.effect, decision.safety_bypassed) == (Effect.ALLOW, True)
     assert decision.trace[0].source == "fail_mode"
 
 
 def test_what_is_executed_or_not_the_agents_to_name_stays_closed():
-    assert decide(broken(environment="dev", execute=True), OPEN).effect is Effect.DENY
-    assert decide(broken(environment="prod"), OPEN).effect is Effect.DENY
+    executed = broken(environment="dev", execute=True)
+    assert decide(executed, OPEN, agent=BOUND).effect is Effect.DENY
+    assert decide(broken(environment="prod"), OPEN, agent=BOUND).effect is Effect.DENY
+    assert decide(broken(environment="dev"), OPEN).effect is Effect.DENY
     elsewhere = replace(AGENT, environments=("qa",))
     assert decide(broken(environment="dev"), OPEN, agent=elsewhere).effect is Effect.DENY
     impostor = replace(AGENT, id=AgentId("x"))

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from governance.policy.conditions import LabelThreshold, Times
 from governance.policy.facts import Facts
 from governance.policy.matching import Match, Outcome, glob
 from governance.policy.sources import judged
@@ -24,6 +25,13 @@ from tests.unit.policy.asking import AGENT, AT, READ, ask, bundle
         ("a*b*c", "a-b-b-c-c"),
         ("org/infra-*", "org/infra-net"),
         ("a/*/c", "a/b/c"),
+        ("job.deploy.*", "job.deploy.web.eu"),
+        ("job.*.prod", "job.deploy.web.prod"),
+        ("job.*é", "job.caf\u00e9"),
+        ("?", "\U0001f680"),
+        ("job.[а-я]", "job.ж"),
+        (r"[\^a]", "^"),
+        ("[^^]", "a"),
     ],
 )
 def test_a_topic_glob_matches_the_whole_text(pattern: str, text: str):
@@ -44,7 +52,17 @@ def test_a_topic_glob_matches_the_whole_text(pattern: str, text: str):
         ("a*b", "a/b"),
         ("org/infra-*", "org/infra-a/b"),
         ("a*b*c", "a-c-b"),
+        ("a*b*c", "a-c"),
+        ("ab*ba", "aba"),
+        ("a/*", "a/b/c"),
         ("", "x"),
+        ("job.deploy.*", "job.deployer"),
+        ("JOB.*", "job.x"),
+        ("straße", "STRASSE"),
+        ("caf\u00e9", "cafe\u0301"),
+        ("job.?", "job.e\u0301"),
+        ("job.a", "job.а"),
+        ("*", "a/b"),
     ],
 )
 def test_a_topic_glob_refuses_what_it_does_not_say(pattern: str, text: str):
@@ -123,7 +141,7 @@ def test_conditions_are_any_of_their_entries(match: Match):
         Match(capabilities=frozenset({"other"})),
         Match(risk_tags=frozenset({"dev"})),
         Match(requires=frozenset({"gpu", "tpu"})),
-        Match(environments=frozenset({"prod"})),
+        Match(environments=frozenset({"lab"})),
         Match(data_classes=frozenset({"financial"})),
         Match(topics=(glob("job.y"),)),
         Match(labels={"team": "red", "missing": "x"}),
@@ -131,6 +149,24 @@ def test_conditions_are_any_of_their_entries(match: Match):
 )
 def test_every_condition_has_to_hold(match: Match):
     assert match.judge(CLAIMS) is Outcome.NOT_MATCHED
+
+
+def test_an_environment_that_only_the_agent_names_is_prod_as_well():
+    assert Match(environments=frozenset({"prod"})).judge(CLAIMS) is Outcome.MATCHED
+
+
+def test_a_match_names_what_cannot_be_judged():
+    match = Match(
+        labels={"team": "blue", "customer": "x"},
+        conditions=(LabelThreshold(label="amount", more_than=5), Times(windows=())),
+    )
+    assert match.unclear(CLAIMS) == ("label customer is missing", "label amount more than 5")
+
+
+def test_a_match_knows_whether_it_looks_at_the_agents_own_words():
+    assert not Match(topics=(glob("*"),), conditions=(Times(windows=()),)).reads_claims
+    assert Match(labels={"a": "b"}).reads_claims
+    assert Match(conditions=(LabelThreshold(label="amount", at_most=5),)).reads_claims
 
 
 def test_a_label_that_is_asked_for_and_missing_is_an_error():

@@ -1,4 +1,5 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,7 @@ def test_the_harness_file_lets_no_tool_through_while_its_groups_are_not_declared
     assert policy.credential_ttl_s == 900
     assert policy.audit.retention_days == 2555
     assert [note.pointer for note in policy.not_enforced] == [
+        "/audit/fields",
         "/audit/sink",
         "/runtime/identity_binding",
     ]
@@ -189,3 +191,158 @@ def test_a_gate_of_the_harness_file_may_name_a_tier_that_exists():
     with pytest.raises(InvalidInput, match="no tier 'none'") as caught:
         load({"policy_engine": {"environment_gates": gates}})
     assert caught.value.pointer == "/policy_engine/environment_gates/prod/tier"
+
+
+# Every key of the three files: with another value there is another answer, a refusal or a report.
+
+OTHER: Mapping[str, object] = {
+    "/exception_routing/registry/mode": "READ_WRITE",
+    "/exception_routing/registry/refresh_interval": 60,
+    "/exception_routing/ticket/required_fields": ["justification"],
+    "/exception_routing/ticket/max_ttl_hours": 1,
+    "/exception_routing/approval/roles/operator/weight": 1,
+    "/exception_routing/approval/roles/operator/min_required": 2,
+    "/exception_routing/approval/roles/reviewer/weight": 2,
+    "/exception_routing/approval/roles/reviewer/min_required": 1,
+    "/exception_routing/approval/signature_algorithm": "HS256",
+    "/exception_routing/executor/sandbox": False,
+    "/exception_routing/executor/resource_limits/cpu": "4",
+    "/exception_routing/executor/resource_limits/memory": "8Gi",
+    "/exception_routing/executor/resource_limits/network": "allow",
+    "/exception_routing/executor/idempotency_store": None,
+    "/exception_routing/audit/format": "TEXT",
+    "/exception_routing/audit/retention_days": 9_000,
+    "/exception_routing/audit/hash_algorithm": "MD5",
+    "/runtime/version": "2.0",
+    "/runtime/identity_binding": None,
+    "/runtime/credential_rotation": "ephemeral-5m",
+    "/policy_engine/approval_required_for": ["read", "write", "execute"],
+    "/policy_engine/restricted_data_classes": ["public"],
+    "/policy_engine/environment_gates/prod/requires_human_approval": False,
+    "/policy_engine/environment_gates/prod/allowed_tools": ["read_only_scanners", "jira_reader"],
+    "/policy_engine/environment_gates/dev/requires_human_approval": True,
+    "/policy_engine/environment_gates/dev/allowed_tools": [],
+    "/audit/format": "csv",
+    "/audit/fields": [],
+    "/audit/sink": None,
+    "/audit/retention_days": 30,
+    "/tools/jira_reader/actions": ["write"],
+    "/tools/jira_reader/classification": "confidential",
+    "/tools/jira_reader/scope": "project-key:OPS-*",
+    "/tools/github_inspector/actions": ["write"],
+    "/tools/github_inspector/classification": "confidential",
+    "/tools/github_inspector/scope": "repo:org/web-*",
+    "/tools/aws_metadata/actions": ["write"],
+    "/tools/aws_metadata/classification": "confidential",
+    "/tools/aws_metadata/scope": "account:prod-env",
+    "/tools/slack_notifier/actions": ["read"],
+    "/tools/slack_notifier/classification": "confidential",
+    "/tools/slack_notifier/requires_approval": False,
+    "/version": "v2",
+    "/rules/0/id": "another",
+    "/rules/0/match/topics": ["job.other.*"],
+    "/rules/0/match/risk_tags": ["prod"],
+    "/rules/0/decision": "deny",
+    "/rules/1/id": "another",
+    "/rules/1/match/topics": ["job.other.*"],
+    "/rules/1/match/risk_tags": ["staging"],
+    "/rules/1/decision": "deny",
+    "/rules/1/reason": "another",
+    "/rules/2/id": "another",
+    "/rules/2/match/topics": ["job.other.*"],
+    "/rules/2/match/risk_tags": ["low"],
+    "/rules/2/decision": "deny",
+    "/rules/2/constraints/max_runtime_sec": 46,
+    "/rules/2/constraints/max_retries": 2,
+    "/rules/3/id": "another",
+    "/rules/3/match/risk_tags": ["harmless"],
+    "/rules/3/decision": "allow",
+}
+
+
+def leaves(value: object, at: str = "") -> Iterator[str]:
+    """The pointer of every key that holds no keys of its own."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, f"{at}/{key}")
+    elif isinstance(value, Sequence) and value and isinstance(value[0], Mapping):
+        for number, item in enumerate(value):
+            yield from leaves(item, f"{at}/{number}")
+    else:
+        yield at
+
+
+def with_other(value: Any, path: Sequence[str], other: object) -> Any:
+    if not path:
+        return other
+    key: Any = int(path[0]) if isinstance(value, Sequence) else path[0]
+    copied = list(value) if isinstance(value, Sequence) else dict(value)
+    copied[key] = with_other(value[key], path[1:], other)
+    if copied[key] is None:
+        del copied[key]
+    return copied
+
+
+READS = {
+    "jira_reader": {"project-key": "SEC-1"},
+    "github_inspector": {"repo": "org/infra-x"},
+    "aws_metadata": {"account": "dev-env", "region": "us-east-1"},
+}
+PROBES = [
+    *(
+        ask(tool=name, action=READ, arguments=arguments, environment=environment)
+        for name, arguments in READS.items()
+        for environment in ("dev", "prod")
+    ),
+    *(
+        ask(tool="slack_notifier", action=kind, environment=environment)
+        for kind in (READ, WRITE)
+        for environment in ("dev", "prod")
+    ),
+    ask("job.mcp-bridge.read.x", environment="dev"),
+    ask("job.mcp-bridge.write.x", risk_tags=("prod",), environment="dev"),
+    ask("job.agent.exec.x", risk_tags=("medium",), environment="dev"),
+    ask("job.z", risk_tags=("destructive",), environment="dev"),
+]
+
+
+def observed(mapping: Mapping[str, Any]) -> object:
+    """What a bundle does and says of itself, less its names for its own bytes; or its refusal."""
+    try:
+        policy = load(mapping)
+    except InvalidInput as refusal:
+        return refusal.pointer
+    decisions = [
+        replace(decide(request, policy, agent=BOUND), snapshot="", trace=()) for request in PROBES
+    ]
+    exceptions = policy.tiers.get(ROUTING)
+    kept = (policy.credential_ttl_s, policy.audit.retention_days)
+    return decisions, exceptions, kept, [note.pointer for note in policy.not_enforced]
+
+
+WITH_GROUPS = {
+    **S1,
+    # Every tool in a group of its own gate, and no approval that hides a tool's own.
+    "tool_groups": {
+        "read_only_scanners": ["github_inspector", "aws_metadata"],
+        "audit_loggers": ["slack_notifier"],
+        "sandbox_writers": ["jira_reader"],
+    },
+}
+FILES = {
+    "exceptions": (S0, {**S0, "default_decision": "require_approval"}),
+    "harness": (S1, WITH_GROUPS),
+    "rules": (S2, S2),
+}
+EVERY_KEY = [(name, at) for name, (seed, _) in FILES.items() for at in leaves(seed)]
+
+
+def test_the_table_of_other_values_holds_every_key_of_the_three_files_and_no_other():
+    assert sorted(at for _, at in EVERY_KEY) == sorted(OTHER)
+
+
+@pytest.mark.parametrize(("name", "at"), EVERY_KEY)
+def test_no_key_of_the_three_files_is_ignored(name: str, at: str):
+    _, mapping = FILES[name]
+    path = at.split("/")[1:]
+    assert observed(mapping) != observed(with_other(mapping, path, OTHER[at])), at

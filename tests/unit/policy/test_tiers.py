@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from governance.execution import SandboxTier
-from governance.policy.decision import Requirement, RoleRequirement
+from governance.policy.decision import RejectPolicy, Requirement, RoleRequirement
 from governance.policy.tiers import join, people_needed, stricter
 from governance.principal import PersonId
 from tests.unit.policy.asking import HEAVY, LIGHT, bundle, refused
@@ -71,6 +71,14 @@ def test_where_tiers_meet_the_heaviest_roles_and_every_other_demand_hold():
     assert both.reviewer == light.reviewer
     assert not both.release_allowed
     assert join([tier("alone", 1, operator=(1, 1))]).respond_within_s is None
+
+
+def test_one_tier_in_which_a_single_rejection_ends_it_is_enough():
+    light = tier("light", 1, operator=(1, 1))
+    heavy = replace(tier("heavy", 4, operator=(2, 2)), reject_policy=RejectPolicy.WEIGHT)
+    assert join([light, heavy]).reject_policy is RejectPolicy.VETO
+    weighing = replace(light, reject_policy=RejectPolicy.WEIGHT)
+    assert join([weighing, heavy]).reject_policy is RejectPolicy.WEIGHT
 
 
 def test_a_tier_holds_what_was_written():

@@ -1,11 +1,24 @@
+import re
 from decimal import Decimal
 
 import pytest
 
 from governance.canonical import Json
+from governance.policy.argument_schema import ArgumentSchema
 from governance.policy.decision import Effect
-from governance.policy.tools import ArgumentSchema, parse_scope, plan_digest
-from tests.unit.policy.asking import EXECUTE, READ, WRITE, ask, bundle, decide, refused, tool
+from governance.policy.scopes import parse_scope
+from governance.policy.tools import plan_digest
+from tests.unit.policy.asking import (
+    AGENT,
+    EXECUTE,
+    READ,
+    WRITE,
+    ask,
+    bundle,
+    decide,
+    refused,
+    tool,
+)
 
 RUN = {"title": "x", "runner": {"builtin": "file.write"}}
 
@@ -127,7 +140,7 @@ def test_a_tool_is_used_where_its_environments_say():
 def test_every_named_resource_has_to_lie_in_the_scope(
     arguments: dict[str, Json], labels: dict[str, str], says: str
 ):
-    refusal = parse_scope("project:SEC-*").refusal(ask(arguments=arguments, labels=labels))
+    refusal = parse_scope("project:SEC-*").refusal(ask(arguments=arguments, labels=labels), AGENT)
     assert says in refusal
     assert bool(refusal) is bool(says)
     assert "OPS" not in refusal
@@ -135,18 +148,20 @@ def test_every_named_resource_has_to_lie_in_the_scope(
 
 def test_commas_in_a_scope_mean_and():
     scope = parse_scope("account:dev-env, region:us-east-1")
-    assert not scope.refusal(ask(arguments={"account": "dev-env", "region": "us-east-1"}))
-    assert "region" in scope.refusal(ask(arguments={"account": "dev-env", "region": "eu"}))
+    fits = ask(arguments={"account": "dev-env", "region": "us-east-1"})
+    assert not scope.refusal(fits, AGENT)
+    misses = ask(arguments={"account": "dev-env", "region": "eu"})
+    assert "region" in scope.refusal(misses, AGENT)
 
 
 def test_a_number_is_compared_as_it_is_written():
-    assert not parse_scope("account:12*").refusal(ask(arguments={"account": 123}))
+    assert not parse_scope("account:12*").refusal(ask(arguments={"account": 123}), AGENT)
 
 
 def test_what_is_executed_is_judged_by_its_arguments_and_not_by_a_label():
     scope = parse_scope("project:SEC-*")
     request = ask(execute=True, labels={"project": "SEC-1"})
-    assert "names no project" in scope.refusal(request)
+    assert "names no project" in scope.refusal(request, AGENT)
 
 
 def test_a_refusal_of_arguments_names_the_place_and_the_keyword_and_no_value():
@@ -236,3 +251,67 @@ def test_a_target_that_is_not_what_the_arguments_say_is_denied():
         request = ask(tool="t", action=READ, target=target, arguments=wanted)
         assert decide(request, policy).effect is effect, target
     assert decide(ask(tool="t", action=READ, target="x"), policy).effect is Effect.ALLOW
+
+
+def test_the_registry_derives_tags_that_the_agent_does_not_send():
+    derive = [{"match": {"topics": ["job.git.push.main"]}, "add": ["Protected"]}]
+    policy = bundle(
+        {"id": "no", "match": {"risk_tags": ["protected"]}, "decision": "deny"},
+        **registry(derive=derive),
+    )
+    pushed = decide(ask("job.git.push.main", tool="t", action=READ), policy)
+    assert (pushed.effect, pushed.rule_ids) == (Effect.DENY, ("no",))
+    assert pushed.risk_tags == ("protected",)
+    other = decide(ask("job.git.push.topic", tool="t", action=READ), policy)
+    assert (other.effect, other.risk_tags) == (Effect.ALLOW, ())
+
+
+def test_a_derived_tag_that_rests_on_the_agents_word_restricts_and_never_loosens():
+    derive = [{"match": {"labels": {"kind": "routine"}}, "add": ["routine"]}]
+    sections = registry(actions=["write"], derive=derive)
+    request = ask(tool="t", action=WRITE, labels={"kind": "routine"})
+    eased = {"id": "ok", "match": {"risk_tags": ["routine"]}, "decision": "allow"}
+    policy = bundle(eased, **sections, approval_required_for=[])
+    lines = {line.id: line.verdict for line in decide(request, policy).trace}
+    assert lines["ok"] == "not counted"
+    stopped = {"id": "no", "match": {"risk_tags": ["routine"]}, "decision": "deny"}
+    assert decide(request, bundle(stopped, **sections)).effect is Effect.DENY
+    unclear = ask(tool="t", action=WRITE)  # the label is missing: the match cannot be judged
+    assert decide(unclear, bundle(stopped, **sections)).effect is Effect.DENY
+
+
+def test_a_derived_tag_of_what_is_vouched_for_counts_as_the_registrys_word():
+    derive = [{"match": {"agents": [AGENT.id]}, "add": ["trusted"]}]
+    policy = bundle(
+        {"id": "ok", "match": {"risk_tags": ["trusted"]}, "decision": "allow"},
+        **registry(derive=derive),
+    )
+    assert decide(ask(tool="t", action=READ), policy).rule_ids == ("ok",)
+
+
+def test_tags_are_derived_from_what_the_arguments_say():
+    derive = [{"match": {"when": "args.amount > 1000"}, "add": ["large"]}]
+    policy = bundle(
+        {"id": "no", "match": {"risk_tags": ["large"]}, "decision": "deny"},
+        **registry(derive=derive),
+    )
+    for arguments, effect in (
+        ({"amount": 1000}, Effect.ALLOW),
+        ({"amount": 1001}, Effect.DENY),
+        ({"amount": "1"}, Effect.DENY),  # cannot be judged, so it is not taken for small
+        ({}, Effect.DENY),
+    ):
+        request = ask(tool="t", action=READ, arguments=arguments)
+        assert decide(request, policy).effect is effect, arguments
+
+
+@pytest.mark.parametrize(
+    ("derive", "pointer", "words"),
+    [
+        ([{"match": {"topics": ["["]}, "add": ["x"]}], "/tools/t/derive/0/match/topics/0", "["),
+        ([{"match": {}, "add": []}], "/tools/t/derive/0/add", "at least 1"),
+        ([{"add": ["x"]}], "/tools/t/derive/0/match", "missing"),
+    ],
+)
+def test_a_derivation_that_cannot_be_kept_is_refused(derive: object, pointer: str, words: str):
+    refused(registry(derive=derive), pointer, re.escape(words))

@@ -301,6 +301,19 @@ def test_any_ticket_has_a_legal_full_view_that_holds_everything(sample: CardView
         assert (names.APPROVE in str(body)) == can_vote
 
 
+def test_signals_are_told_first_and_warnings_do_not_push_them_out() -> None:
+    told = [
+        Warned(constraint_id=f"signal:{n}", description=f"text at /{n} reads so") for n in range(5)
+    ]
+    late = [Warned(constraint_id=f"late-{n}", description="late") for n in range(4)]
+    card = approval_card(view(ticket(ruling=build.ruling(warnings=(*late, *told)))))
+    check_legal(card)
+    said = "text at /0 reads so; text at /1 reads so; text at /2 reads so; and 2 more"
+    assert said in shown(card)
+    assert "late-2" in shown(card)
+    assert "late-3" not in shown(card)
+
+
 def test_a_target_that_is_cut_takes_approve_off_the_card() -> None:
     card = shown(approval_card(view(ticket(ask=build.ask(target="a" * 301)))))
     assert names.APPROVE not in card

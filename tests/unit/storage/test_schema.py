@@ -12,6 +12,7 @@ from sqlalchemy import event
 from governance.outbox import OwedKind
 from governance.ports import TicketQuery
 from governance.tickets.ticket import TicketId, TicketState
+from storage import deeds
 from storage.engine import database, migrate, migrating_engine
 from storage.ledger import SqliteLedger
 from storage.schema import TRIGGERS, metadata
@@ -75,6 +76,7 @@ async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
 
     event.listen(ledger._reading_engine.sync_engine, "before_cursor_execute", note)
     await ledger.due(build.T0, clearance_age_s=60, limit=10)
+    await ledger.queue(build.TENANT)
     await ledger.timeline("a" * 32)
     await ledger.history(TicketId("t-1"))
     await ledger.records(5, 10)
@@ -95,12 +97,31 @@ async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
 
 async def test_no_read_scans_or_sorts_a_table_that_grows(ledger: SqliteLedger, path: Path):
     found = await plans(ledger, path)
-    assert len(found) == 4 + 3 + 6
+    assert len(found) == 5 + 2 + 3 + 6
     for plan in found:
         assert "TEMP B-TREE" not in plan, plan
         assert not re.search(r"SCAN \w+( /|$)", plan), plan
     for index, plan in zip(("expiring", "overdue", "lease", "uncleared"), found[:4], strict=True):
         assert f"ix_tickets_{index}" in plan
+
+
+async def test_the_past_is_found_and_counted_by_indexes(path: Path, ledger: SqliteLedger):
+    with closing(sqlite3.connect(path)) as connection:
+
+        def plan(sql: str) -> str:
+            marks = ("x",) * (sql.count("?") - 1)
+            rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (*marks, 1)[: sql.count("?")])
+            return " / ".join(row[3] for row in rows)
+
+        for whose, sql in deeds.READS.items():
+            assert f"ix_deeds_{whose} (tenant=? AND" in plan(sql), plan(sql)
+            assert "TEMP B-TREE" not in plan(sql), plan(sql)
+            assert "SEARCH t USING INDEX" in plan(sql), plan(sql)
+        for per, sql in deeds.COUNTS.items():
+            assert f"SEARCH deeds USING COVERING INDEX ix_deeds_{per} (" in plan(sql), plan(sql)
+        by_label = plan(deeds.COUNT_BY_LABEL)
+        assert "ix_deeds_tenant (tenant=? AND at>?)" in by_label
+        assert "TEMP B-TREE" not in by_label
 
 
 async def test_an_agents_pending_tickets_are_counted_in_their_index_alone(

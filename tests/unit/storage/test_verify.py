@@ -218,6 +218,11 @@ ROWS: dict[str, tuple[str, str]] = {
         """UPDATE control SET body = CAST(replace(body, '"other"', '"nobody"') AS BLOB)""",
         "control",
     ),
+    "control with other bytes": (
+        """UPDATE control SET body =
+           CAST(replace(body, '"registry_digest":"', '"registry_digest":"f') AS BLOB)""",
+        "control",
+    ),
     "control is junk": ("UPDATE control SET body = x'5b5d'", "control"),
     "head moved back": ("UPDATE head SET seq = seq - 1", "head"),
     "pending miscounted": ("UPDATE head SET pending = 0", "head"),

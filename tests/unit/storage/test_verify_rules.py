@@ -42,6 +42,7 @@ def wrong(*story: Event | At) -> list[tuple[int, str]]:
         at, event = (step.at, step.event) if isinstance(step, At) else (T0, step)
         record = {
             "type": type(event).__name__,
+            "version": event.version,
             "timestamp": stamp(at),
             "payload": codec.payload(event),
             "ticketId": "",
@@ -77,6 +78,20 @@ BIG_SEEN = tuple(build.on("t", ev.FullViewOpened, person=who) for who in (ANNA, 
 BIG_REJECT = world.cast("t", BIG.binding, choice=build.Choice.REJECT)
 BIG_AGAIN = build.revised("t", ask=BIG.ask)
 
+ACTIVE = OPENED.ruling.snapshot
+NEWER = "9" * 64
+
+
+def active(snapshot: str) -> ctl.BundleActivated:
+    return ctl.BundleActivated(
+        tenant=TENANT, actor="a", snapshot=snapshot, content_digest="c", registry_digest="r"
+    )
+
+
+def upheld(snapshot: str) -> Event:
+    return build.on("t", ev.TicketUpheld, snapshot=snapshot)
+
+
 GOOD: dict[str, tuple[Event | At, ...]] = {
     "approved and run": (OPENED, *VOTES, *STARTED),
     "failed and revised": (OPENED, *VOTES, *STARTED, FAILED, AGAIN),
@@ -111,6 +126,13 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
     ),
     "approved after the full view": (BIG, *BIG_SEEN, *BIG_VOTES),
     "rejected unseen": (BIG, BIG_REJECT),
+    "run by the bundle that is active": (active(ACTIVE), OPENED, *VOTES, *STARTED),
+    "redeemed by the bundle that is active": (active(ACTIVE), ALLOWED, CLEARED, REDEEMED),
+    "upheld and run": (active(ACTIVE), OPENED, *VOTES, active(NEWER), upheld(NEWER), *STARTED),
+    "run by an older bundle that is active again": (
+        *(active(ACTIVE), OPENED, *VOTES, active(NEWER), upheld(NEWER)),
+        *(active(ACTIVE), upheld(ACTIVE), *STARTED),
+    ),
     "unfrozen by two": (
         *(OPENED, FROZEN),
         ctl.AgentUnfrozen(tenant=TENANT, target=build.AGENT, person=BEN, asked_by=ANNA),
@@ -119,6 +141,22 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
 }
 
 BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
+    "run on the word of an older bundle": (
+        (active(ACTIVE), OPENED, *VOTES, active(NEWER), *STARTED),
+        "policy",
+    ),
+    "redeemed on the word of an older bundle": (
+        (active(ACTIVE), ALLOWED, active(NEWER), CLEARED, REDEEMED),
+        "policy",
+    ),
+    "upheld before the last activation": (
+        (active(ACTIVE), OPENED, *VOTES, active(NEWER), upheld(NEWER), active(ACTIVE), *STARTED),
+        "policy",
+    ),
+    "upheld by a bundle that is not active": (
+        (active(ACTIVE), OPENED, upheld(NEWER)),
+        "policy",
+    ),
     "born expired": ((At(at=LATE, event=OPENED),), "expiry"),
     "born twice": ((OPENED, OPENED), "transition"),
     "born without a decision": ((replace(OPENED, basis=build.Basis.POLICY),), "decision"),
@@ -255,3 +293,22 @@ def test_the_verifier_shares_no_code_with_what_it_verifies():
         foreign = {module.split(".")[0] for module, _ in imported} - {"storage"}
         assert all(name.startswith("storage.verify") for name in ours), (path.name, ours)
         assert foreign <= {*sys.stdlib_module_names, "cryptography"}, (path.name, foreign)
+
+
+def test_what_an_earlier_version_let_run_after_an_activation_is_not_held_against_it():
+    facts = Facts(KEYS)
+    story = (active(ACTIVE), OPENED, *VOTES, active(NEWER), *STARTED)
+    found = []
+    for seq, event in enumerate(story, start=1):
+        record = {
+            "type": type(event).__name__,
+            "version": 1,
+            "timestamp": stamp(T0),
+            "payload": codec.payload(event),
+            "ticketId": "t",
+            "revision": 1,
+            "binding": OPENED.binding,
+        }
+        found += list(facts.take(seq, record))
+    facts.scratch.close()
+    assert found == []

@@ -7,7 +7,7 @@ import pytest
 
 from governance.action import Content, Dispatch, action_digest, request_digest
 from governance.errors import Code, Refused
-from governance.execution import SandboxTier
+from governance.execution import RunStatus, SandboxTier
 from governance.policy.decision import (
     Constraints,
     Decision,
@@ -21,7 +21,7 @@ from governance.tickets import lifecycle
 from governance.tickets._opening import ask_of, ruling_of
 from governance.tickets.binding import binding_of
 from governance.tickets.ticket import Basis, Ruling, Ticket, TicketState
-from tests.support.build import ANNA, BEN, OWNER, T0, requirement
+from tests.support.build import ANNA, BEN, OWNER, T0, report, requirement
 from tests.support.core import (
     ADMIN,
     CARA,
@@ -34,6 +34,7 @@ from tests.support.core import (
     approved,
     ballot,
     born,
+    clearing,
     code,
     decide,
     decision,
@@ -42,6 +43,7 @@ from tests.support.core import (
     opening,
     played,
     request,
+    starting,
 )
 
 S = TicketState
@@ -238,8 +240,13 @@ def test_a_release_is_allowed_where_the_tier_allows_it():
 # A new bundle
 
 
+def _again(new: Decision) -> cmd.ReassessTicket:
+    """Judge the ticket by ``new``, of a bundle of its own."""
+    return cmd.ReassessTicket(ticket_id=TICKET, decision=replace(new, snapshot="s-2"))
+
+
 def _judge(ticket: Ticket, new: Decision) -> list[str]:
-    return kinds(decide(ticket, cmd.ReassessTicket(ticket_id=TICKET, decision=new)))
+    return kinds(decide(ticket, _again(new)))
 
 
 @pytest.mark.parametrize("start", [born, approved])
@@ -250,11 +257,12 @@ def _judge(ticket: Ticket, new: Decision) -> list[str]:
 )
 def test_what_a_new_bundle_refuses_is_denied(start, new: Decision):  # noqa: ANN001
     before = start()
-    decided = decide(before, cmd.ReassessTicket(ticket_id=TICKET, decision=new))
+    decided = decide(before, _again(new))
     assert kinds(decided) == ["TicketDenied"]
     ticket = after(before, decided.events, T0)
     assert (ticket.state, ticket.note) == (S.DENIED, new.reason)
-    assert (ticket.ruling, ticket.binding) == (ruling_of(new), before.binding)
+    assert ticket.ruling == ruling_of(replace(new, snapshot="s-2"))
+    assert ticket.binding == before.binding
 
 
 STRICTER = {
@@ -277,12 +285,13 @@ STRICTER = {
 def test_a_stricter_or_incomparable_bundle_voids_the_votes_in_a_new_revision(start, name: str):  # noqa: ANN001
     before = start()
     new = STRICTER[name]
-    decided = decide(before, cmd.ReassessTicket(ticket_id=TICKET, decision=new))
+    decided = decide(before, _again(new))
     assert kinds(decided) == ["TicketRevised"]
     ticket = after(before, decided.events, T0)
     assert (ticket.state, ticket.revision, ticket.votes) == (S.PENDING, 2, ())
     assert (ticket.basis, ticket.approved_at, ticket.cleared_at) == (None, None, None)
-    assert ticket.ruling == ruling_of(new)
+    assert ticket.ruling == ruling_of(replace(new, snapshot="s-2"))
+    assert ticket.judged_by == "s-2"
     assert ticket.expires_at == before.expires_at
     assert ticket.binding != before.binding
     assert decided.events[0].cause == "policy_changed"  # type: ignore[union-attr]
@@ -303,22 +312,54 @@ LOOSER = {
 
 @pytest.mark.parametrize("name", LOOSER)
 @pytest.mark.parametrize("start", [born, approved])
-def test_an_equal_or_looser_bundle_changes_nothing(start, name: str):  # noqa: ANN001
-    assert _judge(start(), LOOSER[name]) == []
+def test_an_equal_or_looser_bundle_changes_nothing_but_who_judged_it(start, name: str):  # noqa: ANN001
+    before = start()
+    decided = decide(before, _again(LOOSER[name]))
+    assert decided.events == (ev.TicketUpheld(ticket_id=TICKET, revision=1, snapshot="s-2"),)
+    upheld = after(before, decided.events, T0)
+    assert (before.judged_by, upheld.judged_by) == ("s-1", "s-2")
+    assert upheld == replace(before, upheld_by="s-2")
+
+
+def test_a_bundle_judges_a_ticket_once():
+    denies = decision(Effect.DENY)
+    for ticket in (born(), approved()):
+        same = cmd.ReassessTicket(ticket_id=TICKET, decision=denies)
+        assert kinds(decide(ticket, same)) == []
+        upheld = played(ticket, _again(decision()))
+        assert _judge(upheld, denies) == []
+        back = cmd.ReassessTicket(ticket_id=TICKET, decision=decision())
+        assert played(upheld, back).judged_by == "s-1"
+
+
+def test_a_new_revision_of_the_same_ruling_was_judged_as_that_was():
+    upheld = played(approved(), _again(decision()))
+    running = played(upheld, clearing(upheld), starting(upheld))
+    failure = report(RunStatus.FAILED)
+    failed = played(running, cmd.RecordOutcome(ticket_id=TICKET, run_id="run-1", report=failure))
+    assert (failed.state, failed.revision, failed.judged_by) == (S.PENDING, 2, "s-2")
+
+
+@pytest.mark.parametrize("start", [born, approved])
+def test_what_counts_as_another_environment_now_is_not_what_is_on_the_card(start):  # noqa: ANN001
+    moved = decision(environment="elsewhere")
+    assert _judge(start(), moved) == ["TicketCancelled"]
+    assert _judge(start(), decision(Effect.DENY, environment="elsewhere")) == ["TicketDenied"]
 
 
 def test_the_order_of_a_list_in_the_old_bundle_makes_nothing_stricter():
     mixed = replace(decision().constraints, network_allow=("b.example", "a.example"))
-    assert _judge(born(decision=decision(constraints=mixed)), decision(constraints=mixed)) == []
+    upheld = _judge(born(decision=decision(constraints=mixed)), decision(constraints=mixed))
+    assert upheld == ["TicketUpheld"]
 
 
 def test_an_exception_that_falls_away_makes_nothing_stricter():
-    assert _judge(born(decision=decision(constraint_id="c-1")), decision()) == []
+    assert _judge(born(decision=decision(constraint_id="c-1")), decision()) == ["TicketUpheld"]
 
 
 def test_people_are_asked_about_what_policy_alone_allowed_before():
     ticket = born(decision=decision(Effect.ALLOW))
-    decided = decide(ticket, cmd.ReassessTicket(ticket_id=TICKET, decision=decision()))
+    decided = decide(ticket, _again(decision()))
     ticket = after(ticket, decided.events, T0)
     assert (ticket.state, ticket.basis, ticket.revision) == (S.PENDING, None, 2)
 
@@ -335,7 +376,7 @@ def test_a_stricter_bundle_that_asks_nobody_ends_the_ticket_instead_of_letting_i
         Effect.ALLOW_WITH_CONSTRAINTS,
         constraints=replace(decision().constraints, max_runtime_s=1),
     )
-    decided = decide(before, cmd.ReassessTicket(ticket_id=TICKET, decision=tight))
+    decided = decide(before, _again(tight))
     assert kinds(decided) == ["TicketCancelled"]
     ticket = after(before, decided.events, T0)
     assert ticket.state is S.CANCELLED
@@ -356,6 +397,6 @@ def test_what_runs_or_is_over_is_never_judged_again():
 def test_a_vote_on_the_earlier_revision_does_not_count_on_the_new_one():
     before = played(born(), ballot(born(), ANNA))
     stricter = decision(requirement=requirement(threshold=5))
-    ticket = played(before, cmd.ReassessTicket(ticket_id=TICKET, decision=stricter))
+    ticket = played(before, _again(stricter))
     stale = ballot(before, BEN, ADMIN)
     assert code(decide(ticket, stale)) is Code.SUPERSEDED_REVISION

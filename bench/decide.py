@@ -1,0 +1,325 @@
+"""How long one policy decision takes, beside other engines on the same rules and requests.
+
+``python -m bench.decide`` prints a table and whether each target holds; ``--json`` prints one
+object instead, ``--quick`` takes at most half a minute, ``--check`` exits 1 unless all targets
+hold. Ours is the whole decision with its trace.
+
+Each engine decides each request once in every round, and the rounds of the engines take turns. A
+request's time is its median over the rounds, and p50 and p99 are taken over the requests. It is
+the processor time of the one thread that decides, so that what else the machine does falls out of
+it; ``wall_p50_us`` and ``wall_p99_us`` are the same by the clock on the wall, and
+``wall_worst_p99_us`` is over all single calls. A slow engine gets fewer requests. The garbage
+collector stands still while it is measured.
+"""
+
+import argparse
+import gc
+import json
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+
+from bench.decide_engines import KINDS, Engine, Kind, built
+from bench.decide_load import Loaded, measured
+from bench.decide_workload import SHAPES, Workload, expected, has_topic, workload
+from bench.load import percentile
+
+SIZES = (10, 100, 1_000, 10_000)
+_US = 1_000_000
+_TARGET_US = 100.0
+_TARGET_SPARSE, _TARGET_DENSE, _TARGET_GROWTH = 150.0, 50.0, 4.0
+_TARGET_LOAD_S, _TARGET_LOAD_MB = 5.0, 60.0
+_PEER = "cedarpy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is measured. ``seconds`` bounds the rounds of one engine on one workload."""
+
+    sizes: tuple[int, ...] = SIZES
+    rounds: int = 25
+    """At most; an engine that has no time for so many gets fewer, and never under three."""
+    requests: int = 300
+    seconds: float = 3.0
+    load_rules: int = 10_000
+    load_rounds: int = 3
+
+
+QUICK = Effort(rounds=9, requests=60, seconds=0.25, load_rounds=1)
+FEWEST_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One engine on one workload; ``agreed`` of ``checked`` answers were the oracle's."""
+
+    engine: str
+    is_full: bool
+    rules: int
+    shape: str
+    p50_us: float
+    p99_us: float
+    wall_p50_us: float
+    wall_p99_us: float
+    wall_worst_p99_us: float
+    requests: int
+    rounds: int
+    load_s: float
+    checked: int
+    agreed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One thing that has to be true of a run."""
+
+    name: str
+    found: float | None
+    """None: it could not be measured, because an engine is not installed."""
+    limit: float
+    holds: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Everything that one run saw."""
+
+    results: tuple[Result, ...]
+    candidates: dict[str, float]
+    """Workload -> median number of rules whose topics fit a request."""
+    load: Loaded
+    not_installed: tuple[str, ...]
+    targets: tuple[Target, ...]
+    elapsed_s: float
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One engine's requests and what they took, request by request."""
+
+    engine: Engine
+    cases: Sequence[int]
+    rounds: int
+    cpu_us: dict[int, list[float]]
+    wall_us: dict[int, list[float]]
+    agreed: int
+
+
+def run(effort: Effort, kinds: Iterable[Kind] = KINDS) -> Report:
+    """Measure every installed engine of ``kinds``."""
+    begun = time.perf_counter()
+    known = tuple(kinds)
+    installed = [kind for kind in known if kind.version]
+    results: list[Result] = []
+    candidates: dict[str, float] = {}
+    for shape in SHAPES:
+        for size in effort.sizes:
+            work = workload(size, shape, effort.requests)
+            candidates[f"{shape}/{size}"] = statistics.median(
+                sum(has_topic(rule, case) for rule in work.rules) for case in work.cases[:50]
+            )
+            results += _measure(work, [built(kind, work) for kind in installed], effort)
+    load = _load(effort)
+    return Report(
+        results=tuple(results),
+        candidates=candidates,
+        load=load,
+        not_installed=tuple(kind.name for kind in known if not kind.version),
+        targets=tuple(_targets(results, load)),
+        elapsed_s=time.perf_counter() - begun,
+    )
+
+
+def _measure(work: Workload, engines: list[Engine], effort: Effort) -> list[Result]:
+    answers = [expected(work.rules, case) for case in work.cases]
+    lanes = [_lane(engine, work, answers, effort) for engine in engines]
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        for number in range(effort.rounds):
+            for lane in lanes:
+                # Fewer rounds are spread over the same time.
+                before, after = ((number + more) * lane.rounds // effort.rounds for more in (0, 1))
+                if before != after:
+                    _round(lane, work)
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    return [_result(lane, work) for lane in lanes]
+
+
+def _lane(engine: Engine, work: Workload, answers: list[str], effort: Effort) -> _Lane:
+    """Check answers, which warms the engine up, and see how much it has time for."""
+    begun = time.perf_counter()
+    a_round = effort.seconds / FEWEST_ROUNDS
+    agreed, checked, spent = 0, 0, 0.0
+    while checked < len(work.cases) and (checked < 2 or spent < a_round):
+        agreed += engine.decide(work.cases[checked]) == answers[checked]
+        checked += 1
+        spent = time.perf_counter() - begun
+    rounds = min(effort.rounds, max(FEWEST_ROUNDS, int(effort.seconds / spent)))
+    cpu, wall = ({number: list[float]() for number in range(checked)} for _ in range(2))
+    return _Lane(engine, range(checked), rounds, cpu, wall, agreed)
+
+
+def _round(lane: _Lane, work: Workload) -> None:
+    decide, clock, thread = lane.engine.decide, time.perf_counter, time.thread_time
+    for number in lane.cases:
+        case = work.cases[number]
+        begun, begun_thread = clock(), thread()
+        decide(case)
+        ended_thread, ended = thread(), clock()
+        lane.cpu_us[number].append((ended_thread - begun_thread) * _US)
+        lane.wall_us[number].append((ended - begun) * _US)
+
+
+def _result(lane: _Lane, work: Workload) -> Result:
+    kind = lane.engine.kind
+    cpu = [statistics.median(taken) for taken in lane.cpu_us.values()]
+    wall = [statistics.median(taken) for taken in lane.wall_us.values()]
+    single = [one for taken in lane.wall_us.values() for one in taken]
+    taken = len(lane.cpu_us[0])
+    return Result(
+        engine=kind.name,
+        is_full=kind.is_full,
+        rules=len(work.rules),
+        shape=work.shape,
+        p50_us=round(percentile(cpu, 0.5), 2),
+        p99_us=round(percentile(cpu, 0.99), 2),
+        wall_p50_us=round(percentile(wall, 0.5), 2),
+        wall_p99_us=round(percentile(wall, 0.99), 2),
+        wall_worst_p99_us=round(percentile(single, 0.99), 2),
+        requests=len(lane.cases),
+        rounds=taken,
+        load_s=round(lane.engine.load_s, 3),
+        checked=len(lane.cases) if kind.is_full else 0,
+        agreed=lane.agreed if kind.is_full else 0,
+    )
+
+
+def _load(effort: Effort) -> Loaded:
+    bundle = workload(effort.load_rules, "sparse", 1).bundle()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle.yaml"
+        with path.open("w", encoding="utf-8") as out:
+            yaml.dump(bundle, out, Dumper=yaml.CSafeDumper, sort_keys=False)
+        return measured(path, effort.load_rounds)
+
+
+def _targets(results: list[Result], load: Loaded) -> Iterable[Target]:
+    """Every target, those of a size that was not measured left out."""
+    found = {(result.engine, result.shape, result.rules): result for result in results}
+    for shape, limit in (("sparse", _TARGET_SPARSE), ("dense", _TARGET_DENSE)):
+        ours = found.get(("placet", shape, 10_000))
+        peer = found.get((_PEER, shape, 10_000))
+        if ours is not None:
+            ratio = None if peer is None else peer.p99_us / ours.p99_us
+            name = f"{shape}, 10,000 rules: p99 of {_PEER} over ours, at least"
+            holds = None if ratio is None else ratio >= limit
+            yield Target(name=name, found=ratio, limit=limit, holds=holds)
+    large, small = found.get(("placet", "sparse", 10_000)), found.get(("placet", "sparse", 100))
+    if large is not None:
+        yield _at_most("sparse, 10,000 rules: our p99 in microseconds", large.p99_us, _TARGET_US)
+    if large is not None and small is not None:
+        growth = large.p50_us / small.p50_us
+        yield _at_most("sparse, 100 to 10,000 rules: growth of our p50", growth, _TARGET_GROWTH)
+    yield _at_most("loading from YAML, seconds of processor time", load.cpu_s, _TARGET_LOAD_S)
+    yield _at_most("loading from YAML, MB retained", load.retained_mb, _TARGET_LOAD_MB)
+    wrong = sum(result.checked - result.agreed for result in results)
+    yield _at_most("answers of full engines that are not the oracle's", wrong, 0)
+
+
+def _at_most(name: str, found: float, limit: float) -> Target:
+    return Target(name=f"{name}, at most", found=found, limit=limit, holds=found <= limit)
+
+
+def table(report: Report) -> Iterable[str]:
+    """The report for people."""
+    yield "One decision in microseconds of processor time (medians of interleaved rounds),"
+    yield "p50 / p99 over the requests; in brackets p99 by the clock on the wall"
+    for kind in KINDS:
+        yield f"  {kind.name} {kind.version or '(not installed)'}: {kind.note}"
+    for shape in SHAPES:
+        sizes = sorted({result.rules for result in report.results})
+        yield ""
+        yield f"{shape:<18}" + "".join(f"{f'{size:,} rules':>28}" for size in sizes)
+        counts = (f"{report.candidates[f'{shape}/{size}']:g}" for size in sizes)
+        yield f"{'  rules by topic':<18}" + "".join(f"{count:>28}" for count in counts)
+        for kind in KINDS:
+            rows = {r.rules: r for r in report.results if (r.engine, r.shape) == (kind.name, shape)}
+            if rows:
+                mark = "" if kind.is_full else " *"
+                cells = (_cell(rows[size]) for size in sizes)
+                yield f"{'  ' + kind.name + mark:<18}" + "".join(f"{cell:>28}" for cell in cells)
+    yield ""
+    yield "* partial: it cannot express these rules, so its answers are not compared"
+    for kind in KINDS:
+        rows_of = [result for result in report.results if result.engine == kind.name]
+        if kind.is_full and rows_of:
+            agreed, checked = (
+                sum(row.agreed for row in rows_of),
+                sum(row.checked for row in rows_of),
+            )
+            yield f"{kind.name}: {agreed} of {checked} answers checked are those of a linear scan"
+    load = report.load
+    yield (
+        f"Loading {load.rules:,} rules from YAML with validation: {load.cpu_s:.2f} s of "
+        f"processor time ({load.wall_s:.2f} s by the clock); "
+        f"{load.retained_mb:.1f} MB retained, {load.peak_mb:.1f} MB at the peak (tracemalloc, in a "
+        f"second process); resident memory +{load.retained_rss_mb:.0f} MB, "
+        f"{load.peak_rss_mb:.0f} MB at the peak of the whole process"
+    )
+    yield ""
+    words = {True: "holds", False: "MISSED", None: "not measured"}
+    for target in report.targets:
+        found = "" if target.found is None else f"{target.found:,.2f}"
+        yield f"{words[target.holds]:<14}{target.name} {target.limit:g}: {found}"
+    yield f"{report.elapsed_s:.0f} s in all"
+
+
+def _cell(row: Result) -> str:
+    return f"{row.p50_us:,.0f} / {row.p99_us:,.0f} [{row.wall_p99_us:,.0f}]"
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    def refuse(*_: object) -> NoReturn:
+        raise OSError("nothing that is measured here may use the network")
+
+    real = socket.socket.connect
+    socket.socket.connect = refuse  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        socket.socket.connect = real  # type: ignore[method-assign]
+
+
+def main(arguments: Sequence[str] | None = None, *, effort: Effort | None = None) -> int:
+    """Measure, print, and answer with the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench.decide", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--quick", action="store_true", help="fewer requests, at most 30 s")
+    parser.add_argument("--check", action="store_true", help="exit 1 unless every target holds")
+    given = parser.parse_args(arguments)
+    with _offline():
+        report = run(effort or (QUICK if given.quick else Effort()))
+    if given.json:
+        print(json.dumps(asdict(report)))
+    else:
+        print("\n".join(table(report)))
+    is_met = all(target.holds for target in report.targets)
+    return 1 if given.check and not is_met else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

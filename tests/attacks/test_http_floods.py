@@ -1,0 +1,57 @@
+"""Threat: an agent fills the log with refusals, or hides how many there were."""
+
+from collections import Counter
+
+import pytest
+
+from tests.integration.api.world import World, running
+from tests.support.commits import whole
+
+NEVER = {"topic": "job.wipe", "risk_tags": ["destructive"]}
+
+
+@pytest.fixture
+async def world():
+    async with running() as made:
+        yield made
+
+
+async def test_a_thousand_denied_posts_leave_a_handful_of_records(world: World):
+    before = await world.size()
+    answers = Counter[object]()
+    for number in range(1_000):
+        # Everything that the agent chooses differs from one to the next.
+        told = await world.post(
+            "jobs",
+            body={
+                **NEVER,
+                "topic": f"job.wipe-{number}",
+                "target": f"disk-{number}",
+                "trace_id": f"{number:032x}",
+                "labels": {"n": str(number)},
+            },
+        )
+        assert (told.status, told["code"], told["state"]) == (403, "policy_denied", "DENIED")
+        assert (told["rule_id"], told["trace_id"]) == ("deny-destructive", f"{number:032x}")
+        assert isinstance(told.body, dict)
+        answers["job_id" in told.body, told.body.get("is_only_counted", False)] += 1
+    assert answers == {(True, False): 5, (False, True): 995}
+    assert await world.size() - before == 5
+    world.clock.pass_(60)
+    due = await world.ledger.due(world.clock.now(), clearance_age_s=3600, limit=10)
+    await world.service.close_floods(due.floods)
+    records = (await whole(world.ledger))[before:]
+    assert Counter(record.type for record in records) == {"TicketOpened": 5, "RefusalsCoalesced": 1}
+    payload = records[-1].payload
+    assert isinstance(payload, dict)
+    assert (payload["count"], payload["rule_id"]) == (995, "deny-destructive")
+
+
+async def test_two_hundred_throttled_posts_keep_their_429_and_leave_a_handful(world: World):
+    assert (await world.post("jobs", body={"topic": "job.notify"})).status == 200
+    before = await world.size()
+    for _ in range(200):
+        told = await world.post("jobs", body={"topic": "job.notify"})
+        assert (told.status, told["code"]) == (429, "throttled")
+        assert int(told.headers["Retry-After"]) > 0
+    assert await world.size() - before == 5
