@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from governance.errors import PlacetError, Refused
-from governance.outbox import Owed, OwedKind
-from governance.ports import Claimed, Clock, Outbox, Reader, TicketQuery
+from governance.outbox import Claimed, Outbox, Owed, OwedKind
+from governance.ports import Clock, Reader, TicketQuery
 from governance.tickets.lifecycle import LIVE
 
 _log = logging.getLogger(__name__)

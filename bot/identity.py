@@ -8,11 +8,11 @@ the bundle where that is not enough.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
+from bot.lookups import Lookups
 from governance.errors import Code, Refused, Unavailable
 from governance.policy.model import Members
 from governance.ports import Clock
@@ -28,8 +28,6 @@ _SLACKBOT = "USLACKBOT"
 _BOT_FLAGS = ("is_bot", "is_app_user", "is_workflow_bot", "is_connector_bot")
 _GUEST_FLAGS = ("is_restricted", "is_ultra_restricted")
 _NOBODY = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class LookupFailedError(Exception):
@@ -60,42 +58,6 @@ class Accounts(Protocol):
         ...
 
 
-class _Cache(Generic[K, V]):
-    """Values with an age, one lookup at a time for each key; failures are not kept."""
-
-    def __init__(self, clock: Clock, look_up: Callable[[K], Awaitable[V]]) -> None:
-        self._clock = clock
-        self._look_up = look_up
-        self._kept: dict[K, tuple[datetime, V]] = {}
-        self._pending: dict[K, asyncio.Future[V]] = {}
-
-    async def get(self, key: K, *, ttl_s: int) -> V:
-        found = self._kept.get(key)
-        if found is not None and self._clock.now() - found[0] < timedelta(seconds=ttl_s):
-            return found[1]
-        pending = self._pending.get(key)
-        if pending is None:
-            pending = asyncio.ensure_future(self._look_up(key))
-            self._pending[key] = pending
-            pending.add_done_callback(lambda done: self._settle(key, done))
-        return await asyncio.shield(pending)
-
-    def _settle(self, key: K, done: "asyncio.Future[V]") -> None:
-        if self._pending.get(key) is not done:
-            return  # forgotten while it was under way: its answer may be an old one
-        del self._pending[key]
-        if not done.cancelled() and done.exception() is None:
-            self._kept[key] = (self._clock.now(), done.result())
-
-    def forget(self, key: K) -> None:
-        self._kept.pop(key, None)
-        self._pending.pop(key, None)
-
-    def clear(self) -> None:
-        self._kept.clear()
-        self._pending.clear()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
     """Whose accounts are ours: the team, and its Enterprise Grid organisation if it has one."""
@@ -122,8 +84,8 @@ class SlackDirectory:
         self._tenant = tenant
         self._clock = clock
         self._person_ttl_s = person_ttl_s
-        self._accounts = _Cache(clock, accounts.account)
-        self._groups = _Cache(clock, accounts.group_members)
+        self._accounts = Lookups(clock, accounts.account)
+        self._groups = Lookups(clock, accounts.group_members)
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
     def forget(self, person_id: PersonId) -> None:

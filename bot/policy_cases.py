@@ -26,9 +26,10 @@ from governance.policy.cases import Case, Expected
 from governance.policy.compile_rules import constraints_of
 from governance.policy.decision import Effect
 from governance.policy.facts import Deed, Past
+from governance.policy.form_base import Kind, Name, PersonRef, Words
 from governance.policy.forms import pointer
 from governance.policy.matching import fold
-from governance.policy.sections import ConstraintsForm, Kind, Name, PersonRef, Words
+from governance.policy.sections import ConstraintsForm
 from governance.principal import Agent, AgentId, PersonId, TenantId
 
 FOLDER = "cases"

@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from governance.errors import PlacetError
-from governance.outbox import Owed, OwedKind
-from governance.ports import Clock, Outbox, Reader
+from governance.outbox import Outbox, Owed, OwedKind
+from governance.ports import Clock, Reader
 from governance.service import Service
 from governance.tickets import commands as cmd
 

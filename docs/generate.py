@@ -22,7 +22,7 @@ from bot.settings import PREFIX, Settings
 from governance.audit import Event, Header
 from governance.errors import Code
 from governance.outbox import OwedKind
-from governance.policy import forms, sections
+from governance.policy import form_base, forms, lint_findings, match_forms, sections
 from governance.tickets.lifecycle import LIVE, TRANSITIONS, WIRE
 
 DOCS = Path(__file__).resolve().parent
@@ -165,13 +165,23 @@ def bundle() -> Iterator[str]:
         yield ""
 
 
+def lint() -> Iterator[str]:
+    """Every finding of the linter, errors first."""
+    yield "| finding | | what it says |"
+    yield "|---|---|---|"
+    for severity in lint_findings.Severity:
+        for code, meaning in lint_findings.MEANINGS.items():
+            if lint_findings.severity_of(code) is severity:
+                yield f"| `{code.value}` | {severity.value} | {meaning} |"
+
+
 def _forms(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """The root, then what it refers to, in reading order."""
     known = {
         name: item
-        for module in (forms, sections)
+        for module in (forms, match_forms, sections)
         for name, item in vars(module).items()
-        if inspect.isclass(item) and issubclass(item, sections.Form)
+        if inspect.isclass(item) and issubclass(item, form_base.Form)
     }
     seen, waiting = list[type[BaseModel]](), [root]
     while waiting:
@@ -249,7 +259,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
     "codes.md": {"codes": codes},
     "events.md": {"envelope": envelope, "events": events, "owed": owed},
     "http.md": {"routes": routes},
-    "policy.md": {"bundle": bundle},
+    "policy.md": {"bundle": bundle, "lint": lint},
 }
 """File -> name of the part -> what makes it."""
 

@@ -11,7 +11,7 @@ from functools import partial
 from hashlib import sha256
 
 from governance import control as ctl
-from governance import steps
+from governance import control_steps
 from governance.action import content_digest
 from governance.audit import checkpoint_body, signed_note
 from governance.errors import Code, Refused
@@ -70,18 +70,18 @@ class Administration:
             key_id=key_id,
             signature=signature,
         )
-        step = partial(steps.activate, event=event, source=source, only_first=only_first)
+        step = partial(control_steps.activate, event=event, source=source, only_first=only_first)
         return (await self._ledger.commit(Keys(), step)).reply
 
     async def register_keys(self) -> int:
         """Put the signer's public keys into the log; how many were new."""
         keys = tuple(self._signer.public_keys())
-        step = partial(steps.register_keys, tenant=self._tenant, keys=keys)
+        step = partial(control_steps.register_keys, tenant=self._tenant, keys=keys)
         return (await self._ledger.commit(Keys(), step)).reply
 
     async def issue(self, credential: Credential, *, actor: str) -> Credential:
         """Record a credential; its secret stays with whoever made it."""
-        step = partial(steps.issue, credential=credential, actor=actor)
+        step = partial(control_steps.issue, credential=credential, actor=actor)
         return (await self._ledger.commit(Keys(), step)).reply
 
     async def revoke(self, credential_id: str, *, actor: str) -> None:
@@ -94,7 +94,9 @@ class Administration:
             raise Refused(Code.NOT_FOUND, f"no credential {credential_id}")
 
         def step(_state: State) -> Result[None]:
-            return steps.revoke(tenant=self._tenant, actor=actor, credential_id=credential_id)
+            return control_steps.revoke(
+                tenant=self._tenant, actor=actor, credential_id=credential_id
+            )
 
         await self._ledger.commit(Keys(), step)
 
@@ -116,7 +118,7 @@ class Administration:
         event = ctl.CheckpointSigned(tenant=self._tenant, size=tree.size, head=tree.head, note=note)
 
         def step(_state: State) -> Result[None]:
-            return steps.sign_off(event)
+            return control_steps.sign_off(event)
 
         await self._ledger.commit(Keys(), step)
         return note

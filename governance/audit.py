@@ -17,6 +17,7 @@ from governance.canonical import Json, canonical_bytes, digest_bytes
 from governance.execution import RunStatus
 from governance.principal import actor_agent, actor_person
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ask, Basis, Ticket, TicketState
 
@@ -165,13 +166,13 @@ def approval_status(ticket: Ticket) -> str:
 
 def _outcome(event: ev.TicketEvent, after: Ticket) -> str | None:
     match event:
-        case ev.ExecutionSucceeded():
+        case run_ev.ExecutionSucceeded():
             return "success"
-        case ev.UnknownResolved():
+        case run_ev.UnknownResolved():
             return "success" if event.took_effect else "error"
-        case ev.ExecutionFailed() | ev.ExecutionLost():
+        case run_ev.ExecutionFailed() | run_ev.ExecutionLost():
             return "error"
-        case ev.OutcomeReported():
+        case run_ev.OutcomeReported():
             by_status = {RunStatus.SUCCEEDED: "success", RunStatus.FAILED: "error"}
             return by_status.get(event.report.status)
         case _:
@@ -180,7 +181,7 @@ def _outcome(event: ev.TicketEvent, after: Ticket) -> str | None:
 
 def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
     match event:
-        case ev.TicketOpened() | ev.GrantRedeemed() | ev.OutcomeReported():
+        case ev.TicketOpened() | run_ev.GrantRedeemed() | run_ev.OutcomeReported():
             return actor_agent(ticket.ask.agent)
         case ev.VoteCast():
             return actor_person(event.vote.person)
@@ -189,14 +190,14 @@ def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
             | ev.VoteRefused()
             | ev.FullViewOpened()
             | ev.TicketRejected()
-            | ev.UnknownResolved()
+            | run_ev.UnknownResolved()
         ):
             return actor_person(event.person)
         case ev.TicketCancelled():
             return event.actor
-        case ev.ExecutionStarted():
+        case run_ev.ExecutionStarted():
             return f"executor:{event.run.executor}"
-        case ev.ExecutionSucceeded() | ev.ExecutionFailed():
+        case run_ev.ExecutionSucceeded() | run_ev.ExecutionFailed():
             return f"executor:{ticket.run.executor}" if ticket.run else "executor:unknown"
         case _:
             return "system:placet"

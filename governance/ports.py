@@ -14,7 +14,6 @@ from governance.audit import Event, Header
 from governance.canonical import Json
 from governance.control import Control, PublicKey
 from governance.errors import PlacetError
-from governance.outbox import Owed, OwedKind
 from governance.policy.facts import Past, Wanted
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
@@ -206,61 +205,6 @@ class Reader(Protocol):
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         """Wait until the log has grown past ``after_seq`` (or the time is over); its size."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
-    """A message in the hands of one worker until its claim runs out."""
-
-    owed: Owed
-    token: str
-    """Names this claim; a message that changed meanwhile is not removed by ``done``."""
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a ticket's card is, and a digest of what it shows."""
-
-    channel: str
-    ts: str
-    shown: str
-
-
-class Outbox(Protocol):
-    """Messages owed, claimed by one worker at a time."""
-
-    async def claim(
-        self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
-    ) -> Sequence[Claimed]:
-        """Due messages, earliest first, hidden from other workers for ``lease_s``."""
-
-    async def done(self, claimed: Claimed) -> None:
-        """Delivered: gone, unless it was owed again meanwhile."""
-
-    async def retry(self, claimed: Claimed, *, at: datetime, error: str) -> None:
-        """Not delivered: due again at ``at``."""
-
-    async def bury(self, claimed: Claimed, *, error: str) -> None:
-        """Given up: kept as a dead letter for people to see."""
-
-    async def owe(self, owed: Owed, *, at: datetime) -> None:
-        """Owe a message outside any event (a repair, a fan-out)."""
-
-    async def dead(self) -> Sequence[tuple[Owed, str]]:
-        """Dead letters with their last error."""
-
-    async def cursor(self, name: str) -> int:
-        """How far a sink has read the log; 0 at first."""
-
-    async def advance(self, name: str, seq: int) -> None:
-        """Remember how far a sink has read."""
-
-    async def place(self, ticket_id: TicketId) -> Place | None:
-        """Where a card is."""
-
-    async def put_place(self, ticket_id: TicketId, place: Place) -> None:
-        """Remember where a card is."""
 
 
 class Clock(Protocol):

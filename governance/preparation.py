@@ -1,10 +1,12 @@
 """What is looked up about a request before its transaction begins.
 
-Lives here: the first decision, the people who could be asked, and the request's digests.
-Must not live here: anything that is decided on committed state (``steps``).
+Lives here: the first decision and how long it may take, the people who could be asked, and the
+request's digests. Must not live here: anything that is decided on committed state (``steps``).
 Law: an answer that took too long is a denial; where the bundle's rules look at the past, nothing
 that was decided here counts but as a guess of what the step will need.
 """
+
+from datetime import datetime
 
 from governance import steps
 from governance.action import ActionRequest, content_digest
@@ -34,7 +36,7 @@ async def prepare(
     asked_at = clock.now()
     decision = evaluate(request, agent, bundle, at=asked_at)
     looks_back = not bundle.lookback.is_empty
-    if steps.is_overdue_answer(asked_at, clock.now(), DECISION_DEADLINE_S):
+    if is_overdue_answer(asked_at, clock.now(), DECISION_DEADLINE_S):
         late = f"no decision within {DECISION_DEADLINE_S} s"
         fallback = unavailable(request, agent, bundle, late)
         # What is known too late is known: an open environment must not answer more mildly, or a
@@ -77,3 +79,8 @@ async def _anybody(bundle: Bundle, directory: Directory) -> tuple[Eligible, Plac
         return await directory.eligible(sorted(roles)), None
     except PlacetError as error:
         return {}, error
+
+
+def is_overdue_answer(asked_at: datetime, answered_at: datetime, deadline_s: int) -> bool:
+    """Whether a decision took longer than may be waited for."""
+    return (answered_at - asked_at).total_seconds() > deadline_s

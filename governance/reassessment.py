@@ -16,10 +16,10 @@ from governance.policy.evaluate import evaluate
 from governance.policy.facts import Past, Wanted
 from governance.policy.model import Bundle
 from governance.ports import Clock, Result, State
-from governance.preparation import DECISION_DEADLINE_S
+from governance.preparation import DECISION_DEADLINE_S, is_overdue_answer
 from governance.principal import Agent
 from governance.recorded import recall
-from governance.steps import Handled, handle, is_overdue_answer
+from governance.steps import Handled, handle
 from governance.tickets.commands import ReassessTicket
 from governance.tickets.lifecycle import OPEN
 from governance.tickets.ticket import Ticket

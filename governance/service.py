@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from governance import ballots, reassessment, refusals, steps
+from governance import ballots, confirmation, control_steps, reassessment, refusals, steps
 from governance.action import ActionRequest, check_one_target, request_digest
 from governance.errors import Code, Refused, Unavailable
 from governance.policy.active import ActiveBundle
@@ -228,36 +228,7 @@ class Service:
                 unconfirmed.
         """
         ticket = (await self.reassess(ticket_id)).ticket
-        standing: dict[PersonId, frozenset[str]] = {}
-        for vote in ticket.votes:
-            roles = await self._roles_of(vote.person)
-            if roles is not None:
-                standing[vote.person] = roles
-        withdrawn = None
-        for person in sorted(ticket.ask.excluded):
-            if await self._is_gone(person):
-                withdrawn = person
-        return await self.handle(
-            cmd.ClearExecution(
-                ticket_id=ticket_id,
-                revision=ticket.revision,
-                standing=standing,
-                withdrawn=withdrawn,
-            )
-        )
-
-    async def _roles_of(self, person_id: PersonId) -> frozenset[str] | None:
-        try:
-            return (await self._directory.person(person_id)).roles
-        except Refused:
-            return None
-
-    async def _is_gone(self, person_id: PersonId) -> bool:
-        try:
-            await self._directory.person(person_id)
-        except Refused as refusal:
-            return refusal.code is Code.VOTER_DEACTIVATED
-        return False
+        return await self.handle(await confirmation.asked(ticket, self._directory))
 
     async def redeem(self, ticket_id: TicketId, agent: Agent, *, digest: str = "") -> Ticket:
         """Hand an approved release to its agent, once, on a fresh clearance.
@@ -291,7 +262,7 @@ class Service:
         """
         person = await self._directory.person(person_id)
         step = partial(
-            steps.freeze, tenant=self.tenant, target=target, person=person, reason=reason
+            control_steps.freeze, tenant=self.tenant, target=target, person=person, reason=reason
         )
         return (await self._ledger.commit(Keys(), step)).reply
 
@@ -302,7 +273,7 @@ class Service:
             Refused: an identity code, ``wrong_role``, or ``not_found``.
         """
         person = await self._directory.person(person_id)
-        step = partial(steps.unfreeze, tenant=self.tenant, target=target, person=person)
+        step = partial(control_steps.unfreeze, tenant=self.tenant, target=target, person=person)
         return (await self._ledger.commit(Keys(), step)).reply
 
 

@@ -1,15 +1,14 @@
 """Pure steps: what the writer runs inside its transaction.
 
-Lives here: functions from committed ``State`` to a ``Result``; ``service`` alone uses them.
-Must not live here: I/O, directories, signing. Law: every check that guards a state change is made
-here, on state read inside the transaction; nothing that was read earlier is trusted.
+Lives here: what becomes of requests and tickets, from committed ``State`` to a ``Result``.
+Must not live here: the control state (``control_steps``), floods (``refusals``), I/O, directories,
+signing. Law: every check that guards a state change is made here, on state read inside the
+transaction; nothing that was read earlier is trusted.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
-from governance import control as ctl
 from governance.action import ActionRequest
 from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.policy import evaluate as policy
@@ -19,15 +18,16 @@ from governance.policy.facts import Considered, Wanted
 from governance.policy.model import Bundle
 from governance.policy.throttle import take
 from governance.ports import AgentKey, IdempotencyKey, Result, State
-from governance.principal import Agent, Credential, Eligible, Person, TenantId
+from governance.principal import Agent, Eligible, TenantId
 from governance.refusals import Limit, one_of_many, rule_of
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets import lifecycle
+from governance.tickets import run_events as run_ev
 from governance.tickets._opening import ask_of, ruling_of
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 
-_STARTS = (ev.ExecutionStarted, ev.GrantRedeemed)
+_STARTS = (run_ev.ExecutionStarted, run_ev.GrantRedeemed)
 """Nothing of these happens on the word of a bundle that is no longer the active one."""
 
 
@@ -285,69 +285,3 @@ def handle(
     reply = Handled(ticket=ticket, is_changed=bool(decided.events))
     kept = contents if decided.events else {}
     return Result(reply=decided.refusal or reply, events=decided.events, contents=kept)
-
-
-def freeze(
-    state: State, *, tenant: TenantId, target: str, person: Person, reason: str
-) -> Result[bool]:
-    """Stop an agent, or all; False: it was stopped already."""
-    events = ctl.freeze(state.control, tenant=tenant, target=target, person=person, reason=reason)
-    return Result(reply=bool(events), events=events)
-
-
-def unfreeze(state: State, *, tenant: TenantId, target: str, person: Person) -> Result[bool]:
-    """Ask for, or agree to, lifting a freeze; True: it is lifted."""
-    events = ctl.unfreeze(state.control, tenant=tenant, target=target, person=person)
-    lifted = any(isinstance(event, ctl.AgentUnfrozen) for event in events)
-    return Result(reply=lifted, events=events)
-
-
-def activate(
-    state: State,
-    *,
-    event: ctl.BundleActivated,
-    source: bytes,
-    only_first: bool,
-) -> Result[bool]:
-    """Make a bundle the active one; ``only_first``: only when none ever was."""
-    control = state.control
-    kept = control.activation
-    # The same bundle once more says who vouches for it now, and where its bytes lie, which an
-    # earlier version did not keep.
-    is_kept = kept is not None and (not event.key_id or kept.key_id == event.key_id)
-    if (is_kept and control.snapshot == event.snapshot) or (only_first and control.snapshot):
-        return Result(reply=False)
-    return Result(reply=True, events=(event,), contents={event.content_digest: source})
-
-
-def register_keys(state: State, tenant: TenantId, keys: tuple[ctl.PublicKey, ...]) -> Result[int]:
-    """Put signing keys that the log does not know yet into it."""
-    events = tuple(
-        ctl.KeyRegistered(tenant=tenant, key=replace(key, valid_from=state.at))
-        for key in keys
-        if key.id not in state.control.keys
-    )
-    return Result(reply=len(events), events=events)
-
-
-def issue(state: State, *, credential: Credential, actor: str) -> Result[Credential]:
-    """Record a new credential."""
-    stamped = replace(credential, issued_at=state.at)
-    event = ctl.CredentialIssued(tenant=credential.tenant, actor=actor, credential=stamped)
-    return Result(reply=stamped, events=(event,))
-
-
-def revoke(*, tenant: TenantId, actor: str, credential_id: str) -> Result[None]:
-    """Record that a credential no longer works."""
-    event = ctl.CredentialRevoked(tenant=tenant, actor=actor, credential_id=credential_id)
-    return Result(reply=None, events=(event,))
-
-
-def sign_off(event: ctl.CheckpointSigned) -> Result[None]:
-    """Record a signed checkpoint."""
-    return Result(reply=None, events=(event,))
-
-
-def is_overdue_answer(asked_at: datetime, answered_at: datetime, deadline_s: int) -> bool:
-    """Whether a decision took longer than may be waited for."""
-    return (answered_at - asked_at).total_seconds() > deadline_s

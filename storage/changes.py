@@ -86,3 +86,19 @@ class Changes:
 
 def after_earlier(earlier: VoteRow | None, row: VoteRow) -> VoteRow:
     return row if earlier is None else replace(row, is_new=earlier.is_new)
+
+
+def vote_rows(before: Ticket, after: Ticket) -> list[tuple[VoteKey, VoteRow]]:
+    """What changed about the votes of one revision; a new revision leaves the old rows alone."""
+    if before.revision != after.revision:
+        return []
+    old = {vote.person: vote for vote in before.votes}
+    new = {vote.person: vote for vote in after.votes}
+    rows: list[tuple[VoteKey, VoteRow]] = []
+    for person in {**old, **new}:
+        if old.get(person) == new.get(person):
+            continue
+        vote = new.get(person) or old[person]
+        row = VoteRow(vote=vote, is_withdrawn=person not in new, is_new=person not in old)
+        rows.append(((after.id, after.revision, person), row))
+    return rows

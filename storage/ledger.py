@@ -15,8 +15,8 @@ from typing import Self, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from governance.errors import Unavailable
-from governance.outbox import Owed, OwedKind
-from governance.ports import Claimed, Clock, Committed, Keys, Place, Step
+from governance.outbox import Claimed, Owed, OwedKind, Place
+from governance.ports import Clock, Committed, Keys, Step
 from governance.tickets.ticket import TicketId
 from storage import outbox
 from storage.batch import Batch, Outcome, raised, unavailable
@@ -124,7 +124,7 @@ class SqliteLedger(Queries):
     async def claim(
         self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
     ) -> Sequence[Claimed]:
-        """See ``governance.ports.Outbox``; so are the other methods."""
+        """See ``governance.outbox.Outbox``; so are the other methods."""
         if not kinds or limit < 1:
             return ()
         return await self._upkeep(

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from governance.outbox import Owed, OwedKind
-from governance.ports import Claimed, Place
+from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.tickets.ticket import TicketId
 
 
@@ -52,7 +51,7 @@ class MemoryOutbox:
     async def claim(
         self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
     ) -> Sequence[Claimed]:
-        """See ``governance.ports.Outbox``; so are the other methods."""
+        """See ``governance.outbox.Outbox``; so are the other methods."""
         due = [
             (message.due_at, number, owed)
             for number, (owed, message) in enumerate(self._messages.items())

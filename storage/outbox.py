@@ -11,8 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from governance.outbox import Owed, OwedKind
-from governance.ports import Claimed, Place
+from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import TicketId
 from storage.flush import OWE, owe_row

@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from governance.action import content_digest
 from governance.audit import GENESIS
 from governance.control import Control
-from governance.outbox import Owed, OwedKind
+from governance.outbox import Owed, OwedKind, Place
 from governance.policy.facts import Past, Wanted
-from governance.ports import DueWork, Logged, Place, Queue, TicketQuery
+from governance.ports import DueWork, Logged, Queue, TicketQuery
 from governance.principal import Credential, TenantId
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
@@ -148,7 +148,7 @@ class Queries:
         return Queue(waiting=count, oldest_at=since)
 
     async def dead(self) -> Sequence[tuple[Owed, str]]:
-        """See ``governance.ports.Outbox``; so are the other two."""
+        """See ``governance.outbox.Outbox``; so are the other two."""
         query = select(outbox.c.kind, outbox.c.key, outbox.c.error).where(outbox.c.dead == 1)
         rows = await self._rows(query.order_by(outbox.c.kind, outbox.c.key))
         return [(Owed(kind=OwedKind(row.kind), key=row.key), row.error) for row in rows]

@@ -70,7 +70,7 @@ def read_head(connection: sqlite3.Connection) -> Head:
 
 
 class SqliteSource:
-    """``storage.batch.Source`` over one transaction."""
+    """``storage.overlay.Source`` over one transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection

@@ -12,6 +12,7 @@ from governance.canonical import Json
 from governance.errors import Code, Unavailable
 from governance.ports import Logged, Reader
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketState
 
@@ -52,7 +53,7 @@ async def grant(reader: Reader, ticket: Ticket) -> ans.GrantAnswer:
         Unavailable: the log holds none, although the ticket says that it was redeemed.
     """
     for record in await reader.history(ticket.id):
-        if record.type == ev.GrantRedeemed.__name__ and isinstance(record.payload, Mapping):
+        if record.type == run_ev.GrantRedeemed.__name__ and isinstance(record.payload, Mapping):
             return ans.GrantAnswer(
                 id=str(record.payload.get("grant_id", "")),
                 action_digest=ticket.ask.action_digest,

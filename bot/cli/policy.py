@@ -5,9 +5,7 @@ which bundle decides is a fact of the log, and it changes only when somebody who
 says so.
 """
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +19,10 @@ from bot.cli import (
     policy_lint,
     policy_simulate,
 )
+from bot.cli.bundle_place import Policies
 from bot.cli.environment import actor, settings_now
 from bot.cli.output import AsJson, answered, emit, facts, note, run, show, table
+from bot.cli.progress import count
 from governance.errors import Code, InvalidInput
 
 if TYPE_CHECKING:
@@ -47,14 +47,10 @@ policy_lint.register(app)
 policy_diff.register(app)
 policy_import.register(app)
 
-_Policies = Annotated[
-    Path | None, typer.Option(help="Folder or file of the bundle; else PLACET_POLICIES.")
-]
-
 
 @app.command("show", epilog="Example: placet policy show --json")
 @answered
-def show_(*, policies: _Policies = None, as_json: AsJson = False) -> None:
+def show_(*, policies: Policies = None, as_json: AsJson = False) -> None:
     """Show the active snapshot beside that of the bundle on disk, which may be broken."""
     settings = _settings(policies)
     active = run(_active(settings, create=False))
@@ -70,7 +66,7 @@ def show_(*, policies: _Policies = None, as_json: AsJson = False) -> None:
 @answered
 def activate(
     *,
-    policies: _Policies = None,
+    policies: Policies = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -88,7 +84,7 @@ def activate(
             raise InvalidInput(Code.INVALID_FIELD, "with --json also say --yes", pointer="/yes")
         show(_facts(given.bundle, before))
         typer.confirm(f"Make {given.bundle.name} the active bundle?", abort=True)
-    with _progress() as progress:
+    with count("judging open tickets") as progress:
         done = run(_activate(settings, given, progress))
     _tell_done(given.bundle, done, as_json=as_json)
 
@@ -98,7 +94,7 @@ def activate(
 def sign(
     *,
     key: Annotated[Path, typer.Option(help="Private P-256 key in PEM, mode 0600.")],
-    policies: _Policies = None,
+    policies: Policies = None,
     as_json: AsJson = False,
 ) -> None:
     """Sign the bundle on disk; the signature is written beside it (bundle.sig).
@@ -151,18 +147,6 @@ async def _activate(
     from bot.compose.activation import activate as activate_now
 
     return await activate_now(settings, given, actor=actor(), progress=progress)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None] | None]:
-    """A count of the tickets on standard error, where somebody watches."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("judging open tickets") as status:
-        yield lambda seen: status.update(f"judging open tickets: {seen}")
 
 
 def _tell_done(bundle: "Bundle", done: "Activated", *, as_json: bool) -> None:

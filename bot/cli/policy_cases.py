@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.environment import settings_now
+from bot.cli.bundle_place import Policies, place_of
 from bot.cli.output import AsJson, answered, emit, fail, note, show, table
 from bot.replies import Exit
 
@@ -35,9 +35,7 @@ def register(app: typer.Typer) -> None:
 @answered
 def decide_cases(
     *,
-    policies: Annotated[
-        Path | None, typer.Option(help="Folder or file of the bundle; else PLACET_POLICIES.")
-    ] = None,
+    policies: Policies = None,
     cases: Annotated[
         Path | None, typer.Option(help="Folder or file of cases; else cases/ beside the bundle.")
     ] = None,
@@ -56,11 +54,11 @@ def decide_cases(
 
     Nothing is recorded and neither a ledger nor a service is needed.
     """
-    from bot.bundles import load_bundle, shipped
+    from bot.bundles import load_bundle
     from bot.policy_cases import folder_of, read_cases
     from governance.policy import cases as law
 
-    place = policies or settings_now().policies or shipped("default")
+    place = place_of(policies)
     bundle = load_bundle(place)
     where = cases or folder_of(place)
     placed = read_cases(where, bundle)

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli import explained
+from bot.cli.bundle_place import Policies, place_of
 from bot.cli.environment import settings_now
 from bot.cli.output import AsJson, answered, run
+from bot.cli.ticket import ticket_of
 from governance.canonical import Json, parse
-from governance.errors import Code, InvalidInput, Refused
+from governance.errors import Code, InvalidInput
 
 if TYPE_CHECKING:
     from governance.action import ActionRequest
@@ -43,9 +45,7 @@ def register(app: typer.Typer) -> None:
 @answered
 def explain(
     *,
-    policies: Annotated[
-        Path | None, typer.Option(help="Folder or file of the bundle; else PLACET_POLICIES.")
-    ] = None,
+    policies: Policies = None,
     request: Annotated[
         str, typer.Option(help="The request as JSON, as it is posted: a file, or - for input.")
     ] = "",
@@ -113,9 +113,9 @@ class _Who:
 
 
 def _bundle(policies: Path | None) -> "Bundle":
-    from bot.bundles import load_bundle, shipped
+    from bot.bundles import load_bundle
 
-    return load_bundle(policies or settings_now().policies or shipped("default"))
+    return load_bundle(place_of(policies))
 
 
 def _labels(pairs: Iterable[str]) -> dict[str, Json]:
@@ -184,15 +184,12 @@ def _of_ticket(name: str, bundle: "Bundle", *, as_json: bool) -> None:
     from bot.decided import decided
     from governance.policy import explain as why
     from governance.policy.facts import Past
-    from governance.tickets.ticket import TicketId
 
     settings = settings_now()
 
     async def read() -> None:
         async with tools.open_tools(settings) as opened:
-            found = await opened.reader.ticket(TicketId(name))
-            if found is None or found.ask.tenant != settings.tenant:
-                raise Refused(Code.NOT_FOUND, f"no ticket {name}")
+            found = await ticket_of(opened.reader, name, settings.tenant)
             past = await decided(opened.reader, found)
             request, agent = past.recalled.request, past.recalled.agent
             now: Explanation | None = None

@@ -5,12 +5,11 @@ Lives here: ``placet policy lint`` and its table. Must not live here: any findin
 Law: exit code 0 means that no error was found; with ``--strict`` also that no warning was.
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.environment import settings_now
+from bot.cli.bundle_place import Policies, place_of
 from bot.cli.output import AsJson, answered, emit, note, show, table
 from bot.replies import Exit
 
@@ -33,9 +32,7 @@ def register(app: typer.Typer) -> None:
 @answered
 def lint(
     *,
-    policies: Annotated[
-        Path | None, typer.Option(help="Folder or file of the bundle; else PLACET_POLICIES.")
-    ] = None,
+    policies: Policies = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -43,11 +40,11 @@ def lint(
 
     An error is certain; a warning is a choice that should have been made on purpose.
     """
-    from bot.bundles import load_bundle, read, shipped
+    from bot.bundles import load_bundle, read
     from governance.policy import lint as law
     from governance.policy.lint_findings import Severity
 
-    place = policies or settings_now().policies or shipped("default")
+    place = place_of(policies)
     bundle = load_bundle(place)
     source = read(place)
     report = law.lint(bundle, reaches=could_meet)

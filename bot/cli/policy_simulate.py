@@ -8,7 +8,6 @@ Memory does not grow with the ledger.
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +16,7 @@ import typer
 
 from bot.cli.environment import settings_now
 from bot.cli.output import AsJson, answered, emit, facts, note, run, show, table
+from bot.cli.progress import bar
 from governance.errors import Code, InvalidInput
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def simulate(
         agent=AgentId(agent) if agent else None,
         trace_id=trace,
     )
-    with _bar() as progress:
+    with bar("judging") as progress:
         report = run(_report(settings, candidate, choice, progress))
     if as_json:
         emit(report.to_json())
@@ -180,21 +180,3 @@ def _mark(is_other: bool, is_looser: bool) -> str:  # two words of one cell
 def _rest(shown: int, total: int, what: str) -> None:
     if total > shown:
         note(f"{total - shown} more {what} are not listed.")
-
-
-@contextmanager
-def _bar() -> "Iterator[Progress | None]":
-    """A bar on standard error, where a person looks at it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("judging", total=None)
-
-        def step(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield step

@@ -4,7 +4,7 @@ Lives here: ``placet ticket``. Must not live here: voting (a vote needs a proven
 REST with a person's credential). Law: it reads and changes nothing.
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from bot.cli.output import AsJson, answered, emit, run, show, table
 from governance.action import parse_content
 from governance.errors import Code, InvalidInput, Refused
 from governance.tickets.ticket import TicketId, TicketState
+
+if TYPE_CHECKING:
+    from governance.ports import Reader
+    from governance.tickets.ticket import Ticket
 
 app = typer.Typer(
     name="ticket",
@@ -90,9 +94,7 @@ def show_(
 
     async def read() -> None:
         async with tools.open_tools(settings) as opened:
-            found = await opened.reader.ticket(TicketId(ticket_id))
-            if found is None or found.ask.tenant != settings.tenant:
-                raise Refused(Code.NOT_FOUND, f"no ticket {ticket_id}")
+            found = await ticket_of(opened.reader, ticket_id, settings.tenant)
             raw = await opened.reader.content(found.ask.content_digest)
             told = story.Story(
                 ticket=found,
@@ -106,3 +108,15 @@ def show_(
             show(*story.tell(told, now))
 
     run(read())
+
+
+async def ticket_of(reader: "Reader", ticket_id: str, tenant: str) -> "Ticket":
+    """The ticket that was named, if it is one of ``tenant``.
+
+    Raises:
+        Refused: ``not_found``.
+    """
+    found = await reader.ticket(TicketId(ticket_id))
+    if found is None or found.ask.tenant != tenant:
+        raise Refused(Code.NOT_FOUND, f"no ticket {ticket_id}")
+    return found

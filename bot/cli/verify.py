@@ -5,9 +5,7 @@ not live here: the verification (``storage``). Law: it trusts nothing that the s
 problem names its event and ends with exit code 1; nothing is verified by being left out.
 """
 
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +13,12 @@ import typer
 
 from bot.cli.environment import settings_now
 from bot.cli.output import AsJson, answered, emit, facts, show, table, visible
+from bot.cli.progress import bar
 from bot.replies import Exit
 from governance.errors import Code, InvalidInput
 
 if TYPE_CHECKING:
-    from bot.compose.tools import Progress, Verdict
+    from bot.compose.tools import Verdict
 
 EXAMPLES = (
     "Example: placet audit verify\n\n"
@@ -73,7 +72,7 @@ def verify(
     if not (database or export or checkpoints):
         outside = tools.published_checkpoints(settings)
     known = _keys(keys) if keys else None
-    with _progress() as progress:
+    with bar("verifying") as progress:
         if export:
             verdict = tools.verify_exported(
                 export, checkpoints=outside, keys=known, progress=progress
@@ -142,21 +141,3 @@ def _keys(path: Path) -> Mapping[str, Mapping[str, str]]:
     if not isinstance(found, dict) or not all(isinstance(item, dict) for item in found.values()):
         raise InvalidInput(Code.INVALID_FIELD, f"{path} holds no keys by their ids")
     return found
-
-
-@contextmanager
-def _progress() -> "Iterator[Progress | None]":
-    """A bar on standard error, where a person looks at it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("verifying", total=None)
-
-        def move(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total or None)
-
-        yield move

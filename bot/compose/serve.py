@@ -6,13 +6,11 @@ stops.
 """
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -22,6 +20,7 @@ from bot.api import server
 from bot.api.app import build_api
 from bot.api.deps import ApiDeps
 from bot.compose import policy
+from bot.compose.checkpoints import checkpoint
 from bot.compose.core import Core, core_over, signer_of, vote_purposes
 from bot.compose.effects import AuditChannel, Cards
 from bot.compose.following import PolicyFollower
@@ -36,7 +35,6 @@ from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
 from bot.slack.client import SlackConfig, make_client
 from bot.webhook_secrets import FileWebhookSecrets
-from governance.administration import TreeHead
 from governance.errors import Code, Unavailable
 from governance.outbox import OwedKind
 from governance.policy.active import ActiveBundle
@@ -242,28 +240,6 @@ async def _clock(stack: AsyncExitStack, core: Core, guard: JumpGuard) -> None:
     )
     ticker.start()
     stack.callback(ticker.stop)
-
-
-async def checkpoint(core: Core) -> None:
-    """Sign the log and append the note to the file outside the database.
-
-    Raises:
-        Unavailable: the key or the log cannot be used now.
-    """
-    size, root, head = await core.ledger.tree_head()
-    if size == 0:
-        return
-    tree = TreeHead(size=size, root=root, head=head)
-    note = await core.administration.checkpoint(tree, origin=core.settings.origin)
-    await asyncio.to_thread(_append, core.settings.checkpoints, note)
-
-
-def _append(path: Path, note: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(note + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 async def _http(

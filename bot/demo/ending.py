@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 
-from bot.compose.serve import checkpoint
+from bot.compose.checkpoints import checkpoint
 from bot.compose.tools import ledger_file, verify_ledger, verify_running
 from bot.demo.moves import Told, expect
 from bot.demo.world import World

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 from governance.errors import PlacetError
-from governance.ports import Logged, Outbox, Reader
+from governance.outbox import Outbox
+from governance.ports import Logged, Reader
 
 _log = logging.getLogger(__name__)
 

@@ -21,7 +21,8 @@ from bot.slack.client import CALL_FAILURES, CallFailedError, failure_of, proxy_f
 from bot.slack.publisher import Publisher
 from bot.slack.said import Said, failed, refused
 from governance.errors import PlacetError
-from governance.ports import Place, Reader
+from governance.outbox import Place
+from governance.ports import Reader
 from governance.principal import PersonId
 from governance.service import Service
 from governance.tickets.ticket import TicketId

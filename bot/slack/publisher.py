@@ -19,7 +19,7 @@ from bot.slack.card_view import CardView
 from bot.slack.cards import Card, approval_card
 from bot.slack.client import CALL_FAILURES, GoneError, TransientError, failure_of
 from bot.slack.said import Said
-from governance.ports import Place
+from governance.outbox import Place
 
 _log = logging.getLogger("placet.slack")
 

@@ -37,7 +37,7 @@ _COST_OF_OPEN = 5
 _AT_THE_END = re.compile(r"mismatched input '<EOF>'")
 _MISPLACED = re.compile(r"^(?:mismatched|extraneous) input")
 _BEFORE_PLACE = re.compile(r"^.*?ERROR: <input>:", re.DOTALL)
-_CLAIMED = frozenset({"labels", "on_behalf_of"})
+_CLAIMED = frozenset({"labels", "on_behalf_of", "target"})
 
 
 _FIRST = (Outcome.MATCHED, Outcome.ERROR, Outcome.NOT_MATCHED)

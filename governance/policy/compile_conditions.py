@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 from governance.policy.cel import Expression, compile_expression
 from governance.policy.conditions import DAYS, LabelAmong, LabelThreshold, Times, Window
 from governance.policy.forms import pointer, refuse
+from governance.policy.match_forms import MatchForm, ThresholdForm, TimesForm
 from governance.policy.matching import Condition
-from governance.policy.sections import MatchForm, ThresholdForm, TimesForm
 
 Place = tuple[str | int, ...]
 _MIDNIGHT_AFTER = "24:00"

@@ -10,8 +10,8 @@ from governance.policy.compile_tiers import seconds
 from governance.policy.facts import Whose
 from governance.policy.forms import pointer, refuse
 from governance.policy.history import MOST_WINDOW_S, After, Earlier, Velocity
+from governance.policy.match_forms import AfterForm, MatchForm
 from governance.policy.matching import Condition, Glob, fold, glob
-from governance.policy.sections import AfterForm, MatchForm
 
 Place = tuple[str | int, ...]
 

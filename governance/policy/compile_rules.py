@@ -16,9 +16,10 @@ from governance.policy.constraints import ConstraintRule, ViolationAction
 from governance.policy.decision import NO_CONSTRAINTS, Constraints, Effect
 from governance.policy.forms import BundleForm, pointer, refuse
 from governance.policy.index import Rate, Rule
+from governance.policy.match_forms import MatchForm
 from governance.policy.matching import NOTHING, Glob, Match, fold, glob
 from governance.policy.model import PROD, Gate, Note
-from governance.policy.sections import ConstraintsForm, MatchForm, RuleForm
+from governance.policy.sections import ConstraintsForm, RuleForm
 
 _EFFECTS = {
     "allow": Effect.ALLOW,

@@ -94,7 +94,8 @@ class ConstraintRegistry:
 
     def violations(self, *subjects: Subject) -> tuple[ConstraintRule, ...]:
         """Every constraint that any of ``subjects`` violates, in the order of the file."""
-        return tuple(rule for rule in self if any(map(rule.is_violated_by, subjects)))
+        distinct = [*{id(subject): subject for subject in subjects}.values()]
+        return tuple(rule for rule in self if any(map(rule.is_violated_by, distinct)))
 
     @property
     def digest(self) -> str:

@@ -23,8 +23,8 @@ from governance.policy.hearing import cost
 from governance.policy.index import Rule
 from governance.policy.matching import fold
 from governance.policy.model import PROD, Bundle
-from governance.policy.sources import Judged
 from governance.policy.tools import WIDTH, Tool, ToolRegistry
+from governance.policy.vouching import Judged, named_environment
 from governance.principal import Agent, PersonId
 
 MOST_TRIED = 80
@@ -276,7 +276,7 @@ def _by_operators(asked: Judged) -> Iterator[Change]:
             agent=agent,
             bundle=registered,
         )
-    named = request.environment.strip().casefold() or PROD
+    named = named_environment(request)
     if named not in fold(agent.environments):
         bound = replace(agent, environments=(*agent.environments, named))
         yield Change(

@@ -6,10 +6,10 @@ Law: two bundles with different snapshots have at least one change; "stricter" a
 said only where they hold for every request, and "different" is said everywhere else.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from governance.canonical import Json
-from governance.policy.diff_changes import Change, Direction, Group, Kind, listed, said
+from governance.policy.diff_changes import Change, Direction, Group, Kind, from_to, said
 from governance.policy.diff_directions import direction
 from governance.policy.diff_rules import rule_changes
 from governance.policy.diff_views import Item, views
@@ -73,7 +73,7 @@ def _item(
                 before=first,
                 after=second,
                 direction=direction(group, name, key, old=first, new=second, both=both),
-                sentence=f"{label} {_from_to(first, second)}",
+                sentence=f"{label} {from_to(first, second)}",
             )
 
 
@@ -87,13 +87,3 @@ def _all(item: Mapping[str, Json]) -> str:
 
 def _is_set(value: Json) -> bool:
     return value is not None and value is not False and value not in ("", [], {})
-
-
-def _from_to(first: Json, second: Json) -> str:
-    if _is_list(first) and _is_list(second):
-        return listed(first, second)
-    return f"is now {said(second)} instead of {said(first)}"
-
-
-def _is_list(value: Json) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)

@@ -109,10 +109,15 @@ def said(value: Json) -> str:
     return str(value)
 
 
-def listed(before: Json, after: Json) -> str:
-    """What came to a list and what went."""
-    assert isinstance(before, Sequence)  # noqa: S101  # the caller asked
-    assert isinstance(after, Sequence)  # noqa: S101
+def from_to(before: Json, after: Json) -> str:
+    """What a value is now: of two lists what came and what went, else both values."""
+    is_text = isinstance(before, str) or isinstance(after, str)
+    if isinstance(before, Sequence) and isinstance(after, Sequence) and not is_text:
+        return _listed(before, after)
+    return f"is now {said(after)} instead of {said(before)}"
+
+
+def _listed(before: Sequence[Json], after: Sequence[Json]) -> str:
     come = [said(item) for item in after if item not in before]
     gone = [said(item) for item in before if item not in after]
     words = [f"now also {', '.join(come)}"] if come else []

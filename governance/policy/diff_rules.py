@@ -17,7 +17,7 @@ from governance.policy.diff_changes import (
     Group,
     Kind,
     both_ways,
-    listed,
+    from_to,
     said,
     tier_said,
 )
@@ -25,9 +25,9 @@ from governance.policy.diff_directions import asks_alike, tier_direction, widene
 from governance.policy.forms import BundleForm
 from governance.policy.index import Rate, Rule
 from governance.policy.lint_matches import SAME_FOR_ALL, used
+from governance.policy.match_forms import MatchForm
 from governance.policy.matching import Match
 from governance.policy.model import Bundle, Strategy
-from governance.policy.sections import MatchForm
 
 Both = tuple[Bundle, Bundle]
 _Rules = dict[str, tuple[Rule, MatchForm]]
@@ -131,7 +131,7 @@ def _changed(
     for key, before, after in _match_keys(was[1], now[1]):
         step = replace(rule, match=_with(rule.match, key, target.match))
         direction = Direction.DIFFERENT if is_first else _match_step(rule, step, both)
-        text = f"rule {name}: {key} {_from_to(before, after)}"
+        text = f"rule {name}: {key} {from_to(before, after)}"
         yield _change(name, f"match.{key}", (before, after), direction, text)
         rule = step
     for key in ("effect", "tier", "constraints", "rate"):
@@ -232,13 +232,7 @@ def _sentence(key: str, rule: Rule, step: Rule, both: Both) -> str:
         return f"rule {name} now needs tier {tier_said(now)} instead of {tier_said(was)}"
     if key == "effect":
         return f"rule {name} now says {step.effect.value} instead of {rule.effect.value}"
-    return f"rule {name}: {key} {_from_to(_value(rule, key), _value(step, key))}"
-
-
-def _from_to(before: Json, after: Json) -> str:
-    if isinstance(before, list) and isinstance(after, list):
-        return listed(before, after)
-    return f"is now {said(after)} instead of {said(before)}"
+    return f"rule {name}: {key} {from_to(_value(rule, key), _value(step, key))}"
 
 
 def _rate_said(rate: Rate) -> str:

@@ -13,9 +13,9 @@ from governance.policy.constraints import ConstraintRule
 from governance.policy.decision import Requirement
 from governance.policy.diff_changes import Group
 from governance.policy.emergency import PREFIX
+from governance.policy.form_base import Form
 from governance.policy.forms import BundleForm
 from governance.policy.model import Bundle
-from governance.policy.sections import Form
 
 Item = Mapping[str, Json]
 _TOLD = frozenset(

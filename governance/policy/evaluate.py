@@ -30,12 +30,14 @@ from governance.policy.model import Bundle
 from governance.policy.required import required
 from governance.policy.sources import (
     LOOKED_FOR_SIGNALS,
-    Judged,
     Said,
+    sources,
+)
+from governance.policy.vouching import (
+    Judged,
     environment_of,
     judged,
     may_name_environment,
-    sources,
     vouched_environment,
 )
 from governance.principal import Agent

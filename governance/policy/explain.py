@@ -24,7 +24,7 @@ from governance.policy.facts import Facts, Past
 from governance.policy.index import Rule
 from governance.policy.matching import Outcome
 from governance.policy.model import Bundle
-from governance.policy.sources import Judged, judged
+from governance.policy.vouching import Judged, judged
 from governance.principal import Agent
 
 MOST_NEAR = 20

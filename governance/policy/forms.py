@@ -11,25 +11,27 @@ from typing import Literal
 from pydantic import Field
 
 from governance.errors import Code, InvalidInput
+from governance.policy.form_base import (
+    Form,
+    Kind,
+    Name,
+    Tier,
+    Words,
+)
 from governance.policy.sections import (
     AuditForm,
     ConstraintForm,
     DirectoryForm,
     EmergencyForm,
     EnvironmentForm,
-    Form,
-    Kind,
     LimitsForm,
-    Name,
     OutputForm,
     RoleForm,
     RuleForm,
     SignalsForm,
     TicketForm,
-    Tier,
     TierForm,
     ToolForm,
-    Words,
 )
 
 

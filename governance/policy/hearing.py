@@ -15,7 +15,8 @@ from governance.policy.history import After, label_of
 from governance.policy.index import Rule
 from governance.policy.matching import Outcome
 from governance.policy.model import Strategy
-from governance.policy.sources import Judged, Said
+from governance.policy.sources import Said
+from governance.policy.vouching import Judged
 
 _SEARCHING = (Expression, After)
 _COST_OF_SEARCHING = 100
@@ -35,16 +36,19 @@ def hear(asked: Judged) -> Heard:
     """Judge the candidates twice: by what is vouched for, and by what is claimed as well.
 
     A rule that loosens counts only by the facts; one that restricts counts by either. Under
-    ``first_match`` the first by the facts and the first by the claims both decide, so that no
-    claim can pull a mild rule in front of a strict one.
+    ``first_match`` the first by the facts and the first by the claims both decide, and so does the
+    first without claims where the agent says that it acts: no claim can pull a mild rule in front
+    of a strict one.
     """
     facts: list[Rule] = []
+    unsaid: list[Rule] = []
     claims: list[Rule] = []
     demands: list[BucketDemand] = []
     trace: list[TraceLine] = []
     index = asked.bundle.rules
-    is_twofold = index.has_conditions and asked.facts is not asked.claims
-    candidates = index.candidates(asked.claims, *((asked.facts,) if is_twofold else ()))
+    is_twofold = index.has_conditions and asked.unsaid is not asked.claims
+    candidates = index.candidates(asked.claims, *((asked.unsaid,) if is_twofold else ()))
+    is_ordered = asked.bundle.strategy is Strategy.FIRST_MATCH
     for rule in candidates:
         by_claims = rule.match.judge(asked.claims)
         if is_twofold and by_claims is Outcome.NOT_MATCHED:
@@ -59,9 +63,11 @@ def hear(asked: Judged) -> Heard:
         elif counts:
             claims.append(rule)
             facts += [rule] if vouched else []
+            if is_ordered and not unsaid and _matches_unsaid(rule, asked):
+                unsaid.append(rule)
     deciding = claims
-    if asked.bundle.strategy is Strategy.FIRST_MATCH:
-        firsts = {rule.position: rule for rule in (*facts[:1], *claims[:1])}
+    if is_ordered:
+        firsts = {rule.position: rule for rule in (*facts[:1], *unsaid, *claims[:1])}
         deciding = [firsts[position] for position in sorted(firsts)]
     note = f"{len(index.rules)} rules, {len(candidates)} judged, {len(trace)} match"
     trace.append(TraceLine(source="rules", id="", verdict="considered", note=note))
@@ -88,7 +94,16 @@ def _unsaid(rule: Rule, asked: Judged) -> Outcome:
     """
     if rule.effect.loosens or not rule.match.conditions:
         return Outcome.NOT_MATCHED
+    outcome = rule.match.judge(asked.unsaid)
+    if outcome is not Outcome.NOT_MATCHED or asked.unsaid is asked.facts:
+        return outcome
     return rule.match.judge(asked.facts)
+
+
+def _matches_unsaid(rule: Rule, asked: Judged) -> bool:
+    if asked.unsaid is asked.claims or asked.unsaid is asked.facts:
+        return False  # the first of these decides already
+    return rule.match.judge(asked.unsaid) is not Outcome.NOT_MATCHED
 
 
 def _line(rule: Rule, asked: Judged, outcome: Outcome, *, counts: bool) -> TraceLine:
@@ -96,7 +111,8 @@ def _line(rule: Rule, asked: Judged, outcome: Outcome, *, counts: bool) -> Trace
         return rule.line
     notes = [rule.reason] if rule.reason else []
     if outcome is Outcome.ERROR:
-        unclear = rule.match.unclear(asked.claims) or rule.match.unclear(asked.facts)
+        seen = (asked.claims, asked.unsaid, asked.facts)
+        unclear = next(filter(None, map(rule.match.unclear, seen)), ())
         notes.append(f"cannot be judged: {'; '.join(unclear)}")
     if not counts:
         notes.append("matches by claims alone, which loosen nothing")

@@ -203,6 +203,9 @@ def _file_rules(source: Mapping[str, Json], own: tuple[Piece, ...]) -> Iterator[
     for number, value in enumerate(items(source.get("rules"), ("rules",))):
         place: Place = ("rules", number)
         raw = mapping(value, place)
+        if raw.get("priority") is not None:
+            message = "rules with a priority are not judged in the order of the file: sort them"
+            raise refuse(pointer(*place, "priority"), message)
         tier = raw.get("tier")
         tiers.add("global" if is_unset(tier) else text(tier, (*place, "tier")))
         if len(tiers) > 1:

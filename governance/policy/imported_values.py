@@ -109,7 +109,7 @@ def spelt(value: Json, place: Place) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | Decimal):
-        return str(value)
+        return f"{value:f}" if isinstance(value, Decimal) else str(value)
     raise refuse(pointer(*place), "it should be one text")
 
 

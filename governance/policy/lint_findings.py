@@ -70,7 +70,7 @@ MEANINGS: Mapping[LintCode, str] = {
     LintCode.IMPOSSIBLE_TOPIC: "a topic that no request can have",
     LintCode.UNKNOWN_TOOL: "a rule or constraint names a tool that is not registered",
     LintCode.UNKNOWN_CLASS: "a rule or constraint names a data class that nobody is cleared for",
-    LintCode.ALLOWS_EVERYTHING: "an allow without any condition",
+    LintCode.ALLOWS_EVERYTHING: "an allow without any condition, or of every topic",
     LintCode.DEFAULT_ALLOWS: "what no rule mentions is let through",
     LintCode.UNDECLARED_GROUP: "an environment lists a group that is not declared: it is empty",
     LintCode.UNUSED_GROUP: "a tool group that no environment lists",
@@ -81,7 +81,7 @@ MEANINGS: Mapping[LintCode, str] = {
     LintCode.UNUSED_TIER: "nothing names the tier",
     LintCode.STEP_UP_UNAVAILABLE: "a tier asks for a passkey, for which this version cannot ask",
     LintCode.TOOL_WITHOUT_SCOPE: "a tool may be used on every resource",
-    LintCode.SIGNALS_OFF: "signs of injection or of secrets change nothing",
+    LintCode.SIGNALS_OFF: "signs of injection change nothing",
     LintCode.UNSAFE_OPEN: "an environment lets actions through while policy cannot be evaluated",
     LintCode.EVADABLE_COUNT: "a rule counts by trace or label, and the agent names another",
 }

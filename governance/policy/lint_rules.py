@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from governance.policy.decision import Effect
 from governance.policy.forms import pointer
 from governance.policy.index import Rule
-from governance.policy.lint_findings import LintCode, LintFinding, Unclear
+from governance.policy.lint_findings import LintCode, LintFinding, Severity, Unclear
 from governance.policy.lint_globs import Effort
 from governance.policy.lint_matches import SAME_FOR_ALL, covers, looks_under, sort_out, used
 from governance.policy.matching import Match
@@ -62,7 +62,13 @@ def compared(bundle: Bundle, *, most: int = MAX_STEPS) -> tuple[list[LintFinding
 
 
 def _first(found: Iterable[LintFinding | None]) -> LintFinding | None:
-    return next((finding for finding in found if finding is not None), None)
+    """The first error, or else the first warning: no choice of somebody's hides a mistake."""
+    warning: LintFinding | None = None
+    for finding in found:
+        if finding is not None and finding.severity is Severity.ERROR:
+            return finding
+        warning = warning or finding
+    return warning
 
 
 def _left_out(skipped: list[Rule]) -> list[Unclear]:

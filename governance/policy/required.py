@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from governance.policy.decision import Effect, Requirement, TraceLine
 from governance.policy.matching import NOTHING, fold
 from governance.policy.model import Bundle
-from governance.policy.sources import SIGNAL, Judged, Said
+from governance.policy.sources import SIGNAL, Said
 from governance.policy.tiers import burdened, join
+from governance.policy.vouching import Judged
 
 SEVERITY = "severity"
 """The label by which a request says how grave it is; a claim, so it only ever asks for more."""

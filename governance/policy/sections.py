@@ -1,148 +1,39 @@
 """The sections of a policy bundle: which keys exist and what they may hold.
 
-Lives here: strict models over plain mappings, nothing else. Must not live here: the bundle as a
-whole (``forms``), checks that look at two places at once (``compile``).
+Lives here: one strict model for each section, nothing else. Must not live here: the bundle as a
+whole (``forms``), when a rule applies (``match_forms``), checks that look at two places at once
+(``compile``).
 Law: a key that is not known is refused; nothing is converted in silence.
 """
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, WithJsonSchema
-from pydantic.config import JsonDict
+from pydantic import Field
 
-from governance.policy.cel_tokens import MAX_CHARS
-
-Duration = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,6}[smhd]$")]
-"""A whole number with its unit: 30s, 5m, 4h, 2d."""
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
-Text = Annotated[str, Field(max_length=2_000)]
-Words = list[Annotated[str, Field(min_length=1, max_length=256)]]
-Pattern = Annotated[str, Field(min_length=1, max_length=256)]
-PersonRef = Annotated[str, Field(pattern=r"^slack:[A-Z0-9]{2,32}/[UW][A-Z0-9]{1,31}$")]
-Whole = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
-Kind = Literal["read", "write", "execute"]
-Tier = Literal["A", "A-", "B", "C"]
-EffectWord = Literal[
-    "allow",
-    "permit",
-    "allow_with_constraints",
-    "allow-with-constraints",
-    "require_approval",
-    "require-approval",
-    "require_human",
-    "throttle",
-    "deny",
-    "block",
-]
-Free = dict[str, object]
-"""A mapping that only its reader understands: a JSON Schema, an action, metadata."""
-
-
-def _also(*names: str) -> AliasChoices:
-    return AliasChoices(*names)
-
-
-def _add_other_spellings(schema: JsonDict, model: type[BaseModel]) -> None:
-    """Show every spelling of a key in the JSON Schema, not only the first."""
-    properties, required = schema.get("properties"), schema.get("required", [])
-    for field in model.model_fields.values():
-        names = field.validation_alias
-        if not (isinstance(names, AliasChoices) and isinstance(properties, dict)):
-            continue
-        first, *others = (str(name) for name in names.choices)
-        properties.update(dict.fromkeys(others, properties[first]))
-        if isinstance(required, list) and first in required:
-            required.remove(first)
-            schema["anyOf"] = [{"required": [name]} for name in (first, *others)]
-
-
-class Form(BaseModel):
-    """The base of every model here: unknown keys are refused, types are not bent."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, json_schema_extra=_add_other_spellings
-    )
-
-
-class AfterForm(Form):
-    """What must have been done before, by the same agent or under the same trace id."""
-
-    of: Literal["agent", "trace"] = "agent"
-    within: Duration
-    at_least: Annotated[int, Field(ge=1, le=1_000)] = 1
-    distinct: Literal["targets", "tools", "topics", "data_classes"] | None = None
-    topics: list[Pattern] = []
-    tools: Words = []
-    actions: list[Kind] = []
-    data_classes: Words = []
-    risk_tags: Words = []
-
-
-class VelocityForm(Form):
-    """More than so many requests within a sliding window, this one included."""
-
-    per: Annotated[str, Field(pattern=r"^(agent|tenant|tool|trace|label:.{1,128})$")]
-    more_than: Annotated[int, Field(ge=1, le=10_000)]
-    within: Duration
-
-
-Listed = Annotated[list[Annotated[str, Field(max_length=256)]], Field(min_length=1)]
-Number = Annotated[int | Decimal, WithJsonSchema({"type": "number"})]
-Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
-"""Hours and minutes: 09:00."""
-
-
-class ThresholdForm(Form):
-    """Bounds for a label that is a number; every bound that is written must hold."""
-
-    more_than: Number | None = None
-    at_least: Number | None = None
-    less_than: Number | None = None
-    at_most: Number | None = None
-
-
-class TimesForm(Form):
-    """Hours of some days on the clocks of a zone; the end itself does not belong to them."""
-
-    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = []
-    begin: Clock = Field("00:00", validation_alias=_also("from"))
-    end: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")] = Field(
-        "24:00", validation_alias=_also("to")
-    )
-    zone: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$")]
-
-
-class MatchForm(Form):
-    """When a rule or constraint applies; see ``matching.Match``."""
-
-    topics: list[Pattern] = []
-    tools: Words = []
-    actions: list[Kind] = []
-    capabilities: Words = []
-    risk_tags: Words = []
-    requires: Words = []
-    labels: dict[str, str] = {}
-    label_threshold: dict[str, ThresholdForm] = {}
-    label_in: dict[str, Listed] = {}
-    label_not_in: dict[str, Listed] = {}
-    tenants: Words = []
-    agents: Words = []
-    roles: Words = []
-    environments: Words = []
-    data_classes: Words = []
-    after: list[AfterForm] = Field([], max_length=16)
-    velocity: VelocityForm | None = None
-    times: list[TimesForm] = Field([], max_length=32)
-    when: Annotated[str, Field(min_length=1, max_length=MAX_CHARS)] | None = None
+from governance.policy.form_base import (
+    Duration,
+    EffectWord,
+    Form,
+    Free,
+    Kind,
+    Name,
+    Pattern,
+    PersonRef,
+    Positive,
+    Text,
+    Tier,
+    Whole,
+    Words,
+    also,
+)
+from governance.policy.match_forms import MatchForm
 
 
 class ConstraintsForm(Form):
     """Limits on how an action may run."""
 
     max_runtime_s: Positive | None = Field(
-        None, validation_alias=_also("max_runtime_sec", "max_runtime_s")
+        None, validation_alias=also("max_runtime_sec", "max_runtime_s")
     )
     max_retries: Whole | None = None
     max_artifact_bytes: Whole | None = None
@@ -186,7 +77,7 @@ class ConstraintForm(Form):
     id: Name
     description: Text
     violation_action: Literal["BLOCK", "WARN"] = Field(
-        validation_alias=_also("violationAction", "violation_action")
+        validation_alias=also("violationAction", "violation_action")
     )
     metadata: Free = {}
     match: MatchForm | None = None
@@ -202,10 +93,10 @@ class DeriveForm(Form):
 class ToolForm(Form):
     """What one tool may do; an action that it does not list is refused."""
 
-    actions: list[Kind] = Field(min_length=1, validation_alias=_also("actions", "allowedActions"))
-    classification: Name = Field(validation_alias=_also("classification", "dataClassification"))
+    actions: list[Kind] = Field(min_length=1, validation_alias=also("actions", "allowedActions"))
+    classification: Name = Field(validation_alias=also("classification", "dataClassification"))
     requires_approval: bool = Field(
-        False, validation_alias=_also("requires_approval", "requiresApproval")
+        False, validation_alias=also("requires_approval", "requiresApproval")
     )
     scope: Pattern | None = None
     environments: Words = []

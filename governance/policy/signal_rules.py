@@ -15,7 +15,7 @@ from itertools import groupby
 
 from governance.policy.signal_words import CLASSES
 
-SIGNALS_VERSION = "1"
+SIGNALS_VERSION = "2"
 """Changes whenever a rule here, in ``secret_rules`` or in ``normalise`` finds something else."""
 
 

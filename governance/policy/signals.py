@@ -1,14 +1,15 @@
 """Signals: text in a request that ought to make people look, or that must not be there at all.
 
-Lives here: which texts of a request are looked at, how, and what was found where.
-Must not live here: the rules (``signal_rules``, ``secret_rules``), what follows (``sources``).
+Lives here: how the texts of a request are looked at, and what was found where. Must not live here:
+which texts (``signal_texts``), the rules (``signal_rules``, ``secret_rules``), what follows
+(``sources``).
 Law: a signal says which rule and where, never what; the same request always has the same
 signals, whatever the order of its keys; the work is bounded by the length of the request; what
 is too long to be looked at is itself a signal.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -27,6 +28,7 @@ from governance.policy.signal_rules import (
     parted,
     phrases_in,
 )
+from governance.policy.signal_texts import MOST_APART, places_of, texts_of, together
 from governance.policy.signal_words import ADDRESSED
 
 MAX_CHARS = 2 * MAX_CONTENT_BYTES
@@ -85,29 +87,25 @@ class Signal:
         return f"text at {self.pointer}{more} {TITLE[self.rule]}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """One text of a request; ``key`` names it where it is the value of a key."""
-
-    parts: tuple[str, ...]
-    text: str
-    key: str = ""
-
-
 def signals_in(request: ActionRequest) -> tuple[Signal, ...]:
     """Every rule that fires in ``request``, in the order of the rules' names."""
-    texts = _texts(request)
+    texts = texts_of(request)
     whole = "\n".join(texts)
     if len(whole) > MAX_CHARS:
         return (Signal(kind=SignalKind.SECRET, rule=UNREAD, pointer=""),)
-    # Tags, labels and topics come again and again: only what is left is looked at anew.
-    others = [text for text in texts if len(text) > _WORD_CHARS or not _is_quiet_word(text)]
-    if not others or is_quiet("\n".join(others)):
+    if len(texts) <= MOST_APART:
+        # Tags, labels and topics come again and again: only what is left is looked at anew.
+        texts = [text for text in texts if len(text) > _WORD_CHARS or not _is_quiet_word(text)]
+    if not texts or is_quiet("\n".join(texts)):
         return ()
+    places = [*places_of(request)]
     found: dict[tuple[SignalKind, str], list[tuple[str, ...]]] = {}
-    for place in _places(request):
-        for hit in _hits(place):
+    for place in (*places[:MOST_APART], *together(places[MOST_APART:])):
+        for hit in frozenset() if is_quiet(place.text) else rules_in(place.text):
             found.setdefault(hit, []).append(place.parts)
+    for place in places:
+        if place.key and is_named_secret(place.key, place.text):
+            found.setdefault((SignalKind.SECRET, NAMED), []).append(place.parts)
     return tuple(
         Signal(kind=kind, rule=rule, pointer=_pointer(min(where)), others=len(where) - 1)
         for (kind, rule), where in sorted(found.items())
@@ -218,69 +216,6 @@ def _hides_words(lowered: str) -> bool:
                 return True
             start = lowered.find(opening, end)
     return False
-
-
-def _hits(place: _Place) -> frozenset[tuple[SignalKind, str]]:
-    hits = frozenset() if is_quiet(place.text) else rules_in(place.text)
-    if place.key and is_named_secret(place.key, place.text):
-        hits |= {(SignalKind.SECRET, NAMED)}
-    return hits
-
-
-def _texts(request: ActionRequest) -> list[str]:
-    """Every text of ``request`` that its agent wrote, names of keys included."""
-    content = request.content
-    out = [
-        request.topic,
-        request.tool,
-        request.target,
-        request.capability,
-        *request.risk_tags,
-        *request.requires,
-        *request.data_classes,
-        *request.labels,
-        *request.labels.values(),
-        content.prompt,
-        content.justification,
-    ]
-    waiting: list[object] = [each for each in (content.arguments, content.context) if each]
-    for value in waiting:  # grows while it is walked
-        if isinstance(value, str):
-            out.append(value)
-        elif isinstance(value, Mapping):
-            out += value
-            waiting += value.values()
-        elif isinstance(value, Sequence):
-            waiting += value
-    return out
-
-
-def _places(request: ActionRequest) -> Iterator[_Place]:
-    """The same texts with their places, by the names of a request's fields."""
-    content = request.content
-    waiting: list[tuple[tuple[str, ...], object, str]] = [
-        (("topic",), request.topic, ""),
-        (("tool",), request.tool, ""),
-        (("target",), request.target, ""),
-        (("capability",), request.capability, ""),
-        (("risk_tags",), request.risk_tags, ""),
-        (("requires",), request.requires, ""),
-        (("data_classes",), request.data_classes, ""),
-        (("labels",), request.labels, ""),
-        (("prompt",), content.prompt, ""),
-        (("justification",), content.justification, ""),
-        (("arguments",), content.arguments, ""),
-        (("context",), content.context, ""),
-    ]
-    for parts, value, key in waiting:  # grows while it is walked
-        if isinstance(value, str):
-            yield _Place(parts, value, key)
-        elif isinstance(value, Mapping):
-            for name, item in value.items():
-                yield _Place(parts, name)
-                waiting.append(((*parts, name), item, name))
-        elif isinstance(value, Sequence):
-            waiting += [((*parts, str(n)), item, key) for n, item in enumerate(value)]
 
 
 def _pointer(parts: tuple[str, ...]) -> str:

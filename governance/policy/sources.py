@@ -1,28 +1,22 @@
 """What each source of a decision has to say, except the rules.
 
-Lives here: the request as the registry and the credential see it, and the words of credential,
-tool registry, clearance, environment gate, constraint registry and signals.
-Must not live here: rules and the final answer (``evaluate``).
-Law: claims loosen nothing. ``facts`` hold what credential and registry vouch for; ``claims`` add
-what the agent says and can only make the answer stricter. A request that names no tool has no
-registry behind it and is judged by its own words.
+Lives here: the words of credential, tool registry, clearance, environment gate, constraint
+registry and signals. Must not live here: what of a request is vouched for (``vouching``), the
+rules (``hearing``) and the final answer (``evaluate``).
+Law: every source speaks to every request; none of them knows what another has said.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from governance.action import ActionRequest, Dispatch
-from governance.policy.clearance import UNSTATED, highest
+from governance.action import Dispatch
 from governance.policy.constraints import ViolationAction
 from governance.policy.decision import SIGNAL_PREFIX, Effect, TraceLine, Warned
 from governance.policy.emergency import called
-from governance.policy.facts import Facts
-from governance.policy.matching import NOTHING, Subject, fold
-from governance.policy.model import PROD, Bundle
+from governance.policy.model import PROD
 from governance.policy.signal_rules import SIGNALS_VERSION
 from governance.policy.signals import SignalKind, signals_in
-from governance.policy.tools import WIDTH, Tool
-from governance.principal import Agent
+from governance.policy.vouching import Judged, may_name_environment, vouched_environment
 
 WARN = ViolationAction.WARN.value
 SIGNAL = "signal"
@@ -30,7 +24,6 @@ LOOKED_FOR_SIGNALS = TraceLine(
     source="signals", id="", verdict="considered", note=f"version {SIGNALS_VERSION} of the rules"
 )
 """In every trace, so that a decision is derived again by the same rules."""
-_WORDS = {action.value: action for action in WIDTH}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,146 +54,6 @@ class Said:
         """The warning on the card."""
         name = f"{SIGNAL_PREFIX}{self.id}" if self.source == SIGNAL else self.id
         return Warned(constraint_id=name, description=self.reason)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A request as it is judged."""
-
-    request: ActionRequest
-    agent: Agent
-    bundle: Bundle
-    tool_name: str
-    tool: Tool | None
-    environment: str
-    facts: Subject
-    claims: Subject
-
-    @property
-    def data_classes(self) -> tuple[str, ...]:
-        """Every class and mark in play, sorted; what nobody states counts as internal."""
-        return tuple(sorted(self.claims.data_classes))
-
-    @property
-    def data_class(self) -> str:
-        """The highest ordered class in play."""
-        return highest(self.claims.data_classes)
-
-
-def judged(request: ActionRequest, agent: Agent, bundle: Bundle, facts: Facts) -> Judged:
-    """Harden ``request`` by what credential and registry know."""
-    tool_name = request.tool or request.labels.get("mcp.tool", "")
-    tool = bundle.tools.get(tool_name)
-    action = request.action if tool is None else tool.action(request.action)
-    if "mcp.action" in request.labels:
-        also = _WORDS.get(request.labels["mcp.action"], action)
-        action = max(action, also, key=WIDTH.index)
-    environment = environment_of(request, bundle)
-    named = fold([request.environment]) if request.environment else NOTHING
-    known = UNSTATED if tool is None else tool.classification
-    claimed = Subject(
-        tenant=request.tenant,
-        agent=request.agent,
-        roles=frozenset(agent.roles),
-        topic=request.topic,
-        tool=tool_name,
-        action=action,
-        target=request.target,
-        environments=named | {environment},
-        capabilities=fold([request.capability]) if request.capability else NOTHING,
-        risk_tags=fold(request.risk_tags) if request.risk_tags else NOTHING,
-        requires=fold(request.requires) if request.requires else NOTHING,
-        labels=request.labels,
-        data_classes=frozenset([known, *fold(request.data_classes)]),
-        arguments=request.content.arguments,
-        on_behalf_of=request.on_behalf_of,
-        facts=facts,
-        trace_id=request.trace_id,
-    )
-    vouched = _vouched(claimed, vouched_environment(environment, agent, tool), tool)
-    said = _with_registry(claimed, tool)
-    return Judged(
-        request=request,
-        agent=agent,
-        bundle=bundle,
-        tool_name=tool_name,
-        tool=tool,
-        environment=environment,
-        facts=vouched,
-        claims=_beside(said, vouched),
-    )
-
-
-def _beside(said: Subject, vouched: Subject) -> Subject:
-    """What is vouched for holds beside whatever is said."""
-    if said is vouched:
-        return said
-    return _but(
-        said,
-        environments=said.environments | vouched.environments,
-        risk_tags=said.risk_tags | vouched.risk_tags,
-    )
-
-
-def environment_of(request: ActionRequest, bundle: Bundle) -> str:
-    """The environment whose gate holds; a missing one, or one without a gate, is prod."""
-    name = request.environment.strip().casefold()
-    return name if name in bundle.environments else PROD
-
-
-def vouched_environment(environment: str, agent: Agent, tool: Tool | None) -> str:
-    """Where it acts as far as anybody but the agent says so; prod where nobody does.
-
-    An environment is a claim unless the credential, or the tool's registration, is bound to some:
-    then naming another is a denial, and this one is vouched for.
-    """
-    is_bound = bool(agent.environments) or (tool is not None and bool(tool.environments))
-    return environment if is_bound else PROD
-
-
-def may_name_environment(request: ActionRequest, agent: Agent) -> bool:
-    """Whether the credential lets the agent work where it says (or does not say) it does."""
-    named = request.environment.strip().casefold() or PROD
-    bound = agent.environments
-    return not bound or named in bound or named in fold(bound)
-
-
-def _with_registry(claimed: Subject, tool: Tool | None) -> Subject:
-    if tool is None:
-        return claimed
-    return _but(
-        claimed,
-        capabilities=claimed.capabilities | _capability(tool),
-        risk_tags=claimed.risk_tags | tool.tags(claimed, surely=False),
-    )
-
-
-def _vouched(claimed: Subject, environment: str, tool: Tool | None) -> Subject:
-    """What remains without the agent's word, where a registry knows better."""
-    if tool is None:
-        return _but(claimed, environments=frozenset({environment}))
-    vouched = _but(
-        claimed,
-        environments=frozenset({environment}),
-        capabilities=_capability(tool),
-        risk_tags=tool.risk_tags,
-        requires=NOTHING,
-        data_classes=frozenset({tool.classification}),
-    )
-    tags = tool.tags(vouched, surely=True)
-    return vouched if tags is tool.risk_tags else _but(vouched, risk_tags=tags)
-
-
-def _but(subject: Subject, **words: frozenset[str]) -> Subject:
-    """``subject`` with other words: itself where they are its own, since a copy costs most."""
-    for kind, found in words.items():
-        if getattr(subject, kind) != found:
-            return replace(subject, **words)  # type: ignore[arg-type]  # only these fields
-    return subject
-
-
-def _capability(tool: Tool) -> frozenset[str]:
-    return frozenset({tool.capability}) if tool.capability else NOTHING
 
 
 def sources(judged: Judged) -> list[Said]:
@@ -278,7 +131,7 @@ def _gate_of(judged: Judged, name: str) -> Iterator[Said]:
 
 def _constraints(judged: Judged) -> Iterator[Said]:
     exceptions = judged.bundle.exceptions
-    violated = judged.bundle.constraints.violations(judged.claims, judged.facts)
+    violated = judged.bundle.constraints.violations(judged.claims, judged.unsaid, judged.facts)
     template, misfit = called(judged.bundle.emergencies, judged.request, judged.facts, violated)
     if misfit:
         yield _deny("emergency", "", misfit)

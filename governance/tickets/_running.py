@@ -14,6 +14,7 @@ from governance.policy.decision import Requirement
 from governance.principal import actor_person
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets._opening import bind, revise
 from governance.tickets.decided import NOTHING, Decided, refused
 from governance.tickets.quorum import tally
@@ -40,7 +41,7 @@ def clear_execution(ticket: Ticket, command: cmd.ClearExecution) -> Decided:
         if dropped is not None:
             return Decided(events=(dropped,))
     people = tuple(sorted(command.standing))
-    cleared = ev.ExecutionCleared(ticket_id=ticket.id, revision=ticket.revision, people=people)
+    cleared = run_ev.ExecutionCleared(ticket_id=ticket.id, revision=ticket.revision, people=people)
     return Decided(events=(cleared,))
 
 
@@ -122,7 +123,7 @@ def start_execution(
         started_at=at,
         lease_until=at + timedelta(seconds=command.lease_s),
     )
-    started = ev.ExecutionStarted(
+    started = run_ev.ExecutionStarted(
         ticket_id=ticket.id,
         revision=ticket.revision,
         run=run,
@@ -137,7 +138,7 @@ def defer_execution(ticket: Ticket, command: cmd.DeferExecution) -> Decided:
     """Note why it does not start; the same reason twice is one event."""
     if ticket.state is not TicketState.APPROVED or ticket.note == command.reason:
         return NOTHING
-    event = ev.ExecutionDeferred(
+    event = run_ev.ExecutionDeferred(
         ticket_id=ticket.id, revision=ticket.revision, code=command.code, reason=command.reason
     )
     return Decided(events=(event,))
@@ -151,14 +152,14 @@ def record_outcome(ticket: Ticket, command: cmd.RecordOutcome, at: datetime) -> 
             Code.WRONG_STATE, f"ticket {ticket.id} is not executing run {command.run_id}"
         )
     if command.report.status is RunStatus.SUCCEEDED:
-        done = ev.ExecutionSucceeded(
+        done = run_ev.ExecutionSucceeded(
             ticket_id=ticket.id,
             revision=ticket.revision,
             run_id=command.run_id,
             report=command.report,
         )
         return Decided(events=(done,))
-    failed = ev.ExecutionFailed(
+    failed = run_ev.ExecutionFailed(
         ticket_id=ticket.id, revision=ticket.revision, run_id=command.run_id, report=command.report
     )
     return Decided(events=(failed, *_again(ticket, at, cause="execution_failed")))
@@ -187,7 +188,7 @@ def declare_lost(ticket: Ticket, at: datetime) -> Decided:
     run = ticket.run
     if ticket.state is not TicketState.EXECUTING or run is None or at < run.lease_until:
         return NOTHING
-    event = ev.ExecutionLost(ticket_id=ticket.id, revision=ticket.revision, run_id=run.id)
+    event = run_ev.ExecutionLost(ticket_id=ticket.id, revision=ticket.revision, run_id=run.id)
     return Decided(events=(event,))
 
 
@@ -201,7 +202,7 @@ def resolve_unknown(ticket: Ticket, command: cmd.ResolveUnknown, at: datetime) -
         return refused(Code.WRONG_ROLE, "only an approver of this ticket may resolve it")
     if command.person.id in ticket.ask.excluded:
         return refused(Code.SELF_APPROVAL_DENIED, "somebody else must say what became of it")
-    resolved = ev.UnknownResolved(
+    resolved = run_ev.UnknownResolved(
         ticket_id=ticket.id,
         revision=ticket.revision,
         person=command.person.id,
@@ -228,7 +229,7 @@ def redeem_grant(
         return Decided(refusal=problem)
     if command.action_digest not in ("", ticket.ask.action_digest):
         return refused(Code.DIGEST_MISMATCH, f"ticket {ticket.id} approves another action")
-    event = ev.GrantRedeemed(
+    event = run_ev.GrantRedeemed(
         ticket_id=ticket.id,
         revision=ticket.revision,
         agent=command.agent,
@@ -251,7 +252,9 @@ def report_outcome(ticket: Ticket, command: cmd.ReportOutcome) -> Decided:
             if ticket.report == command.report
             else refused(Code.ALREADY_CONSUMED, f"the outcome of {ticket.id} was reported already")
         )
-    event = ev.OutcomeReported(ticket_id=ticket.id, revision=ticket.revision, report=command.report)
+    event = run_ev.OutcomeReported(
+        ticket_id=ticket.id, revision=ticket.revision, report=command.report
+    )
     return Decided(events=(event,))
 
 

@@ -1,6 +1,7 @@
 """What happened to a ticket, in the past tense.
 
-Lives here: event shapes, their type names and versions. Must not live here: who appends them.
+Lives here: event shapes, their type names and versions, up to the decision. Must not live here:
+what came of an approved one (``run_events``), who appends them.
 Law: a stored shape never changes; a new field goes at the end with a default, as a new version,
 and golden bytes prove it. Only this package builds events that change a ticket's state.
 """
@@ -10,11 +11,11 @@ from datetime import datetime
 from typing import ClassVar
 
 from governance.errors import Code
-from governance.execution import RunReport, SandboxTier
 from governance.policy.decision import Effect, TraceLine
 from governance.policy.facts import Considered
 from governance.principal import AgentId, PersonId, TenantId
-from governance.tickets.ticket import Ask, Basis, Choice, Ruling, Run, TicketId, TicketState, Vote
+from governance.tickets.run_events import RunEvent
+from governance.tickets.ticket import Ask, Basis, Choice, Ruling, TicketId, TicketState, Vote
 
 Counter = tuple[str, int, datetime]
 """Bucket key, tokens left in thousandths, and when that was so."""
@@ -214,106 +215,6 @@ class ResponseOverdue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionCleared:
-    """The directory confirmed every voter just now."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    people: tuple[PersonId, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionDeferred:
-    """It could not start and stays approved."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    code: Code
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionStarted:
-    """The effect may begin: committed before it."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    run: Run
-    action_digest: str
-    plan_digest: str
-    sandbox: SandboxTier
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionSucceeded:
-    """The action was done."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    run_id: str
-    report: RunReport
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionFailed:
-    """The action ran and failed; a revision or an expiry follows in the same commit."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    run_id: str
-    report: RunReport
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionLost:
-    """The lease passed: nobody knows whether it took effect."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    run_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownResolved:
-    """A person found out; when it took no effect, a revision follows in the same commit."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    person: PersonId
-    took_effect: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrantRedeemed:
-    """The agent holds a single-use grant; ``unenforced`` names constraints left to it."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    agent: AgentId
-    grant_id: str
-    action_digest: str
-    unenforced: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutcomeReported:
-    """What the agent said came of a released action."""
-
-    version: ClassVar[int] = 1
-    ticket_id: TicketId
-    revision: int
-    report: RunReport
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TicketUpheld:
     """A newly activated bundle judged it again and is no stricter: ruling and votes stand."""
 
@@ -337,15 +238,7 @@ TicketEvent = (
     | TicketRevised
     | QuorumLost
     | ResponseOverdue
-    | ExecutionCleared
-    | ExecutionDeferred
-    | ExecutionStarted
-    | ExecutionSucceeded
-    | ExecutionFailed
-    | ExecutionLost
-    | UnknownResolved
-    | GrantRedeemed
-    | OutcomeReported
+    | RunEvent
     | TicketUpheld
 )
 """Everything that can happen to a ticket."""

@@ -13,6 +13,7 @@ from typing import assert_never
 from governance.tickets import _opening, _running, _voting
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.decided import Decided
 from governance.tickets.ticket import Basis, FullView, Ticket, TicketState, Vote
 
@@ -58,10 +59,10 @@ _MOVES = (
     ev.TicketDenied,
     ev.TicketRevised,
     ev.QuorumLost,
-    ev.ExecutionStarted,
-    ev.ExecutionSucceeded,
-    ev.ExecutionLost,
-    ev.GrantRedeemed,
+    run_ev.ExecutionStarted,
+    run_ev.ExecutionSucceeded,
+    run_ev.ExecutionLost,
+    run_ev.GrantRedeemed,
 )
 """Events that always move a ticket, so that none of them can happen to it twice."""
 
@@ -228,27 +229,27 @@ def _after_approval(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Tick
             return _quorum_lost(ticket, event)
         case ev.ResponseOverdue():
             return replace(ticket, is_overdue=True)
-        case ev.ExecutionCleared():
+        case run_ev.ExecutionCleared():
             return replace(ticket, cleared_at=at)
-        case ev.ExecutionDeferred():
+        case run_ev.ExecutionDeferred():
             return replace(ticket, note=event.reason, deferrals=ticket.deferrals + 1)
-        case ev.ExecutionStarted():
+        case run_ev.ExecutionStarted():
             return replace(ticket, state=S.EXECUTING, run=event.run, note="")
-        case ev.ExecutionSucceeded():
+        case run_ev.ExecutionSucceeded():
             return replace(ticket, state=S.EXECUTED, report=event.report)
-        case ev.ExecutionFailed():
+        case run_ev.ExecutionFailed():
             return replace(ticket, report=event.report)
-        case ev.ExecutionLost():
+        case run_ev.ExecutionLost():
             note = "its executor vanished: nobody knows whether it took effect"
             return replace(ticket, state=S.UNKNOWN, note=note)
-        case ev.UnknownResolved():
+        case run_ev.UnknownResolved():
             if not event.took_effect:
                 return replace(ticket, decided_by=event.person)
             note = "found to have taken effect"
             return replace(ticket, state=S.EXECUTED, decided_by=event.person, note=note)
-        case ev.GrantRedeemed():
+        case run_ev.GrantRedeemed():
             return replace(ticket, state=S.RELEASED)
-        case ev.OutcomeReported():
+        case run_ev.OutcomeReported():
             return replace(ticket, report=event.report)
         case _:
             raise ValueError(f"{type(event).__name__} is not known to change a ticket")

@@ -13,6 +13,7 @@ from governance.outbox import OwedKind
 from governance.policy.throttle import Bucket
 from governance.ports import Keys, Remembered, Result, State
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket, TicketState
 from storage import codec, merkle
@@ -227,12 +228,12 @@ async def test_every_projection_equals_the_replay_of_its_records(ledger: AnyLedg
     await append(ledger, build.opened("t-1"), build.opened("t-2"), build.allowed("t-3"))
     await append(ledger, build.cast(), build.cast(person=BEN, role="security-admin", weight=3))
     await append(ledger, build.on("t-1", ev.TicketApproved, weight=4, threshold=4))
-    await append(ledger, build.on("t-1", ev.ExecutionCleared, people=(ANNA, BEN)))
+    await append(ledger, build.on("t-1", run_ev.ExecutionCleared, people=(ANNA, BEN)))
     await append(ledger, build.started())
     failed = build.report(build.RunStatus.FAILED)
     await append(
         ledger,
-        build.on("t-1", ev.ExecutionFailed, run_id="run-1", report=failed),
+        build.on("t-1", run_ev.ExecutionFailed, run_id="run-1", report=failed),
         build.revised(ask=build.opened("t-1").ask),
     )
     replayed: dict[str, Ticket] = {}

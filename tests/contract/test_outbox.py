@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from governance.outbox import Owed, OwedKind
-from governance.ports import Claimed, Place
+from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId
 from tests.contract.conftest import AnyLedger

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from governance.ports import DueWork, TicketQuery
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import TicketId, TicketState
 from tests.contract.conftest import AnyLedger
 from tests.support import build
@@ -68,7 +69,7 @@ async def test_what_is_due_is_found_at_its_moment(ledger: AnyLedger, clock: Fixe
     assert (await due(900)).overdue == ("t-1",)
     assert (await due(899.9)).overdue == ()
     assert (await due(3600)).expiring == ("t-1", "t-2", "t-3")
-    await append(ledger, build.on("t-2", ev.ExecutionCleared))
+    await append(ledger, build.on("t-2", run_ev.ExecutionCleared))
     assert (await due(59)).uncleared == ("t-3",)
     assert (await due(60)).uncleared == ("t-3", "t-2")
     await append(ledger, build.started("t-2"), build.on("t-1", ev.ResponseOverdue))

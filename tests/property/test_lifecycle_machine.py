@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from governance import control as ctl
-from governance import steps
+from governance import control_steps, steps
 from governance.action import Content, Dispatch, content_digest, request_digest
 from governance.control import EVERYONE, Control
 from governance.errors import Code, PlacetError
@@ -23,6 +23,7 @@ from governance.ports import Remembered, Result, State
 from governance.principal import Eligible, Person, PersonId
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.lifecycle import TRANSITIONS, evolve
 from governance.tickets.ticket import Basis, Choice, Ticket, TicketId, TicketState, Vote
 from tests.support.build import ANNA, BEN, OWNER, T0, TENANT, report, requirement
@@ -136,7 +137,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert self.at < before.expires_at
             assert happened.revision == before.revision
             self._check_vote(before, happened.vote)
-        if isinstance(happened, ev.ExecutionStarted | ev.GrantRedeemed):
+        if isinstance(happened, run_ev.ExecutionStarted | run_ev.GrantRedeemed):
             self._check_effect(before, happened)
         if before:
             assert after.expires_at <= before.expires_at
@@ -157,7 +158,7 @@ class Lifecycle(RuleBasedStateMachine):
             assert ticket.has_seen_all(vote.person)
 
     def _check_effect(
-        self, before: Ticket | None, happened: ev.ExecutionStarted | ev.GrantRedeemed
+        self, before: Ticket | None, happened: run_ev.ExecutionStarted | run_ev.GrantRedeemed
     ) -> None:
         """An effect needs an approval that stands, was confirmed lately and never used."""
         assert before
@@ -169,7 +170,7 @@ class Lifecycle(RuleBasedStateMachine):
         assert happened.action_digest == before.ask.action_digest
         self.effects[(before.id, before.revision)] += 1
         assert self.effects[(before.id, before.revision)] == 1
-        if isinstance(happened, ev.GrantRedeemed):
+        if isinstance(happened, run_ev.GrantRedeemed):
             assert [key for key, _ in self.effects].count(before.id) == 1
 
     def _handle(self, command: cmd.Command) -> PlacetError | None:
@@ -581,7 +582,9 @@ class Lifecycle(RuleBasedStateMachine):
             return
         person = self._person(who)
         state = self._state()
-        self._commit(steps.freeze(state, tenant=TENANT, target=whom, person=person, reason=""))
+        self._commit(
+            control_steps.freeze(state, tenant=TENANT, target=whom, person=person, reason="")
+        )
         assert whom in self.control.frozen
 
     @precondition(lambda self: self.control.frozen)
@@ -593,7 +596,9 @@ class Lifecycle(RuleBasedStateMachine):
         target = targets[number % len(targets)]
         frozen = self.control.frozen[target]
         person = self._person(who)
-        self._commit(steps.unfreeze(self._state(), tenant=TENANT, target=target, person=person))
+        self._commit(
+            control_steps.unfreeze(self._state(), tenant=TENANT, target=target, person=person)
+        )
         lifted = target not in self.control.frozen
         assert lifted is (frozen.unfreeze_asked_by not in (None, who))
 

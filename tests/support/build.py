@@ -26,6 +26,7 @@ from governance.policy.decision import (
 from governance.policy.facts import Considered, Counted
 from governance.principal import Agent, AgentId, Credential, PersonId, Scope, TenantId
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.binding import binding_of
 from governance.tickets.ticket import (
     Ask,
@@ -199,9 +200,9 @@ def run(run_id: str = "run-1", **changes: Any) -> Run:
     return replace(base, **changes)
 
 
-def started(ticket_id: str = "t-1", **changes: Any) -> ev.ExecutionStarted:
+def started(ticket_id: str = "t-1", **changes: Any) -> run_ev.ExecutionStarted:
     """The start of exactly the approved action."""
-    base = ev.ExecutionStarted(
+    base = run_ev.ExecutionStarted(
         ticket_id=TicketId(ticket_id),
         revision=1,
         run=run(),
@@ -311,15 +312,15 @@ def _ticket_events() -> list[Event]:
         revised(),
         on("t-1", ev.QuorumLost, dropped=(ANNA,)),
         on("t-1", ev.ResponseOverdue),
-        on("t-1", ev.ExecutionCleared, people=(ANNA, BEN)),
-        on("t-1", ev.ExecutionDeferred, code=Code.NO_SANDBOX, reason="no sandbox of tier A"),
+        on("t-1", run_ev.ExecutionCleared, people=(ANNA, BEN)),
+        on("t-1", run_ev.ExecutionDeferred, code=Code.NO_SANDBOX, reason="no sandbox of tier A"),
         started(),
-        on("t-1", ev.ExecutionSucceeded, run_id="run-1", report=report()),
-        on("t-1", ev.ExecutionFailed, run_id="run-1", report=report(RunStatus.FAILED)),
-        on("t-1", ev.ExecutionLost, run_id="run-1"),
-        on("t-1", ev.UnknownResolved, person=ANNA, took_effect=True),
-        on("t-1", ev.GrantRedeemed, agent=AGENT, grant_id="g-1", action_digest="3" * 64),
-        on("t-1", ev.OutcomeReported, report=report()),
+        on("t-1", run_ev.ExecutionSucceeded, run_id="run-1", report=report()),
+        on("t-1", run_ev.ExecutionFailed, run_id="run-1", report=report(RunStatus.FAILED)),
+        on("t-1", run_ev.ExecutionLost, run_id="run-1"),
+        on("t-1", run_ev.UnknownResolved, person=ANNA, took_effect=True),
+        on("t-1", run_ev.GrantRedeemed, agent=AGENT, grant_id="g-1", action_digest="3" * 64),
+        on("t-1", run_ev.OutcomeReported, report=report()),
         on("t-1", ev.TicketUpheld, snapshot="5" * 64),
     ]
 

@@ -50,9 +50,11 @@ def opinion(bundle: Mapping[str, Any], request: ActionRequest, agent: Agent) -> 
         "actions": frozenset({action}),
     }
     facts = _facts(claims, vouched_place, tool)
+    there = {**facts, "environments": claims["environments"]}
     lines: list[tuple[str, str]] = []
     claimed: list[Mapping[str, Any]] = []
     vouched: list[Mapping[str, Any]] = []
+    unsaid: list[Mapping[str, Any]] = []
     demands: list[str] = []
     for rule in bundle["rules"]:
         said = _judge(rule["match"], claims, request)
@@ -71,9 +73,10 @@ def opinion(bundle: Mapping[str, Any], request: ActionRequest, agent: Agent) -> 
         elif counts:
             claimed.append(rule)
             vouched += [rule] if is_vouched else []
+            unsaid += [rule] if _judge(rule["match"], there, request) != "no" else []
     deciding = claimed
     if bundle["strategy"] == "first_match":
-        deciding = [rule for rule in claimed if rule in (*claimed[:1], *vouched[:1])]
+        deciding = [rule for rule in claimed if rule in (*claimed[:1], *vouched[:1], *unsaid[:1])]
     effects = [rule["decision"].upper() for rule in deciding]
     effects += _others(bundle, effects, name, action, kinds)
     asked_for = request.environment.strip().casefold() or "prod"

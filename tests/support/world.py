@@ -23,6 +23,7 @@ from governance.audit import Event, checkpoint_body, signed_note
 from governance.control import PublicKey
 from governance.ports import Keys, Ledger, Result
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.binding import vote_message
 from governance.tickets.ticket import Vote
 from tests.support import build
@@ -107,18 +108,18 @@ async def tell(ledger: Ledger) -> None:
     await append(ledger, *both("t-run", run.binding))
     await append(
         ledger,
-        build.on("t-run", ev.ExecutionCleared, people=(ANNA, BEN)),
+        build.on("t-run", run_ev.ExecutionCleared, people=(ANNA, BEN)),
         build.started("t-run"),
-        build.on("t-run", ev.ExecutionSucceeded, run_id="run-1", report=build.report()),
+        build.on("t-run", run_ev.ExecutionSucceeded, run_id="run-1", report=build.report()),
     )
     released = build.ask(idempotency_key="key-release", dispatch=Dispatch.RELEASE)
     redeemed = build.samples()["GrantRedeemed"][0]
-    assert isinstance(redeemed, ev.GrantRedeemed)
+    assert isinstance(redeemed, run_ev.GrantRedeemed)
     await append(
         ledger,
         build.allowed("t-release", ask=released),
         replace(redeemed, ticket_id=build.TicketId("t-release")),
-        build.on("t-release", ev.OutcomeReported, report=build.report()),
+        build.on("t-release", run_ev.OutcomeReported, report=build.report()),
     )
     await _tell_the_rest(ledger)
 
@@ -137,8 +138,8 @@ async def _tell_the_rest(ledger: Ledger) -> None:
     await append(ledger, build.started("t-again", run=build.run("run-2")))
     await append(
         ledger,
-        build.on("t-again", ev.ExecutionLost, run_id="run-2"),
-        build.on("t-again", ev.UnknownResolved, person=BEN, took_effect=False),
+        build.on("t-again", run_ev.ExecutionLost, run_id="run-2"),
+        build.on("t-again", run_ev.UnknownResolved, person=BEN, took_effect=False),
         build.revised("t-again", ask=again.ask),
     )
     frozen = ctl.AgentFrozen(tenant=TENANT, target="other", person=ANNA)

@@ -3,8 +3,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.decide import Effort, main, run, table
+from bench.decide import Effort, main, run
 from bench.decide_engines import KINDS, Kind, built
+from bench.decide_report import table
 from bench.decide_workload import SHAPES, Case, Workload, expected, fits, workload
 
 TINY = Effort(sizes=(10, 30), rounds=3, requests=4, seconds=0.05, load_rules=20, load_rounds=1)

@@ -9,7 +9,7 @@ from bot.slack import limits, names
 from bot.slack.card_view import load_card_view
 from bot.slack.client import PermanentError, RateLimitedError, SlackConfig, TransientError
 from governance.errors import InvalidInput
-from governance.ports import Place
+from governance.outbox import Place
 from governance.tickets.ticket import Ticket
 from tests.integration.slack.world import World
 

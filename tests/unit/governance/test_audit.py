@@ -24,6 +24,7 @@ from governance.canonical import parse
 from governance.execution import RunStatus
 from governance.policy.decision import Effect
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import Basis, Ticket, TicketState
 from tests.support.build import (
     AGENT,
@@ -189,7 +190,7 @@ def test_a_ticket_event_without_its_ticket_is_no_record():
 
 
 def test_a_run_that_is_gone_has_an_unknown_executor():
-    event = on("t-1", ev.ExecutionFailed, run_id="run-1", report=report())
+    event = on("t-1", run_ev.ExecutionFailed, run_id="run-1", report=report())
     assert describe(event, sample_ticket(run=None)).actor == "executor:unknown"
 
 
@@ -233,17 +234,17 @@ def test_no_record_says_success_before_the_effect(name: str, state: TicketState)
 
 def test_outcomes_are_told_apart():
     ticket = sample_ticket(state=S.EXECUTING)
-    failed = on("t-1", ev.ExecutionFailed, run_id="run-1", report=report(RunStatus.FAILED))
+    failed = on("t-1", run_ev.ExecutionFailed, run_id="run-1", report=report(RunStatus.FAILED))
     assert _outcome(failed, ticket) == "error"
-    assert _outcome(on("t-1", ev.ExecutionLost, run_id="run-1"), ticket) == "error"
-    resolved = on("t-1", ev.UnknownResolved, person=ANNA, took_effect=False)
+    assert _outcome(on("t-1", run_ev.ExecutionLost, run_id="run-1"), ticket) == "error"
+    resolved = on("t-1", run_ev.UnknownResolved, person=ANNA, took_effect=False)
     assert _outcome(resolved, ticket) == "error"
     for status, word in [
         (RunStatus.SUCCEEDED, "success"),
         (RunStatus.FAILED, "error"),
         (RunStatus.UNREPORTED, None),
     ]:
-        said = on("t-1", ev.OutcomeReported, report=report(status))
+        said = on("t-1", run_ev.OutcomeReported, report=report(status))
         assert _outcome(said, sample_ticket(state=S.RELEASED)) == word
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from governance.action import Dispatch
 from governance.policy.decision import Effect
-from governance.preparation import prepare
+from governance.preparation import is_overdue_answer, prepare
 from tests.support.build import T0
 from tests.support.core import CountingIds, FakeDirectory
 from tests.unit.policy.asking import BOUND, ask, bundle, rule
@@ -46,3 +46,8 @@ async def test_a_request_that_is_slow_to_judge_is_not_let_past_its_answer(
         ids=CountingIds(),
     )
     assert (given.decision.effect, given.decision.safety_bypassed) == (effect, False)
+
+
+def test_an_answer_is_overdue_only_past_its_deadline():
+    assert not is_overdue_answer(T0, T0 + timedelta(seconds=2), 2)
+    assert is_overdue_answer(T0, T0 + timedelta(seconds=2, microseconds=1), 2)

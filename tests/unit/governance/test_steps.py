@@ -18,7 +18,7 @@ from governance.principal import TenantId
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId, TicketState
-from tests.support.build import AGENT, ANNA, BEN, T0, TENANT, credential, public_key
+from tests.support.build import AGENT, ANNA, T0, TENANT
 from tests.support.core import (
     ADMIN,
     PEOPLE,
@@ -28,7 +28,6 @@ from tests.support.core import (
     ballot,
     born,
     decision,
-    person,
     redeeming,
     request,
 )
@@ -285,87 +284,3 @@ def test_a_freeze_reaches_every_command_of_its_agent(target: str):
     assert _code(_handle(ready, redeeming(grant))) is Code.FROZEN
     elsewhere = replace(ready, control=_frozen("another"))
     assert _names(_handle(elsewhere, redeeming(grant))) == ["GrantRedeemed"]
-
-
-# Governing
-
-
-def test_freezing_and_unfreezing_say_what_came_of_it():
-    def freeze(state: State) -> Result[bool]:
-        return steps.freeze(state, tenant=TENANT, target=AGENT, person=person(ANNA), reason="")
-
-    assert freeze(_state()).reply is True
-    assert _names(freeze(_state())) == ["AgentFrozen"]
-    frozen = _state(control=_frozen(AGENT))
-    assert (freeze(frozen).reply, freeze(frozen).events) == (False, ())
-    asked = steps.unfreeze(frozen, tenant=TENANT, target=AGENT, person=person(ANNA))
-    assert (asked.reply, _names(asked)) == (False, ["UnfreezeAsked"])
-    (event,) = asked.events
-    waiting = replace(frozen, control=ctl.evolve(frozen.control, event, T0))  # type: ignore[arg-type]
-    lifted = steps.unfreeze(waiting, tenant=TENANT, target=AGENT, person=person(BEN))
-    assert (lifted.reply, _names(lifted)) == (True, ["AgentUnfrozen"])
-
-
-def _activation(snapshot: str) -> ctl.BundleActivated:
-    return ctl.BundleActivated(
-        tenant=TENANT, actor="a", snapshot=snapshot, content_digest="d", registry_digest="r"
-    )
-
-
-@pytest.mark.parametrize(
-    ("current", "new", "only_first", "happens"),
-    [
-        ("", "s-1", True, True),
-        ("", "s-1", False, True),
-        ("s-1", "s-2", False, True),
-        ("s-1", "s-2", True, False),
-        ("s-1", "s-1", False, False),
-    ],
-)
-def test_a_bundle_becomes_active_once_and_its_bytes_are_kept(
-    current: str, new: str, only_first: bool, happens: bool
-):
-    kept = ctl.Activation(content_digest="d", registry_digest="r") if current else None
-    state = _state(control=Control(snapshot=current, activation=kept))
-    result = steps.activate(state, event=_activation(new), source=b"x", only_first=only_first)
-    assert result.reply is happens
-    assert result.events == ((_activation(new),) if happens else ())
-    assert result.contents == ({"d": b"x"} if happens else {})
-
-
-def test_a_bundle_recorded_without_the_place_of_its_bytes_is_recorded_once_more():
-    old = _state(control=Control(snapshot="s-1"))
-    again = steps.activate(old, event=_activation("s-1"), source=b"x", only_first=False)
-    assert (again.reply, again.contents) == (True, {"d": b"x"})
-    first = steps.activate(old, event=_activation("s-1"), source=b"x", only_first=True)
-    assert (first.reply, first.events) == (False, ())
-
-
-def test_only_new_keys_are_registered_valid_from_event_time():
-    old, new = public_key("k-1"), public_key("k-2", valid_from=T0 - timedelta(days=1))
-    state = _state(control=replace(ACTIVE, keys={"k-1": old}))
-    result = steps.register_keys(state, TENANT, (old, new))
-    assert result.reply == 1
-    assert result.events == (ctl.KeyRegistered(tenant=TENANT, key=replace(new, valid_from=T0)),)
-
-
-def test_a_credential_is_issued_at_event_time_and_revoked_by_id():
-    later = _state(at=T0 + timedelta(seconds=3))
-    issued = steps.issue(later, credential=credential(), actor="a")
-    expected = credential(issued_at=later.at)
-    assert issued.reply == expected
-    assert issued.events == (ctl.CredentialIssued(tenant=TENANT, actor="a", credential=expected),)
-    revoked = steps.revoke(tenant=TENANT, actor="a", credential_id="cred-1")
-    assert revoked.events == (
-        ctl.CredentialRevoked(tenant=TENANT, actor="a", credential_id="cred-1"),
-    )
-
-
-def test_a_signed_checkpoint_is_recorded_as_it_is():
-    event = ctl.CheckpointSigned(tenant=TENANT, size=1, head="h", note="n")
-    assert steps.sign_off(event) == Result(reply=None, events=(event,))
-
-
-def test_an_answer_is_overdue_only_past_its_deadline():
-    assert not steps.is_overdue_answer(T0, T0 + timedelta(seconds=2), 2)
-    assert steps.is_overdue_answer(T0, T0 + timedelta(seconds=2, microseconds=1), 2)

@@ -27,7 +27,7 @@ from governance.policy.cel_tokens import MAX_CHARS, quoted, tokens
 from governance.policy.decision import Effect
 from governance.policy.facts import Facts
 from governance.policy.matching import Outcome, Subject
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from governance.principal import PersonId
 from tests.unit.policy.asking import AGENT, AT, READ, ask, bundle, decide, refused, rule, tool
 

@@ -9,7 +9,7 @@ from governance.action import ActionRequest
 from governance.policy.compare import compare, is_near
 from governance.policy.facts import Facts
 from governance.policy.matching import Match, Outcome, Subject, glob
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from tests.unit.policy.asking import AGENT, AT, ask, bundle
 from tests.unit.policy.test_evaluate_properties import policy_of, requests, rules
 

@@ -12,7 +12,7 @@ from governance.policy.decision import Decision, Effect
 from governance.policy.evaluate import evaluate
 from governance.policy.facts import Facts
 from governance.policy.matching import Condition, Match, Outcome, Subject
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from tests.unit.policy.asking import AGENT, AT, READ, ask, bundle, decide, refused, rule, tool
 
 EMPTY = bundle()

@@ -11,7 +11,7 @@ from governance.action import ActionRequest
 from governance.policy.bundle import Bundle
 from governance.policy.decision import Decision, Effect
 from governance.policy.facts import Facts
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from tests.unit.policy.asking import AGENT, AT, HEAVY, LIGHT, READ, ask, bundle, decide, tool
 
 TOPICS = ["job.a", "job.a.b", "job.a.b.c", "job", "x", ".", "job..é", "job.a/b"]

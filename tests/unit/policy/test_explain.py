@@ -28,7 +28,7 @@ from governance.policy.explain import (
 from governance.policy.explain import explain as explain_
 from governance.policy.facts import Facts, Past
 from governance.policy.matching import Outcome
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from governance.principal import Agent
 from tests.unit.policy.asking import AGENT, AT, BOUND, READ, WRITE, ask, bundle, rule, tool
 from tests.unit.policy.test_evaluate_properties import policy_of, requests, rules

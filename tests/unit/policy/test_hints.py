@@ -1,7 +1,8 @@
 import pytest
 
 from governance.policy.hints import HINTS, hint
-from governance.policy.sections import ConstraintsForm, MatchForm, RuleForm
+from governance.policy.match_forms import MatchForm
+from governance.policy.sections import ConstraintsForm, RuleForm
 from tests.unit.policy.asking import LIGHT, refused, rule, tool
 
 

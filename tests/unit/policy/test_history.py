@@ -25,7 +25,7 @@ from governance.policy.history import (
     lookback,
 )
 from governance.policy.matching import Outcome, Subject, glob
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from governance.principal import AgentId
 from tests.unit.policy.asking import AGENT, AT, READ, WRITE, ask, bundle, refused, rule
 

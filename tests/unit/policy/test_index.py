@@ -1,5 +1,5 @@
 from governance.policy.facts import Facts
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from tests.unit.policy.asking import AGENT, AT, ask, bundle, rule
 
 

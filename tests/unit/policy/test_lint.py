@@ -473,6 +473,16 @@ def _answer(decision: Decision) -> tuple[object, ...]:
     return decision.effect, decision.risk_tier, decision.demands, decision.constraints
 
 
+def test_a_warning_about_a_rule_hides_no_error_about_it():
+    rules = (
+        rule("none", "deny", topics=["a.*"]),
+        rule("wide", "require_approval", topics=["[ab].*"]),
+        rule("narrow", "require_approval", topics=["a.x"]),
+    )
+    for order in (rules, (rules[1], rules[0], rules[2])):
+        assert ("shadowed-rule", "/rules/2") in found(*order)
+
+
 def test_ten_thousand_rules_are_compared_and_what_was_left_out_is_said():
     rules = [rule(f"r{n}", "require_approval", topics=[f"job.team{n}.*"]) for n in range(10_000)]
     policy = bundle(*rules, **SOUND)

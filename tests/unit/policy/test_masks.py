@@ -5,7 +5,7 @@ import pytest
 from governance.policy.facts import Facts
 from governance.policy.masks import Masks, words_of
 from governance.policy.matching import Match, Outcome, Subject
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from tests.unit.policy.asking import AGENT, AT, READ, ask, bundle
 
 MANY = 1_200

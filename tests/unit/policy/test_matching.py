@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from governance.policy.conditions import LabelThreshold, Times
 from governance.policy.facts import Facts
 from governance.policy.matching import Match, Outcome, glob
-from governance.policy.sources import judged
+from governance.policy.vouching import judged
 from tests.unit.policy.asking import AGENT, AT, READ, ask, bundle
 
 

@@ -13,6 +13,7 @@ from governance.control import PublicKey
 from governance.execution import RunReport
 from governance.ports import Keys, Ledger, Result
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import Ask, TicketId
 from tests.support import build, world
 from tests.support.build import ANNA, BEN, T0, TENANT
@@ -39,16 +40,16 @@ async def tell(ledger: Ledger) -> None:
         ledger,
         cleared("t-run", ANNA, BEN),
         build.started("t-run"),
-        build.on("t-run", ev.ExecutionSucceeded, run_id="run-1", report=report()),
+        build.on("t-run", run_ev.ExecutionSucceeded, run_id="run-1", report=report()),
     )
     redeemed = samples["GrantRedeemed"][0]
-    assert isinstance(redeemed, ev.GrantRedeemed)
+    assert isinstance(redeemed, run_ev.GrantRedeemed)
     await commit(
         ledger,
         build.allowed("t-release", ask=ask("t-release", dispatch=Dispatch.RELEASE)),
         cleared("t-release"),
         replace(redeemed, ticket_id=TicketId("t-release")),
-        build.on("t-release", ev.OutcomeReported, report=report()),
+        build.on("t-release", run_ev.OutcomeReported, report=report()),
     )
     await _tell_of_people(ledger)
     await _tell_of_the_clock(ledger)
@@ -74,8 +75,8 @@ async def _tell_of_people(ledger: Ledger) -> None:
     )
     await commit(
         ledger,
-        build.on("t-again", ev.ExecutionLost, run_id="run-2"),
-        build.on("t-again", ev.UnknownResolved, person=BEN, took_effect=False),
+        build.on("t-again", run_ev.ExecutionLost, run_id="run-2"),
+        build.on("t-again", run_ev.UnknownResolved, person=BEN, took_effect=False),
         build.revised("t-again", ask=again.ask),
     )
     seen = build.opened("t-seen", ask=ask("t-seen", needs_full_view=True))
@@ -96,7 +97,7 @@ async def _tell_of_the_clock(ledger: Ledger) -> None:
         ledger,
         build.allowed("t-defer", ask=ask("t-defer")),
         cleared("t-defer"),
-        build.on("t-defer", ev.ExecutionDeferred, **deferred),
+        build.on("t-defer", run_ev.ExecutionDeferred, **deferred),
     )
     await commit(
         ledger,
@@ -127,8 +128,8 @@ def report() -> RunReport:
     return build.report(output_digest=DIGEST, shown_digest=DIGEST)
 
 
-def cleared(name: str, *people: str) -> ev.ExecutionCleared:
+def cleared(name: str, *people: str) -> run_ev.ExecutionCleared:
     """The voters confirmed."""
-    event = build.on(name, ev.ExecutionCleared, people=people)
-    assert isinstance(event, ev.ExecutionCleared)
+    event = build.on(name, run_ev.ExecutionCleared, people=people)
+    assert isinstance(event, run_ev.ExecutionCleared)
     return event

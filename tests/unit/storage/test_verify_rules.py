@@ -12,6 +12,7 @@ from governance import control as ctl
 from governance.audit import Event
 from governance.policy.decision import Constraints
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.binding import stamp
 from storage import codec, verify
 from storage.verify_facts import Facts
@@ -57,19 +58,21 @@ def wrong(*story: Event | At) -> list[tuple[int, str]]:
 
 OPENED = build.opened("t")
 ALLOWED = build.allowed("t")
-CLEARED = build.on("t", ev.ExecutionCleared)
+CLEARED = build.on("t", run_ev.ExecutionCleared)
 STARTED = (CLEARED, build.started("t"))
 VOTES = world.both("t", OPENED.binding)
 LATE = T0 + 2 * HOUR
 FROZEN = ctl.AgentFrozen(tenant=TENANT, target=build.AGENT, person=ANNA)
-FAILED = build.on("t", ev.ExecutionFailed, run_id="run-1", report=build.report())
+FAILED = build.on("t", run_ev.ExecutionFailed, run_id="run-1", report=build.report())
 AGAIN = build.revised("t", ask=OPENED.ask)
 LONGER = replace(
     AGAIN,
     expires_at=LATE,
     binding=build.bind("t", 2, OPENED.ask, OPENED.ruling, LATE),
 )
-REDEEMED = build.on("t", ev.GrantRedeemed, agent=build.AGENT, grant_id="g", action_digest="3" * 64)
+REDEEMED = build.on(
+    "t", run_ev.GrantRedeemed, agent=build.AGENT, grant_id="g", action_digest="3" * 64
+)
 MINUTE = timedelta(minutes=1)
 LONG = MINUTE + timedelta(microseconds=1)
 BIG = build.opened("t", ask=build.ask(idempotency_key="key-t", needs_full_view=True))
@@ -112,8 +115,8 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
     ),
     "unknown and found done": (
         *(ALLOWED, *STARTED),
-        build.on("t", ev.ExecutionLost, run_id="run-1"),
-        build.on("t", ev.UnknownResolved, person=ANNA, took_effect=True),
+        build.on("t", run_ev.ExecutionLost, run_id="run-1"),
+        build.on("t", run_ev.UnknownResolved, person=ANNA, took_effect=True),
     ),
     "born denied for lack of people": (replace(OPENED, state=build.TicketState.DENIED),),
     "started a minute after clearance": (

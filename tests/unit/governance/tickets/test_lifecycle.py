@@ -10,6 +10,7 @@ from governance.action import Dispatch
 from governance.policy.decision import Effect
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.lifecycle import LIVE, TRANSITIONS, WIRE, evolve
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from tests.support.build import T0, samples
@@ -102,7 +103,7 @@ def test_every_other_event_leaves_the_state_alone(name: str, state: TicketState)
 
 def test_resolving_the_unknown_ends_it_only_where_it_took_effect():
     unknown = replace(born(), state=S.UNKNOWN)
-    yes = ev.UnknownResolved(ticket_id=TICKET, revision=1, person="p", took_effect=True)  # type: ignore[arg-type]
+    yes = run_ev.UnknownResolved(ticket_id=TICKET, revision=1, person="p", took_effect=True)  # type: ignore[arg-type]
     assert evolve(unknown, yes, T0).state is S.EXECUTED
     assert evolve(unknown, replace(yes, took_effect=False), T0).state is S.UNKNOWN
     with pytest.raises(ValueError, match="cannot become"):

@@ -12,6 +12,7 @@ from governance.policy.decision import Constraints, Effect
 from governance.principal import AgentId, PersonId
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets._running import CLEARANCE_LIFE_S
 from governance.tickets.ticket import Basis, Run, Ticket, TicketState
 from tests.support.build import AGENT, ANNA, BEN, OWNER, T0, report, requirement
@@ -65,7 +66,7 @@ def test_voters_who_still_hold_their_roles_clear_it_to_start():
     ticket = approved()
     decided = decide(ticket, clearing(ticket))
     assert decided.events == (
-        ev.ExecutionCleared(ticket_id=TICKET, revision=1, people=(ANNA, BEN)),
+        run_ev.ExecutionCleared(ticket_id=TICKET, revision=1, people=(ANNA, BEN)),
     )
     assert after(ticket, decided.events, _in(7)).cleared_at == _in(7)
 
@@ -140,7 +141,7 @@ def test_a_start_is_committed_with_its_lease_and_its_digests():
     decided = decide(ticket, starting(ticket), _in(5))
     run = Run(id="run-1", executor="exec-1", started_at=_in(5), lease_until=_in(35))
     assert decided.events == (
-        ev.ExecutionStarted(
+        run_ev.ExecutionStarted(
             ticket_id=TICKET,
             revision=1,
             run=run,
@@ -225,7 +226,7 @@ def _defer(reason: str = "no sandbox") -> cmd.DeferExecution:
 def test_a_deferral_says_once_why_it_waits_and_leaves_it_approved():
     decided = decide(approved(), _defer())
     assert decided.events == (
-        ev.ExecutionDeferred(
+        run_ev.ExecutionDeferred(
             ticket_id=TICKET, revision=1, code=Code.NO_SANDBOX, reason="no sandbox"
         ),
     )
@@ -249,7 +250,7 @@ def _outcome(result: object = SUCCESS, run_id: str = "run-1") -> cmd.RecordOutco
 def test_a_success_ends_it():
     decided = decide(executing(), _outcome())
     assert decided.events == (
-        ev.ExecutionSucceeded(ticket_id=TICKET, revision=1, run_id="run-1", report=SUCCESS),
+        run_ev.ExecutionSucceeded(ticket_id=TICKET, revision=1, run_id="run-1", report=SUCCESS),
     )
     done = after(executing(), decided.events, T0)
     assert (done.state, done.report) == (S.EXECUTED, SUCCESS)
@@ -259,7 +260,7 @@ def test_a_failure_is_pending_again_and_its_votes_are_void():
     running = executing()
     decided = decide(running, _outcome(FAILURE))
     assert kinds(decided) == ["ExecutionFailed", "TicketRevised"]
-    assert decided.events[0] == ev.ExecutionFailed(
+    assert decided.events[0] == run_ev.ExecutionFailed(
         ticket_id=TICKET, revision=1, run_id="run-1", report=FAILURE
     )
     again = after(running, decided.events, T0)
@@ -309,7 +310,7 @@ def test_a_run_is_lost_when_its_lease_passes_and_not_before():
     lost = cmd.DeclareLost(ticket_id=TICKET)
     assert decide(executing(), lost, _in(29.999)).events == ()
     assert decide(executing(), lost, _in(30)).events == (
-        ev.ExecutionLost(ticket_id=TICKET, revision=1, run_id="run-1"),
+        run_ev.ExecutionLost(ticket_id=TICKET, revision=1, run_id="run-1"),
     )
     assert _lost().state is S.UNKNOWN
     assert decide(_lost(), lost, _in(99)).events == ()
@@ -327,7 +328,7 @@ def _resolve(who: str = DAN, *roles: str, took_effect: bool = True) -> cmd.Resol
 def test_a_person_says_that_it_took_effect():
     decided = decide(_lost(), _resolve())
     assert decided.events == (
-        ev.UnknownResolved(ticket_id=TICKET, revision=1, person=DAN, took_effect=True),
+        run_ev.UnknownResolved(ticket_id=TICKET, revision=1, person=DAN, took_effect=True),
     )
     done = after(_lost(), decided.events, T0)
     assert (done.state, done.decided_by) == (S.EXECUTED, DAN)
@@ -372,7 +373,7 @@ def test_a_grant_is_redeemed_once():
     ticket = _cleared(request=RELEASE)
     decided = decide(ticket, redeeming(ticket))
     assert decided.events == (
-        ev.GrantRedeemed(
+        run_ev.GrantRedeemed(
             ticket_id=TICKET,
             revision=1,
             agent=AGENT,
@@ -423,7 +424,7 @@ def test_an_agents_report_is_an_annotation_that_never_reopens_the_ticket():
     ticket = _cleared(request=RELEASE)
     ticket = played(ticket, redeeming(ticket))
     decided = decide(ticket, _report(FAILURE))
-    assert decided.events == (ev.OutcomeReported(ticket_id=TICKET, revision=1, report=FAILURE),)
+    assert decided.events == (run_ev.OutcomeReported(ticket_id=TICKET, revision=1, report=FAILURE),)
     done = after(ticket, decided.events, T0)
     assert (done.state, done.report) == (S.RELEASED, FAILURE)
     same = decide(done, _report(FAILURE))

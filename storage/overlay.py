@@ -1,0 +1,161 @@
+"""What a step sees: committed state under the changes of its batch and its own.
+
+Lives here: where committed state comes from, as a shape, and every read of one step over it.
+Must not live here: how changes come about (``storage.batch``), SQL (``storage.source``).
+Law: what was changed in this transaction hides what is committed; nothing else is added to it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from governance.control import Control
+from governance.policy.facts import MOST_DEEDS, Deed, DeedsOf, Past, Tally, Wanted
+from governance.policy.floods import Flood
+from governance.policy.throttle import Bucket
+from governance.ports import AgentKey, IdempotencyKey, Keys, Remembered, State
+from governance.principal import Credential
+from governance.tickets.ticket import Ticket, TicketId
+from storage.changes import Changes
+from storage.deeds import is_counted, is_of, past_of, ticket_stands
+
+V = TypeVar("V")
+
+
+class Source(Protocol):
+    """Committed state, read under the writer's lock."""
+
+    def control(self) -> Control:
+        """The governing state."""
+        ...
+
+    def ticket(self, ticket_id: TicketId) -> Ticket | None:
+        """One ticket."""
+        ...
+
+    def remembered(self, key: IdempotencyKey) -> Remembered | None:
+        """What an idempotency key was used for."""
+        ...
+
+    def bucket(self, key: str) -> Bucket | None:
+        """The level of one bucket."""
+        ...
+
+    def pending_of(self, key: AgentKey) -> int:
+        """How many tickets of one agent are pending."""
+        ...
+
+    def deeds(self, wanted: DeedsOf, at: datetime) -> Sequence[Deed]:
+        """Deeds as of ``at``, newest first; one more than ``MOST_DEEDS`` where there are more."""
+        ...
+
+    def count(self, tally: Tally, at: datetime) -> int | None:
+        """How many requests a tally counts; None where that cannot be known."""
+        ...
+
+    def flood(self, key: str) -> Flood | None:
+        """One counter of refusals."""
+        ...
+
+    def credential(self, credential_id: str) -> Credential | None:
+        """One credential."""
+        ...
+
+
+class Overlay:
+    """Committed state under what the batch changed (``base``) and what the step did (``own``)."""
+
+    def __init__(self, source: Source, base: Changes, own: Changes, at: datetime) -> None:
+        self._source = source
+        self._base = base
+        self._own = own
+        self._at = at
+
+    def state(self, keys: Keys) -> State:
+        """What the step may look at."""
+        tickets = {key: self.ticket(key) for key in keys.tickets}
+        used = {key: self.remembered(key) for key in keys.idempotency}
+        return State(
+            at=self._at,
+            control=self.control(),
+            tickets={key: value for key, value in tickets.items() if value is not None},
+            idempotency={key: value for key, value in used.items() if value is not None},
+            buckets=_Found(keys.buckets, self._bucket),
+            pending=self._own.head.pending,
+            pending_of={key: self._pending_of(key) for key in keys.pending_of},
+            past=Past() if keys.past is None else self._past(keys.past),
+            floods=_Found(keys.floods, self._flood),
+        )
+
+    def control(self) -> Control:
+        """The governing state."""
+        return self._own.control or self._base.control or self._source.control()
+
+    def ticket(self, key: TicketId) -> Ticket | None:
+        """One ticket."""
+        mine = self._own.tickets.get(key) or self._base.tickets.get(key)
+        return mine or self._source.ticket(key)
+
+    def remembered(self, key: IdempotencyKey) -> Remembered | None:
+        """What an idempotency key was used for."""
+        mine = self._own.remembered.get(key) or self._base.remembered.get(key)
+        return mine or self._source.remembered(key)
+
+    def credential(self, key: str) -> Credential | None:
+        """One credential."""
+        mine = self._own.credentials.get(key) or self._base.credentials.get(key)
+        return mine or self._source.credential(key)
+
+    def _bucket(self, key: str) -> Bucket | None:
+        mine = self._own.buckets.get(key) or self._base.buckets.get(key)
+        return mine or self._source.bucket(key)
+
+    def _pending_of(self, key: AgentKey) -> int:
+        grown = self._base.pending_of.get(key, 0) + self._own.pending_of.get(key, 0)
+        return self._source.pending_of(key) + grown
+
+    def _flood(self, key: str) -> Flood | None:
+        for changes in (self._own, self._base):
+            if key in changes.floods:
+                return changes.floods[key]
+        return self._source.flood(key)
+
+    def _past(self, wanted: Wanted) -> Past:
+        newest_first = [*reversed(self._own.deeds), *reversed(self._base.deeds)]
+        found: dict[DeedsOf, list[Deed]] = {}
+        for item in wanted.deeds:
+            mine = [row.deed for row in newest_first if is_of(row, item)]
+            known = [*mine, *self._source.deeds(item, self._at)][: MOST_DEEDS + 1]
+            found[item] = [self._as_it_stands(deed) for deed in known]
+        counts: dict[Tally, int | None] = {}
+        for tally in wanted.tallies:
+            before = self._source.count(tally, self._at)
+            more = sum(is_counted(row, tally) for row in newest_first)
+            counts[tally] = None if before is None else min(before + more, tally.most)
+        return past_of(found, counts)
+
+    def _as_it_stands(self, deed: Deed) -> Deed:
+        key = TicketId(deed.ticket_id)
+        ticket = self._own.tickets.get(key) or self._base.tickets.get(key)
+        return deed if ticket is None else replace(deed, stands=ticket_stands(ticket))
+
+
+class _Found(Mapping[str, V]):
+    """What the transaction finds under any key; listed are those that were named."""
+
+    def __init__(self, named: tuple[str, ...], find: Callable[[str], V | None]) -> None:
+        self._find = find
+        self._named = tuple(key for key in dict.fromkeys(named) if find(key) is not None)
+
+    def __getitem__(self, key: str) -> V:
+        found = self._find(key)
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named)
+
+    def __len__(self) -> int:
+        return len(self._named)
