@@ -80,10 +80,25 @@ def _form(source: Mapping[str, Json]) -> BundleForm:
         raise refuse(pointer(*place), _sentence(first["type"], first["msg"], place)) from error
 
 
+_KINDS = {
+    "bool_type": "a boolean: true or false, without quotes",
+    "bool_parsing": "a boolean: true or false, without quotes",
+    "dict_type": "a mapping of keys",
+    "model_type": "a mapping of keys",
+    "string_type": "a string: a number or a word like true stands in quotes there",
+}
+_DURATION = "[smhd]$"
+"""How the pattern of every duration ends."""
+
+
 def _sentence(kind: str, message: str, place: tuple[int | str, ...]) -> str:
     key = str(place[-1]) if place else "the bundle"
     if kind == "extra_forbidden":
         return f"{key!r} is not a key that is known here{hint(key)}"
     if kind == "missing":
         return f"{key!r} is missing"
+    if kind in _KINDS:
+        return f"{key!r}: it should be {_KINDS[kind]}"
+    if kind == "string_pattern_mismatch" and _DURATION in message:
+        return f"{key!r}: it should be a duration such as 30s, 5m, 4h or 2d"
     return f"{key!r}: {message[0].lower()}{message[1:]}".replace("input should", "it should")

@@ -205,7 +205,8 @@ def _check_tiers_exist(form: BundleForm, tiers: Mapping[str, object]) -> None:
             raise refuse(at, f"no tier has a level {tool.severity!r}")
     for tier, place in named:
         if tier is not None and (tier not in tiers or tier == BUILT_IN):
-            raise refuse(pointer(*place), f"there is no tier {tier!r}")
+            known = ", ".join(sorted(name for name in tiers if name != BUILT_IN)) or "none"
+            raise refuse(pointer(*place), f"there is no tier {tier!r}; there are: {known}")
 
 
 def _check_exceptions(form: BundleForm, registry: ConstraintRegistry) -> None:

@@ -49,7 +49,9 @@ def compile_rules(form: BundleForm, gates: Mapping[str, Gate], notes: list[Note]
     for number, item in enumerate(form.rules):
         place = ("rules", number)
         if item.id in known:
-            raise refuse(pointer(*place, "id"), f"the rule id {item.id!r} stands twice")
+            raise refuse(
+                pointer(*place, "id"), f"the rule id {item.id!r} stands twice: give each its own"
+            )
         known.add(item.id)
         yield _rule(item, number)
         notes.extend(_without_effect(item, place, gates))

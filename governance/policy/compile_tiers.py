@@ -125,7 +125,8 @@ def check_people(tier: Requirement, place: tuple[str, ...], *, four_eyes: bool) 
         )
     if four_eyes and needed < FOUR_EYES:
         raise refuse(
-            pointer(*place, "four_eyes"), f"one person alone can satisfy tier {tier.tier!r}"
+            pointer(*place, "four_eyes"),
+            f"one person alone can satisfy tier {tier.tier!r}: raise min_required or threshold",
         )
 
 

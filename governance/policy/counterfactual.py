@@ -10,7 +10,7 @@ where many rules have to be judged for each.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from types import MappingProxyType
 
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
@@ -73,11 +73,13 @@ class Counterfactual:
     reason: str
     rule_ids: tuple[str, ...]
     is_looser: bool
+    by: str = ""
+    """The first rule that says so; empty where another source does."""
 
     @property
     def sentence(self) -> str:
         """``without risk tag destructive: REQUIRE_APPROVAL by rule writes``."""
-        by = f" by rule {self.rule_ids[0]}" if self.rule_ids else f" ({self.reason})"
+        by = f" by rule {self.by}" if self.by else f" ({self.reason})"
         return f"{self.kind.value} {self.value}: {self.effect.value}{by}"
 
     def to_json(self) -> dict[str, Json]:
@@ -126,6 +128,7 @@ def counterfactuals(
 
 
 def _counterfactual(change: Change, answer: Decision, decision: Decision) -> Counterfactual:
+    said = {line.id for line in answer.trace if line.verdict == answer.effect.value}
     return Counterfactual(
         kind=change.kind,
         value=short(change.value),
@@ -133,6 +136,7 @@ def _counterfactual(change: Change, answer: Decision, decision: Decision) -> Cou
         reason=answer.reason,
         rule_ids=answer.rule_ids,
         is_looser=answer.effect.rank < decision.effect.rank,
+        by=next((name for name in answer.rule_ids if name in said), ""),
     )
 
 
@@ -257,25 +261,17 @@ def _tools(asked: Judged) -> Iterator[_Asked]:
 
 def _shared(one: str, other: str) -> int:
     """How many characters both begin with."""
-    for place, (a, b) in enumerate(zip(one, other, strict=False)):
-        if a != b:
-            return place
-    return min(len(one), len(other))
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _by_operators(asked: Judged) -> Iterator[Change]:
     request, agent, bundle = asked.request, asked.agent, asked.bundle
-    if asked.tool_name and asked.tool is None:
-        known = {tool.name: tool for tool in bundle.tools}
-        known[asked.tool_name] = _plain_tool(asked)
-        registered = replace(bundle, tools=ToolRegistry(tools=MappingProxyType(known)))
-        yield Change(
-            kind=Kind.REGISTERED,
-            value=asked.tool_name,
-            request=request,
-            agent=agent,
-            bundle=registered,
-        )
+    name = asked.tool_name
+    if name and asked.tool is None:
+        known = {**{tool.name: tool for tool in bundle.tools}, name: _plain_tool(asked)}
+        new = replace(bundle, tools=ToolRegistry(tools=MappingProxyType(known)))
+        yield Change(kind=Kind.REGISTERED, value=name, request=request, agent=agent, bundle=new)
     named = named_environment(request)
     if named not in fold(agent.environments):
         bound = replace(agent, environments=(*agent.environments, named))
@@ -284,8 +280,8 @@ def _by_operators(asked: Judged) -> Iterator[Change]:
         )
     clearing = (
         role
-        for name in bundle.clearance.missing(asked.data_classes, asked.facts.roles)
-        for role in sorted(bundle.clearance.clearing(name))
+        for data_class in bundle.clearance.missing(asked.data_classes, asked.facts.roles)
+        for role in sorted(bundle.clearance.clearing(data_class))
     )
     for role in _few(clearing):
         cleared = replace(agent, roles=(*agent.roles, role))

@@ -182,6 +182,15 @@ def test_without_a_tag_the_next_rule_speaks():
     assert change.sentence == "without risk tag  Destructive: REQUIRE_APPROVAL by rule writes"
 
 
+def test_a_rule_that_allows_is_not_named_for_the_denial_of_the_registry():
+    policy = bundle(rule("reads", "allow", tools=["job.read"]), tools={"job.read": tool()})
+    found = explain(ask(tool="job.read", action=READ), policy)
+    denials = [item for item in found.changes if item.effect is Effect.DENY]
+    assert denials
+    assert all("by rule" not in item.sentence for item in denials)
+    assert any("may not" in item.sentence for item in denials)
+
+
 def test_an_unregistered_tool_is_told_what_registration_would_do_but_not_to_its_agent():
     policy = bundle(tools={"job.read": tool()})
     request = ask(tool="job.reed", action=READ)

@@ -146,7 +146,7 @@ def one(weight: int = 1, least: int = 1, **fields: object) -> dict[str, object]:
         (one(ttl="49h"), "/tiers/t/ttl", "longer than max_ttl_hours"),
         ({**one(ttl="2h"), "ticket": {"max_ttl_hours": 1}}, "/tiers/t/ttl", "3600"),
         (one(ttl="1h", respond_within="2h"), "/tiers/t/respond_within", "longer than the ticket"),
-        (one(ttl="4 hours"), "/tiers/t/ttl", "pattern"),
+        (one(ttl="4 hours"), "/tiers/t/ttl", "duration"),
         (one(weight=0), "/tiers/t/roles/operator/weight", "greater than or equal to 1"),
         ({"default_tier": "none"}, "/default_tier", "no tier 'none'"),
         ({"default_tier": "built-in"}, "/default_tier", "no tier"),
