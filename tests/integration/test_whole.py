@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
 from bot.demo import jobs
 from bot.demo.world import World, run_world
+from bot.emulator.errors import MisuseError
 from bot.slack import names
 from governance.tickets.ticket import TicketId, TicketState
 
@@ -60,6 +62,12 @@ async def test_two_people_at_the_last_vote_make_one_execution(world: World) -> N
     )
 
 
+async def press_while_shown(world: World, ticket_id: TicketId) -> None:
+    """Approve on the card, unless it says by now that the ticket is over."""
+    with suppress(MisuseError):
+        await world.hands.press("U0OMAR", ticket_id, names.APPROVE)
+
+
 async def test_approve_against_reject_against_expiry_settles_once(world: World) -> None:
     """Ten tickets, each decided both ways at the moment when it expires."""
     for number in range(10):
@@ -71,7 +79,7 @@ async def test_approve_against_reject_against_expiry_settles_once(world: World) 
         await asyncio.gather(
             world.client.post(f"{rest}/{ticket_id}/approve", token=world.tokens["U0OLIVIA"]),
             world.client.post(f"{rest}/{ticket_id}/reject", token=world.tokens["U0OMAR"]),
-            world.hands.press("U0OMAR", ticket_id, names.APPROVE),
+            press_while_shown(world, ticket_id),
         )
         ended = await kinds(world, ticket_id)
         assert sum(ended[name] for name in ENDS) == 1, ended

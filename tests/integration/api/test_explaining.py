@@ -61,7 +61,7 @@ async def test_a_rule_is_told_once_with_its_conditions_and_what_would_change(wor
     why = told["explanation"]
     assert {rule["rule_id"]: rule["standing"] for rule in why["rules"]} == {
         "deny-destructive": "decides",
-        "require-approval-prod-write": "outweighed",
+        "require-approval-prod-write": "decides",
     }
     first = why["changes"][0]
     assert (first["change"], first["value"]) == ("without risk tag", "destructive")

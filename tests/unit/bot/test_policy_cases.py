@@ -156,8 +156,19 @@ EXPECT = "expect: {effect: deny}"
         (
             f"cases:\n  - name: c\n    {EXPECT}\n    request:\n      topik: a\n",
             "5:7",
-            "not known here",
+            "'topik' is not a key that is known here: topic is one",
         ),
+        (f"cases:\n  - name: 50\n    {EXPECT}\n", "2:5", "'name': it should be a string: a number"),
+        (
+            f"cases:\n  - name: c\n    agent: x\n    {EXPECT}\n",
+            "3:5",
+            "should be a mapping of keys",
+        ),
+        (f"cases:\n  - name: c\n    topic: x\n    {EXPECT}\n", "3:5", ": it stands in request"),
+        (f"cases:\n  - name: c\n    agnt: {{}}\n    {EXPECT}\n", "3:5", ": agent is one"),
+        ("cases:\n  - name: c\n    expect: {efect: deny}\n", "3:14", ": effect is one"),
+        ("cases:\n  - name: c\n", "2:5", "'expect' is missing"),
+        (f"cases:\n  - name: c\n    request: {{topic: 5}}\n    {EXPECT}\n", "3:15", "quotes there"),
         (
             f"cases:\n  - name: c\n    {EXPECT}\n    request: {{labels: {{mcp.tool: 'a b'}}}}\n",
             "4:24",

@@ -60,6 +60,83 @@ def test_a_request_comes_from_a_file_or_input_as_it_is_posted(
     assert placet(*words, "--label", "a=b", "--role", "r", "--data-class", "public").code == 0
 
 
+ASKED = """\
+version: v1
+ticket: {required_fields: [justification, on_behalf_of]}
+tiers:
+  two: {roles: {operator: {weight: 1, min_required: 2}}, release: false, ttl: 1h}
+rules:
+  - {id: ask, match: {tools: [t]}, decision: require_approval, tier: two}
+  - id: night
+    match: {tools: [t], times: [{from: "22:00", to: "06:00", zone: Europe/Berlin}]}
+    decision: deny
+    reason: at night
+tools:
+  t:
+    actions: [read]
+    classification: public
+    run:
+      title: t
+      arguments: {type: object, additionalProperties: false, properties: {}}
+      runner: {argv: [/bin/true]}
+directory: {roles: {operator: {people: ["slack:T0/U0A", "slack:T0/U0B"]}}}
+"""
+
+
+def test_the_moment_the_reason_the_person_and_the_way_of_running_can_be_said(
+    placet: Placet, tmp_path: Path
+) -> None:
+    words = ("policy", "explain", "--policies", bundle(tmp_path, ASKED), "--tool", "t")
+    day = (*words, "--json", "--at", "2026-01-05T12:00:00+01:00")
+    night = placet(*words, "--json", "--at", "2026-01-05T22:30:00Z").json
+    assert (night["effect"], night["reason"]) == ("DENY", "at night")
+    ways = [
+        (("--dispatch", "release"), "never released"),
+        ((), "a ticket needs justification and on_behalf_of"),
+        (("--justification", "x"), "a ticket needs on_behalf_of"),
+    ]
+    for more, reason in ways:
+        told = placet(*day, *more).json
+        assert told["effect"] == "DENY"
+        assert reason in told["reason"]
+    full = ("--dispatch", "execute", "--justification", "x", "--on-behalf-of", "slack:T0/U0C")
+    assert placet(*day, *full).json["effect"] == "REQUIRE_APPROVAL"
+    for more, pointer in (
+        (("--at", "2026-01-05T12:00:00"), "/at"),
+        (("--at", "0001-01-01T00:00:00+14:00"), "/at"),
+        (("--dispatch", "later"), "/dispatch"),
+        (("--on-behalf-of", "me"), "/on_behalf_of"),
+        (("--ticket", "t-1", "--at", "2026-01-05T12:00:00Z"), "/ticket"),
+    ):
+        done = placet(*words, "--json", *more)
+        assert (done.code, done.json["error"]["pointer"]) == (Exit.USAGE, pointer)
+
+
+def test_what_is_called_deciding_is_what_a_case_expects_as_rules(
+    placet: Placet, tmp_path: Path
+) -> None:
+    path = bundle(tmp_path, BUNDLE.replace("name: small", "name: 's'"))
+    asked = ("--topic", "job.deploy.x", "--action", "write", "--environment", "dev")
+    who = ("--env-bound", "dev", "--tag", "destructive", "--json")
+    told = placet("policy", "explain", "--policies", path, *asked, *who).json
+    rules = told["explanation"]["rules"]
+    deciding = [item["rule_id"] for item in rules if item["standing"] == "decides"]
+    assert sorted(deciding) == ["destructive", "dev-writes"]
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "a.yaml").write_text(
+        "cases:\n  - name: c\n    agent: {id: a, environments: [dev]}\n    request: {topic: "
+        "job.deploy.x, action: write, environment: dev, risk_tags: [destructive]}\n"
+        f"    expect: {{effect: allow, rules: [{', '.join(deciding)}]}}\n"
+    )
+    ran = placet("policy", "test", "--policies", path, "--json")
+    (case,) = ran.json["cases"]
+    assert [item["what"] for item in case["differences"]] == ["effect"]
+    traced = [line["id"] for line in case["trace"] if line["source"] == "rule"]
+    assert sorted(traced) == sorted(deciding)
+    shown = placet("policy", "test", "--policies", path).out.partition("Its trace")[2]
+    assert (shown.count("dev-writes"), shown.count("destructive")) == (1, 1)
+
+
 def test_what_cannot_be_read_is_said_with_its_place(placet: Placet, tmp_path: Path) -> None:
     words = ("policy", "explain", "--policies", bundle(tmp_path), "--json")
     for more, pointer in (

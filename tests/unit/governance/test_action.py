@@ -176,7 +176,12 @@ def test_a_category_word_as_target_is_refused(word: str):
 
 @pytest.mark.parametrize("key", ["target", "resource", "resources"])
 def test_a_category_word_in_the_arguments_is_refused_with_its_place(key: str):
-    for given, place in [("*", ""), (["web-1", 5, "all"], "/2"), (("*",), "/0")]:
+    for given, place in [
+        ("*", ""),
+        (["web-1", 5, "all"], "/2"),
+        (("*",), "/0"),
+        ({"one": "web-1", "two": [{"name": "any"}]}, "/two/0/name"),
+    ]:
         with pytest.raises(InvalidInput) as caught:
             check_one_target(request(content=content(arguments={key: given})))
         error = caught.value

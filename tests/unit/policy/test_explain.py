@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
 from governance.policy.bundle import Bundle
+from governance.policy.cases import Case, Expected, run
 from governance.policy.counterfactual import (
     MOST_READ_BYTES,
     MOST_TOLD,
@@ -61,6 +62,26 @@ def test_the_effect_explained_is_the_effect_evaluated(
     assert explain(request, policy, for_asker=for_asker).decision == decision
 
 
+def decided_as_a_case(request: ActionRequest, policy: Bundle) -> tuple[str, ...]:
+    """What ``expect.rules`` is compared with."""
+    nothing = Expected(effect=Effect.DENY)
+    case = Case(name="c", request=request, agent=AGENT, at=AT, expected=nothing)
+    return run(case, policy).decision.rule_ids
+
+
+def test_of_rules_in_order_the_earlier_one_decides():
+    policy = bundle(
+        rule("one", "deny", topics=["job.*"]),
+        rule("two", "deny", topics=["job.x"]),
+        strategy="first_match",
+    )
+    found = explain(ask("job.x"), policy)
+    assert told(found.rules, "one").standing is Standing.DECIDES
+    assert told(found.rules, "one").note == ""
+    assert told(found.rules, "two").standing is Standing.OUTWEIGHED
+    assert told(found.rules, "two").note == "an earlier rule decides"
+
+
 @settings(max_examples=60, deadline=None)
 @given(rules(), requests(), st.sampled_from(["most_restrictive", "first_match"]))
 def test_every_rule_that_matches_is_told_once_and_every_other_line_too(
@@ -82,7 +103,7 @@ def test_every_rule_that_matches_is_told_once_and_every_other_line_too(
         for item in found.rules
     )
     deciding = [item for item in found.rules if item.standing is Standing.DECIDES]
-    assert all(item.effect == found.decision.effect for item in deciding)
+    assert {item.rule_id for item in deciding} == set(decided_as_a_case(request, policy))
 
 
 @settings(max_examples=60, deadline=None)
@@ -176,8 +197,8 @@ def test_without_a_tag_the_next_rule_speaks():
     )
     found = explain(ask("job.x", risk_tags=(" Destructive", "b")), policy)
     assert told(found.rules, "no").standing is Standing.DECIDES
-    assert told(found.rules, "writes").standing is Standing.OUTWEIGHED
-    assert told(found.rules, "writes").note == "something stricter decides"
+    assert told(found.rules, "writes").standing is Standing.DECIDES
+    assert told(found.rules, "writes").note == "something stricter is the answer"
     (change,) = found.changes
     assert change.sentence == "without risk tag  Destructive: REQUIRE_APPROVAL by rule writes"
 

@@ -61,7 +61,7 @@ def test_a_key_of_another_control_plane_is_refused_with_what_to_write_instead(
 
 def test_a_key_that_nobody_knows_gets_no_hint():
     assert hint("rulez") == ""
-    refused({"rulez": []}, "/rulez", "is not a key that is known here$")
+    refused({"zz": []}, "/zz", "is not a key that is known here$")
 
 
 def test_no_hint_tells_people_to_write_a_key_that_does_not_exist():

@@ -335,6 +335,11 @@ REFUSED = [
         "too many conditions",
     ),
     ({"rules": [], "priority": 1}, "/priority", "not a key"),
+    (
+        {"rules": [foreign("deny"), {**foreign("deny", "b"), "priority": 0}]},
+        "/rules/1/priority",
+        "sort them",
+    ),
     ({"rules": [], "version": "v2"}, "/version", "only version v1"),
     ({"rules": [], "default_decision": "allow_with_constraints"}, "/default_decision", "limits"),
     (

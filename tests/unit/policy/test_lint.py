@@ -220,6 +220,12 @@ BAD: list[tuple[LintCode, str, list[Mapping[str, object]], dict[str, Any]]] = [
         [rule("a", "throttle", rate={"per": "label:x", "count": 3, "window_s": 60})],
         {},
     ),
+    (
+        LintCode.MISSING_LABEL,
+        "/rules/0/match/labels/pii",
+        [rule("a", "deny", labels={"pii": "true"})],
+        {},
+    ),
 ]
 
 
@@ -275,6 +281,21 @@ def test_what_hangs_on_user_groups_cannot_be_told():
     assert [item.pointer for item in report.unclear] == ["/tiers/two"]
     assert "S1" in report.unclear[0].text
     assert report.findings == ()
+
+
+@pytest.mark.parametrize(("people", "found_"), [(2, []), (1, ["/tiers/board", "/tiers/two"])])
+def test_a_tier_that_is_escalated_is_met_by_the_people_it_is_escalated_to(
+    people: int, found_: list[str]
+):
+    board = {"roles": {"director": {"weight": 2, "min_required": 2}}, "ttl": "1h"}
+    two = {"roles": {"operator": {"weight": 1, "min_required": 2}}, "ttl": "1h"}
+    directors = [f"slack:T0/U0D{number}" for number in range(people)]
+    report = linted(
+        tiers={"two": {**two, "escalation": {"unreachable": "board"}}, "board": board},
+        directory={"roles": {"director": {"people": directors}}},
+    )
+    unmet = [item for item in report.findings if item.code is LintCode.UNREACHABLE_TIER]
+    assert sorted(item.pointer for item in unmet) == found_
 
 
 def test_the_tier_of_an_exception_block_is_named_where_it_stands():
@@ -369,7 +390,7 @@ def test_rules_that_each_have_an_effect_are_left_alone(
     "match",
     [
         {"requires": ["x"]},
-        {"labels": {"k": "v"}},
+        {"labels": {"k": "v"}, "when": "has(labels.k)"},
         {"capabilities": ["c"]},
         {"roles": ["r"]},
         {"tenants": ["t"]},
@@ -417,7 +438,8 @@ def test_an_allow_must_fit_what_the_registry_knows_of_its_tools(
 
 
 def test_a_restricting_rule_may_hang_on_claims():
-    kept = rule("a", "deny", tools=["t"], risk_tags=["x"], environments=["lab"], labels={"a": "b"})
+    claims = {"risk_tags": ["x"], "environments": ["lab"], "labels": {"a": "b"}}
+    kept = rule("a", "deny", tools=["t"], **claims, when="has(labels.a)")
     assert found(kept, tools={"t": tool(scope="a:b")}) == []
     where = rule("a", "deny", tools=["t"], environments=["dev"])
     bound = tool(scope="a:b", environments=["prod"])

@@ -1,10 +1,13 @@
 """Which texts of a request are looked at, and how many looks they cost."""
 
+from base64 import b64encode
+
 import pytest
 
 from governance.action import Content
 from governance.canonical import Json
 from governance.policy import signals
+from governance.policy.normalise import decoded
 from governance.policy.signal_texts import MOST_APART, Place, together
 from governance.policy.signals import NAMED, SignalKind, rules_in, signals_in
 from tests.unit.policy.asking import ask
@@ -54,3 +57,14 @@ def test_texts_that_are_looked_at_together_are_those_of_one_field_and_parted():
     first, second = together(places)
     assert (first.parts, second) == (("a",), Place(("b",), "x"))
     assert first.text.split() == ["QUFB", "-->", "</;", "QUJD"]
+
+
+def test_encoded_texts_that_words_part_are_read_each_on_a_line_of_its_own():
+    one, two = (
+        b64encode(text).decode() for text in (b"first hidden words", b"second hidden words")
+    )
+    assert decoded(f"{one} and then {two}").split("\n") == [
+        "first hidden words",
+        "second hidden words",
+    ]
+    assert decoded(f"{one} {two}").replace("\n", "") == "first hidden wordssecond hidden words"
