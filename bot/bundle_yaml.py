@@ -35,6 +35,33 @@ _AMBIGUOUS = re.compile(
     | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([t\ ].*)?             # dates
     """
 )
+_YES_OR_NO = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false"})
+_NOTHING = frozenset({"~", "null"})
+_PLAIN_WORDS: Mapping[str, str] = {
+    "while parsing a block mapping, did not find expected key": "this does not go on with what "
+    "stands before: a key begins in the column of the keys beside it, and after a text in quotes "
+    "the line ends",
+    "did not find expected '-' indicator": "this does not go on with the list before: each item "
+    "begins with a dash in one column, and its keys stand in the column after the dash",
+    "mapping values are not allowed in this context": "a colon where no key may stand: either "
+    "this line is indented otherwise than the keys beside it, or a text that holds ': ' needs "
+    "quotes",
+    "block sequence entries are not allowed in this context": "a dash where no list may begin: "
+    "begin the list on the next line",
+    "found character that cannot start any token": "no text begins with this sign without quotes",
+    "while scanning an alias, did not find expected alphabetic or numeric character": "a text "
+    "that begins with * needs quotes",
+    "found unexpected end of stream": "the file ends, and a text in quotes before it does not",
+    "did not find expected node content": "a value is missing here, or a bracket is not closed",
+    "did not find expected ',' or ']'": "a list in [ ] goes on with a comma or ends with ]",
+    "did not find expected ',' or '}'": "a mapping in { } goes on with a comma or ends with }",
+    "found unknown escape character": "in double quotes a backslash means more: write it twice, "
+    "or use single quotes",
+    "did not find expected comment or line break": "after | or > the text begins on the next line",
+    "did not find expected <document start>": "this stands further left than the first key: all "
+    "sections begin in one column",
+}
+"""What the parser finds, by the end of its sentence, and what that is to whoever wrote it."""
 _WORDS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None, "": None}
 _HIDDEN = re.compile(
     # Controls, line breaks that no editor shows as one, marks that turn the text around.
@@ -212,7 +239,7 @@ class _Walk:
             sentence = (
                 f"{_shown(text)} is read differently by different readers: write it in quotes"
             )
-            refuse(self._mark(event.start_mark), sentence)
+            refuse(self._mark(event.start_mark), sentence + _instead(text))
         return text
 
     def _keep(self, pointer: str, event: yaml.Event) -> None:
@@ -230,6 +257,15 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= _MEMO_CHARS else f"{text[:_MEMO_CHARS]}...")
 
 
+def _instead(text: str) -> str:
+    """What else is to be written where ``text`` is no word but a yes, a no or nothing."""
+    if text.casefold() in _YES_OR_NO:
+        return " where a word is meant, or write true or false where the key asks for that"
+    if text.casefold() in _NOTHING:
+        return " where a word is meant, or leave the key out"
+    return ""
+
+
 def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
     mark = error.problem_mark
     if mark is not None:
@@ -237,4 +273,6 @@ def _sentence(error: yaml.MarkedYAMLError, text: str) -> str:
         if line and line[0][mark.column : mark.column + 1] == "\t":
             return "not YAML: a tab where only spaces may stand"
     parts = (error.context, error.problem)
-    return f"not YAML: {', '.join(part for part in parts if part) or 'no reason is given'}"
+    told = ", ".join(part for part in parts if part)
+    plain = (words for found, words in _PLAIN_WORDS.items() if told.endswith(found))
+    return f"not YAML: {next(plain, told) or 'no reason is given'}"

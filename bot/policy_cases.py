@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.api.asking import request_of
-from bot.api.bodies import validate
+from bot.api.bodies import present
 from bot.api.schemas import DecideForm
 from bot.bundles import SUFFIXES, Mark, Source, read
 from governance.action import ActionRequest
@@ -28,7 +28,9 @@ from governance.policy.decision import Effect
 from governance.policy.facts import Deed, Past
 from governance.policy.form_base import Kind, Name, PersonRef, Words
 from governance.policy.forms import pointer
+from governance.policy.hints import OF_CASES
 from governance.policy.matching import fold
+from governance.policy.refusal_words import first_of
 from governance.policy.sections import ConstraintsForm
 from governance.principal import Agent, AgentId, PersonId, TenantId
 
@@ -145,10 +147,8 @@ def files_in(place: Path) -> list[Path]:
         return []
     found = sorted(item for item in place.iterdir() if item.suffix in SUFFIXES)
     if len(found) > MAX_FILES:
-        raise InvalidInput(
-            Code.INVALID_BUNDLE,
-            f"{place}:1:1: {len(found)} files of cases, at most {MAX_FILES} are read",
-        )
+        start = Mark(file=str(place), line=1, column=1)
+        raise _refused(start, f"{len(found)} files of cases, at most {MAX_FILES} are read")
     return found
 
 
@@ -174,19 +174,15 @@ def _cases(source: Source, bundle: Bundle) -> Iterator[Placed]:
     try:
         form = CasesForm.model_validate(source.mapping)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = first["loc"]
-        word = "is not a key that is known here" if first["type"] == "extra_forbidden" else ""
-        sentence = f"{place[-1]!r} {word}" if word else f"{place[-1]!r}: {first['msg']}"
+        place, sentence = first_of(error, CasesForm, source.mapping, OF_CASES)
         raise _refused(source.mark(pointer(*place)), sentence) from error
     for number, item in enumerate(form.cases):
-        place = ("cases", number)
+        at = pointer("cases", number)
         try:
             case = _case(item, form.defaults, bundle)
         except InvalidInput as error:
-            mark = source.mark(pointer(*place) + error.pointer)
-            raise _refused(mark, error.message) from error
-        yield Placed(case=case, mark=source.mark(pointer(*place)))
+            raise _refused(source.mark(at + error.pointer), error.message) from error
+        yield Placed(case=case, mark=source.mark(at))
 
 
 def _refused(mark: Mark, sentence: str) -> InvalidInput:
@@ -205,8 +201,12 @@ def _case(form: CaseForm, defaults: DefaultsForm, bundle: Bundle) -> Case:
     at = _moment(form.at or defaults.at)
     body: Mapping[str, Json] = form.request  # type: ignore[assignment]  # YAML holds plain values
     try:
-        asked = validate(DecideForm, body)
+        asked = DecideForm.model_validate(present(body))
         request = request_of(asked, agent, bundle, key=_NAME, trace_id=asked.trace_id or _NAME)
+    except ValidationError as error:
+        place, sentence = first_of(error, DecideForm, body, OF_CASES)
+        at_key = pointer("request", *place)
+        raise InvalidInput(Code.INVALID_BUNDLE, sentence, pointer=at_key) from error
     except InvalidInput as error:
         raise InvalidInput(error.code, error.message, pointer=f"/request{error.pointer}") from error
     known = {rule.id for rule in bundle.rules.rules if rule.rate is not None}
@@ -260,7 +260,7 @@ def _some(names: list[Name] | None) -> frozenset[str] | None:
 
 
 def _deeds(forms: list[DeedForm], request: ActionRequest, at: datetime) -> tuple[Deed, ...]:
-    """Newest first, as the ledger gives them."""
+    """Newest first."""
     found = [
         Deed(
             ticket_id=f"{number}-{again}",

@@ -100,15 +100,19 @@ def _too_large(limits: Limits) -> InvalidInput:
     )
 
 
+def present(value: Mapping[str, Json]) -> Mapping[str, Json]:
+    """``value`` without the keys whose value is null: they count as absent."""
+    return {key: item for key, item in value.items() if item is not None}
+
+
 def validate(model: type[M], value: Mapping[str, Json]) -> M:
     """``value`` as ``model``; a key whose value is null counts as absent.
 
     Raises:
         InvalidInput: ``invalid_field`` with a pointer to the first that does not fit.
     """
-    present = {key: item for key, item in value.items() if item is not None}
     try:
-        return model.model_validate(present)
+        return model.model_validate(present(value))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = "".join("/" + _escape(str(part)) for part in first["loc"])

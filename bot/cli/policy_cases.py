@@ -86,6 +86,8 @@ def _described(
     *,
     is_ok: bool,
 ) -> dict[str, object]:
+    from governance.policy.explain import once
+
     return {
         "ok": is_ok,
         "passed": sum(outcome.passed for outcome in outcomes),
@@ -106,7 +108,7 @@ def _described(
                 "trace": [
                     {"source": line.source, "id": line.id, "verdict": line.verdict}
                     | ({"note": line.note} if line.note else {})
-                    for line in outcome.decision.trace
+                    for line in once(outcome.decision.trace)
                 ]
                 if not outcome.passed
                 else [],
@@ -124,6 +126,8 @@ def _described(
 
 
 def _tell(placed: "Sequence[Placed]", outcomes: "Sequence[Outcome]") -> None:
+    from governance.policy.explain import once
+
     rows = [
         (
             "pass" if outcome.passed else "FAIL",
@@ -139,7 +143,7 @@ def _tell(placed: "Sequence[Placed]", outcomes: "Sequence[Outcome]") -> None:
         if not outcome.passed:
             wrong = ((one.what, one.expected, one.got) for one in outcome.differences)
             show(table(f"\n{item.mark}: {item.case.name}", ("what", "expected", "got"), wrong))
-            trace = outcome.decision.trace
+            trace = once(outcome.decision.trace)
             lines = ((line.source, line.id, line.verdict, line.note) for line in trace)
             show(table("Its trace", ("source", "id", "verdict", "note"), lines))
     failed = sum(not outcome.passed for outcome in outcomes)

@@ -8,6 +8,7 @@ Law: it records nothing; without ``--ticket`` it needs neither a ledger nor a se
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -63,6 +64,16 @@ def explain(
     arguments: Annotated[
         str, typer.Option(help="The arguments: JSON, or a file that holds it.")
     ] = "",
+    justification: Annotated[str, typer.Option(help="Why, in the agent's words.")] = "",
+    on_behalf_of: Annotated[
+        str, typer.Option(help="The person it acts for, slack:TEAM/USER.")
+    ] = "",
+    dispatch: Annotated[
+        str, typer.Option(help="execute or release; else as the tool is registered.")
+    ] = "",
+    at: Annotated[
+        str, typer.Option(help="The moment with its zone, 2026-01-05T12:00:00Z; else now.")
+    ] = "",
     agent: Annotated[str, typer.Option(help="The agent that asks.")] = _NAME,
     role: Annotated[
         list[str] | None, typer.Option(help="A role of the agent's credential. Repeatable.")
@@ -87,20 +98,23 @@ def explain(
         **({"labels": _labels(label)} if label else {}),
         **({"data_classes": list(data_class)} if data_class else {}),
         **({"arguments": _arguments(arguments)} if arguments else {}),
+        **({"justification": justification} if justification else {}),
+        **({"on_behalf_of": on_behalf_of} if on_behalf_of else {}),
+        **({"dispatch": dispatch} if dispatch else {}),
     }
     who = _Who(name=agent, roles=tuple(role or ()), environments=tuple(env_bound or ()))
+    moment = _moment(at) if at else None
     bundle = _bundle(policies)
     if ticket:
-        if said or request:
-            raise InvalidInput(
-                Code.INVALID_FIELD, "--ticket names the request already", pointer="/ticket"
-            )
+        if said or request or at:
+            message = "--ticket names the request already, and is judged as of now"
+            raise InvalidInput(Code.INVALID_FIELD, message, pointer="/ticket")
         _of_ticket(ticket, bundle, as_json=as_json)
         return
     if request:
         said = {**_object(_read(request), "/request"), **said}
     asked, made = _request(said, who, bundle)
-    explained.tell(_explained(asked, made, bundle), as_json=as_json, recorded=None)
+    explained.tell(_explained(asked, made, bundle, moment), as_json=as_json, recorded=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +130,16 @@ def _bundle(policies: Path | None) -> "Bundle":
     from bot.bundles import load_bundle
 
     return load_bundle(place_of(policies))
+
+
+def _moment(text: str) -> datetime:
+    from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(AwareDatetime).validate_strings(text).astimezone(UTC)
+    except (ValidationError, OverflowError) as error:
+        message = "--at is a time with its zone, such as 2026-01-05T12:00:00Z"
+        raise InvalidInput(Code.INVALID_FIELD, message, pointer="/at") from error
 
 
 def _labels(pairs: Iterable[str]) -> dict[str, Json]:
@@ -172,11 +196,13 @@ def _request(
     return request_of(form, agent, bundle, key="none", trace_id=_NAME), agent
 
 
-def _explained(request: "ActionRequest", agent: "Agent", bundle: "Bundle") -> "Explanation":
+def _explained(
+    request: "ActionRequest", agent: "Agent", bundle: "Bundle", at: datetime | None
+) -> "Explanation":
     from bot.scheduler import WallClock
     from governance.policy import explain as why
 
-    return why.explain(request, agent, bundle, at=WallClock().now())
+    return why.explain(request, agent, bundle, at=at or WallClock().now())
 
 
 def _of_ticket(name: str, bundle: "Bundle", *, as_json: bool) -> None:

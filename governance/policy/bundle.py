@@ -14,7 +14,6 @@ from governance.canonical import Json, canonical_bytes, parse
 from governance.errors import InvalidInput
 from governance.policy.compile import compile_bundle
 from governance.policy.forms import BundleForm, pointer, refuse
-from governance.policy.hints import hint
 from governance.policy.model import (
     AuditPolicy,
     Bundle,
@@ -25,6 +24,7 @@ from governance.policy.model import (
     Strategy,
     snapshot_of,
 )
+from governance.policy.refusal_words import first_of
 from governance.policy.seeds import check_seeds
 
 __all__ = [
@@ -75,30 +75,5 @@ def _form(source: Mapping[str, Json]) -> BundleForm:
     try:
         return BundleForm.model_validate(source)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = first["loc"]
-        raise refuse(pointer(*place), _sentence(first["type"], first["msg"], place)) from error
-
-
-_KINDS = {
-    "bool_type": "a boolean: true or false, without quotes",
-    "bool_parsing": "a boolean: true or false, without quotes",
-    "dict_type": "a mapping of keys",
-    "model_type": "a mapping of keys",
-    "string_type": "a string: a number or a word like true stands in quotes there",
-}
-_DURATION = "[smhd]$"
-"""How the pattern of every duration ends."""
-
-
-def _sentence(kind: str, message: str, place: tuple[int | str, ...]) -> str:
-    key = str(place[-1]) if place else "the bundle"
-    if kind == "extra_forbidden":
-        return f"{key!r} is not a key that is known here{hint(key)}"
-    if kind == "missing":
-        return f"{key!r} is missing"
-    if kind in _KINDS:
-        return f"{key!r}: it should be {_KINDS[kind]}"
-    if kind == "string_pattern_mismatch" and _DURATION in message:
-        return f"{key!r}: it should be a duration such as 30s, 5m, 4h or 2d"
-    return f"{key!r}: {message[0].lower()}{message[1:]}".replace("input should", "it should")
+        place, sentence = first_of(error, BundleForm, source)
+        raise refuse(pointer(*place), sentence) from error

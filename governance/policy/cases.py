@@ -28,7 +28,7 @@ class Expected:
 
     effect: Effect
     rules: frozenset[str] | None = None
-    """Exactly these rules decide."""
+    """Exactly these rules decide, as an explanation calls it."""
     tier: str | None = None
     constraint: str | None = None
     """The BLOCK constraint that refuses, or to which this would be the exception."""

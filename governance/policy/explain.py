@@ -18,7 +18,7 @@ from governance.canonical import Json
 from governance.errors import PlacetError
 from governance.policy.compare import IDENTITY, Compared, compare, near_misses
 from governance.policy.counterfactual import Counterfactual, counterfactuals
-from governance.policy.decision import Decision, TraceLine
+from governance.policy.decision import Decision, Effect, TraceLine
 from governance.policy.evaluate import evaluate
 from governance.policy.facts import Facts, Past
 from governance.policy.index import Rule
@@ -38,7 +38,9 @@ class Standing(StrEnum):
     """What part a rule plays in the answer."""
 
     DECIDES = "decides"
+    """It is one of ``rule_ids``, and of what a case expects as ``rules``."""
     OUTWEIGHED = "outweighed"
+    """Of several in order, an earlier one decides."""
     MAY_THROTTLE = "may throttle"
     NOT_COUNTED = "not counted"
     NEAR = "near"
@@ -136,9 +138,13 @@ def explain(
 
 def once(trace: Iterable[TraceLine]) -> tuple[TraceLine, ...]:
     """A recorded trace with one line for each rule: that of its match, which says more."""
-    lines = tuple(trace)
-    last = {line.id: line for line in lines if line.source == "rule"}
-    return tuple(line for line in lines if line.source != "rule" or last[line.id] is line)
+    kept: list[TraceLine] = []
+    told: set[str] = set()
+    for line in reversed(tuple(trace)):
+        is_again = line.source == "rule" and line.id in told
+        kept += [] if is_again else [line]
+        told |= {line.id} if line.source == "rule" else set()
+    return tuple(reversed(kept))
 
 
 def _line(rule: ExplainedRule) -> TraceLine:
@@ -167,20 +173,28 @@ def _rules(asked: Judged, decision: Decision, *, for_asker: bool) -> Iterator[Ex
             standing = Standing.NOT_COUNTED
         elif rule.rate is not None:
             standing = Standing.MAY_THROTTLE
-        elif rule.id in deciding and rule.effect is decision.effect:
+        elif rule.id in deciding:
             standing = Standing.DECIDES
-        yield _told(rule, asked, standing, for_asker=for_asker)
+        yield _told(rule, asked, standing, for_asker=for_asker, answer=decision.effect)
 
 
-def _told(rule: Rule, asked: Judged, standing: Standing, *, for_asker: bool) -> ExplainedRule:
+def _told(
+    rule: Rule,
+    asked: Judged,
+    standing: Standing,
+    *,
+    for_asker: bool,
+    answer: Effect | None = None,
+) -> ExplainedRule:
     conditions = tuple(compare(rule.match, asked.claims))
     if for_asker:
         conditions = tuple(_own(item) for item in conditions)
+    notes = (*_notes(rule, asked, standing, conditions), *_weight(rule, standing, answer))
     return ExplainedRule(
         rule_id=rule.id,
         effect=rule.effect.value,
         standing=standing,
-        note="; ".join(_notes(rule, asked, standing, conditions)),
+        note="; ".join(notes),
         reason=rule.reason,
         conditions=conditions,
     )
@@ -203,8 +217,13 @@ def _notes(
         )
     if standing is Standing.MAY_THROTTLE:
         yield "it throttles while its bucket is empty; nothing was taken from it"
+
+
+def _weight(rule: Rule, standing: Standing, answer: Effect | None) -> Iterator[str]:
+    if standing is Standing.DECIDES and rule.effect is not answer:
+        yield "something stricter is the answer"
     if standing is Standing.OUTWEIGHED:
-        yield "something stricter decides"
+        yield "an earlier rule decides"
 
 
 def _own(item: Compared) -> Compared:

@@ -51,7 +51,31 @@ HINTS: Mapping[str, str] = {
 """By the key alone, wherever it stands: where it is known it is not refused."""
 
 
-def hint(key: str) -> str:
+OF_CASES: Mapping[str, str] = {
+    "description": "write it in name, or as a comment",
+    "id": "write name",
+    "input": "write request",
+    "expected": "write expect",
+    "decision": "write effect in expect",
+    "time": "write at",
+    "now": "write at",
+    "past": "write deeds",
+    "history": "write deeds",
+    "rule": "write rules, a list",
+    "obligations": "write limits",
+    "constraints": "write limits in expect",
+    **dict.fromkeys(
+        ("topic", "tool", "action", "environment", "target", "arguments", "labels", "risk_tags"),
+        "it stands in request",
+    ),
+    "args": "write arguments in request",
+    "tags": "write risk_tags in request",
+    "role": "write roles in agent",
+}
+"""The same for keys of cases."""
+
+
+def hint(key: str, hints: Mapping[str, str] = HINTS) -> str:
     """What to write instead of ``key``, empty where nothing is known about it."""
-    text = HINTS.get(key, "")
+    text = hints.get(key, "")
     return f": {text}" if text else ""

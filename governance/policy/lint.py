@@ -7,6 +7,7 @@ out for that reason is in the report.
 
 from governance.policy.forms import BundleForm
 from governance.policy.lint_findings import LintFinding, LintReport, Severity, Unclear
+from governance.policy.lint_labels import missing_labels
 from governance.policy.lint_reach import unreached
 from governance.policy.lint_rules import MAX_STEPS, compared
 from governance.policy.lint_sections import Reaches, sections
@@ -22,6 +23,7 @@ def lint(bundle: Bundle, *, reaches: Reaches, most: int = MAX_STEPS) -> LintRepo
     pairs, unclear = compared(bundle, most=most)
     found: list[LintFinding | Unclear] = [*pairs, *unclear]
     found += unreached(bundle)
+    found += missing_labels(bundle)
     found += sections(bundle, form, reaches)
     findings = [item for item in found if isinstance(item, LintFinding)]
     return LintReport(

@@ -44,6 +44,7 @@ class LintCode(StrEnum):
     SIGNALS_OFF = "signals-off"
     UNSAFE_OPEN = "unsafe-open"
     EVADABLE_COUNT = "evadable-count"
+    MISSING_LABEL = "missing-label"
 
 
 _ERRORS = frozenset(
@@ -84,6 +85,7 @@ MEANINGS: Mapping[LintCode, str] = {
     LintCode.SIGNALS_OFF: "signs of injection change nothing",
     LintCode.UNSAFE_OPEN: "an environment lets actions through while policy cannot be evaluated",
     LintCode.EVADABLE_COUNT: "a rule counts by trace or label, and the agent names another",
+    LintCode.MISSING_LABEL: "a rule that restricts by a label also restricts what lacks the label",
 }
 """One line of the documentation for each code."""
 

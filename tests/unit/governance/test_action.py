@@ -189,6 +189,7 @@ def test_a_category_word_in_the_arguments_is_refused_with_its_place(key: str):
 
 
 def test_a_named_target_passes():
+    check_one_target(request(content=content(arguments={"target": {"name": "web-1", "n": 5}})))
     check_one_target(request(target="all-hands-db"))
     check_one_target(
         request(content=content(arguments={"resources": ["a", 1, None], "target": 5, "note": "*"}))
