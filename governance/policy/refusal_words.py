@@ -28,6 +28,12 @@ _KINDS = {
 _PATTERNS = {
     "^[A-Za-z0-9][": "a name: a letter or digit, then letters, digits and marks such as . _ : -",
     "^slack:": "a person, written slack:TEAM/USER",
+    "^([01][": "a time of day such as 09:00 or 18:30",
+    "^(([01][": "a time of day such as 18:30, or 24:00",
+    "^[A-Za-z][A-Za-z0-9_+-]*(/": "a time zone such as Europe/Berlin or UTC",
+    "^(agent|tenant|tool|trace": "agent, tenant, tool, trace or label:NAME",
+    "^(agent|tenant|tool|label": "agent, tenant, tool or label:NAME",
+    "^S[": "a user group of Slack, written as its id, S0...",
 }
 _NONE = object()
 _DURATION = "[smhd]$"
@@ -60,7 +66,7 @@ def first_of(
     if kind in _KINDS:
         return place, f"{key}: it should be {_KINDS[kind]}"
     if kind == "string_pattern_mismatch":
-        return place, f"{key}: it should be {_form_of(first['ctx']['pattern'])}"
+        return place, f"{key}: it should be {form_of(first['ctx']['pattern'])}"
     message = first["msg"]
     message = f"{message[0].lower()}{message[1:]}".replace("input should", "it should")
     return place, f"{key}: {message}"
@@ -72,7 +78,8 @@ def _called(place: Place) -> str:
     return f"item {int(last) + 1} of {place[-2]!r}" if is_item else repr(last)
 
 
-def _form_of(pattern: str) -> str:
+def form_of(pattern: str) -> str:
+    """What a text has to look like that fits ``pattern``."""
     if pattern.endswith(_DURATION):
         return "a duration such as 30s, 5m, 4h or 2d"
     known = (words for start, words in _PATTERNS.items() if pattern.startswith(start))

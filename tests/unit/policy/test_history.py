@@ -332,7 +332,11 @@ def test_the_past_lets_nothing_through(decision: str, match: dict[str, object]):
         ({"after": [{"within": "1h", "of": "tenant"}]}, "/after/0/of", "agent"),
         ({"after": [{"within": "1h", "at_least": 1001}]}, "/after/0/at_least", "1000"),
         ({"velocity": {"per": "agent", "more_than": 1, "within": "2d"}}, "/velocity/within", "24h"),
-        ({"velocity": {"per": "label:", "more_than": 1, "within": "1h"}}, "/velocity/per", "match"),
+        (
+            {"velocity": {"per": "label:", "more_than": 1, "within": "1h"}},
+            "/velocity/per",
+            "label:NAME",
+        ),
         (
             {"velocity": {"per": "agent", "more_than": 0, "within": "1h"}},
             "/velocity/more_than",

@@ -1,12 +1,13 @@
 """What a form refuses is told in words of whoever wrote it, with the key that was meant."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from governance.policy.forms import BundleForm
-from governance.policy.refusal_words import MAX_SUGGESTED, first_of, suggestion
+from governance.policy.refusal_words import MAX_SUGGESTED, first_of, form_of, suggestion
 from tests.unit.policy.asking import LIGHT, rule
 
 
@@ -58,7 +59,7 @@ from tests.unit.policy.asking import LIGHT, rule
         (
             {"rules": [rule("a", "deny", times=[{"from": "9", "zone": "UTC"}])]},
             ("rules", 0, "match", "times", 0, "from"),
-            "a text of the form ^",
+            "a time of day such as 09:00",
         ),
         ({"rules": {}}, ("rules",), "a valid list: in [ ]"),
         ({"limits": []}, ("limits",), "a mapping of keys"),
@@ -83,3 +84,21 @@ def test_nothing_is_suggested_for_what_nobody_could_have_meant():
     assert suggestion(BundleForm, ("tiers", "t", 0)) == ""
     assert suggestion(BundleForm, ("r" * MAX_SUGGESTED + "s",)) == ""
     assert suggestion(BundleForm, ("nowhere", "rules")) == ""
+
+
+def _patterns(schema: object) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for item in schema.values():
+            yield from _patterns(item)
+    elif isinstance(schema, list):
+        for item in schema:
+            yield from _patterns(item)
+
+
+def test_no_author_is_told_a_pattern():
+    patterns = set(_patterns(BundleForm.model_json_schema()))
+    assert len(patterns) > 5
+    assert [one for one in patterns if one in form_of(one)] == []
+    assert "^x$" in form_of("^x$")
