@@ -164,7 +164,7 @@ def test_a_key_without_effect_on_its_rule_is_reported():
         (
             {"rules": [rule("a", "throttle", rate={"per": "ip", "count": 1, "window_s": 1})]},
             "/rules/0/rate/per",
-            r"a text of the form \^\(agent\|tenant\|tool",
+            "agent, tenant, tool or label:NAME",
         ),
         ({"rules": [rule("a", "require_approval", tier="t")]}, "/rules/0/tier", "no tier 't'"),
         ({"default_decision": "allow_with_constraints"}, "/default_decision", "'deny'"),
