@@ -48,6 +48,8 @@ def direction(group: Group, name: str, key: str, *, old: Json, new: Json, both: 
         return _tier(name, key, both)
     if key == "tier" or (group, key) == (Group.BUNDLE, "default_tier"):
         return _tiers(both, old, new)
+    if (group, key) == (Group.BUNDLE, "default_decision") and hides_refusals(old, new, both):
+        return Direction.DIFFERENT
     judge = _WHOLE.get(group) if not key else _KEYS.get((group, key))
     if judge is None or ((group, key) in _ASKS and not asks_alike(both)):
         return Direction.DIFFERENT
@@ -60,6 +62,21 @@ def asks_alike(both: Both) -> bool:
     """Whether one more word for approval never frees a ticket: one that names a tier takes the
     place of the default tier, which might refuse what the other lets be asked."""
     return all(bundle.tiers[bundle.default_tier].release_allowed for bundle in both)
+
+
+def hides_refusals(old: Json, new: Json, both: Both) -> bool:
+    """Whether an effect, ``old`` or ``new``, stands before a refusal that is stricter than itself.
+
+    A throttle outweighs an approval, so that no ticket is opened and nobody looks whether one may
+    be; without the throttle the same request may be denied for a field that it lacks.
+    """
+    words = (old, new)
+    if Effect.THROTTLE.value not in words or Effect.DENY.value in words:
+        return False
+    return any(
+        bundle.required_fields or not all(tier.release_allowed for tier in bundle.tiers.values())
+        for bundle in both
+    )
 
 
 def _runs(name: str, both: Both) -> bool:

@@ -21,7 +21,7 @@ from governance.policy.diff_changes import (
     said,
     tier_said,
 )
-from governance.policy.diff_directions import asks_alike, tier_direction, widened
+from governance.policy.diff_directions import asks_alike, hides_refusals, tier_direction, widened
 from governance.policy.forms import BundleForm
 from governance.policy.index import Rate, Rule
 from governance.policy.lint_matches import SAME_FOR_ALL, used
@@ -111,6 +111,8 @@ def _added(rule: Rule, both: Both) -> Direction:
         return Direction.STRICTER
     if rule.effect is Effect.ALLOW:
         return Direction.LOOSER
+    if hides_refusals(rule.effect.value, None, both):
+        return Direction.DIFFERENT
     # Where it is the first to answer, it takes the place of what holds by default.
     default = max(bundle.default_decision.rank for bundle in both)
     if rule.effect is Effect.ALLOW_WITH_CONSTRAINTS or rule.effect.rank < default:
@@ -190,7 +192,7 @@ def _effect_step(rule: Rule, step: Rule, both: Both) -> Direction:
     direction = Direction.STRICTER if now.rank > was.rank else Direction.LOOSER
     if Effect.DENY in (was, now):
         return direction
-    if rule.rate is not None:
+    if rule.rate is not None or hides_refusals(was.value, now.value, both):
         return Direction.DIFFERENT
     if Effect.REQUIRE_APPROVAL in (was, now) and not asks_alike(both):
         return Direction.DIFFERENT

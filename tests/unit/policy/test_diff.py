@@ -434,6 +434,31 @@ RANDOM = st.fixed_dictionaries(
 )
 
 
+HELD = {"ticket": {"required_fields": ["target"]}}
+"""What asks people may be refused for a field that is missing."""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "direction"),
+    [
+        (rules(rule("a", "throttle")), rules(rule("a", "allow")), LOOSER),
+        (rules(rule("a", "throttle"), **HELD), rules(rule("a", "allow"), **HELD), DIFFERENT),
+        (rules(rule("a", "throttle"), **HELD), rules(**HELD), DIFFERENT),
+        (rules(rule("a", "throttle"), **HELD), rules(rule("a", "deny"), **HELD), STRICTER),
+        (
+            rules(default_decision="throttle", **HELD),
+            rules(default_decision="allow", **HELD),
+            DIFFERENT,
+        ),
+        (rules(default_decision="throttle"), rules(default_decision="allow"), LOOSER),
+    ],
+)
+def test_a_throttle_that_stands_before_a_refusal_is_not_said_to_be_the_stricter(
+    old: Mapping[str, object], new: Mapping[str, object], direction: Direction
+):
+    assert {change.direction for change in changes(old, new)} == {direction}
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     one=RANDOM,
