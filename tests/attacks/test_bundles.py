@@ -110,7 +110,7 @@ def test_a_malformed_bundle_is_refused_with_its_place(
 
 @pytest.mark.parametrize("text", [RULE, f"name: 'on'\n{TIER}    step_up: true\n", "name: v1.2.3\n"])
 def test_what_is_well_written_is_read(tmp_path: Path, text: str):
-    load_bundle(written(tmp_path, text))
+    assert load_bundle(written(tmp_path, text)).snapshot
 
 
 def test_numbers_and_texts_are_read_as_they_are_written(tmp_path: Path):

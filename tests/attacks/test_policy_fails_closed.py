@@ -117,7 +117,12 @@ async def test_an_allow_that_cannot_be_judged_allows_nothing():
 
 
 async def test_a_deny_that_cannot_be_judged_denies():
-    denied(await submitted(_with_condition(load({"rules": [{"id": "d", "decision": "deny"}]}))))
+    """By its own word: whatever no rule answers is let through here."""
+    rules = [{"id": "d", "decision": "deny"}]
+    bundle = _with_condition(load({"rules": rules, "default_decision": "allow"}))
+    assert denied(await submitted(bundle)) == "rule d"
+    unasked = load({"rules": [], "default_decision": "allow"})
+    assert (await submitted(unasked)).effect is Effect.ALLOW
 
 
 async def test_an_answer_later_than_two_seconds_is_no():
