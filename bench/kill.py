@@ -1,13 +1,16 @@
 """kill -9 of serve and executor at random moments under load.
 
-``python -m bench.kill --kills 200`` kills one or both, looks at the log after each kill and counts
-at the end: acknowledged jobs, decisions and votes that are missing, actions that ran twice,
-verifications that failed. Every count of harm must be 0. The last line is JSON. The seed is
+``python -m bench.kill --kills 500`` kills one or both, or the executor just after an action had its
+effect, looks at the log after each kill and counts at the end: acknowledged jobs, decisions and
+votes that are missing, actions that ran twice or without their approval and start in the log before
+them, verifications that failed. Every count of harm must be 0, and an executor that commits a start
+only after the action (``bench.broken_executor``) must be caught. The last line is JSON. The seed is
 printed; the moments depend on it and on the machine.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import random
 import socket
@@ -20,10 +23,16 @@ from typing import Any
 
 import aiohttp
 
-from bench.processes import Started, run_json, start
-from bot.compose.tools import Verdict, verify_ledger
+from bench.fault_harness import log_of
+from bench.processes import Started, launch, run_json, start
+from bot.compose.verification import Verdict, verify_ledger
 
 WORKERS = 3
+BROKEN_KILLS = 8
+"""So many are enough to notice the broken build."""
+AIMED = 0.3
+"""So many of the kills hit the executor just after an action had its effect."""
+AIM_S = 5
 SETTLE_S = 60
 _OK = 200
 _PERSON = "slack:T0KILL/U0ADA"
@@ -114,27 +123,55 @@ def _free_port() -> int:
         return int(held.getsockname()[1])
 
 
+async def _started(name: str, settings: dict[str, str], *, is_broken: bool) -> Started:
+    if is_broken and name == "executor":
+        return await launch(["-m", "bench.broken_executor"], settings)
+    return await start(name, settings)
+
+
+async def _next_mark(home: Path) -> None:
+    """Wait for the effect of one run, but not for ever: nothing may be left to run."""
+    before = len(list((home / "marks").iterdir()))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(AIM_S):
+            while len(list((home / "marks").iterdir())) == before:  # noqa: ASYNC110  # another process's
+                await asyncio.sleep(0.001)
+
+
 async def _kill_rounds(
     harness: Harness,
     settings: dict[str, str],
     kills: int,
     dice: random.Random,
     harm: Counter[str],
+    *,
+    is_broken: bool,
 ) -> dict[str, Started]:
-    running = {name: await start(name, settings) for name in ("serve", "executor")}
+    running = {
+        name: await _started(name, settings, is_broken=is_broken) for name in ("serve", "executor")
+    }
+    home = Path(settings["PLACET_KEYS"]).parent
     for number in range(kills):
         harness.flows.set()
-        await asyncio.sleep(dice.uniform(0.05, 0.8))
-        victims = dice.choice((("serve",), ("executor",), ("serve", "executor")))
+        is_aimed = is_broken or dice.random() < AIMED
+        if is_aimed:
+            await _next_mark(home)
+        else:
+            await asyncio.sleep(dice.uniform(0.05, 0.8))
+        places = (("serve",), ("executor",), ("serve", "executor"))
+        victims = ("executor",) if is_aimed else dice.choice(places)
         for name in victims:
             await running[name].kill()
         harness.flows.clear()
+        if is_aimed:  # seen now: a start that is committed later would hide it
+            harm["run_unapproved"] += _unapproved(home, harness.acknowledged)
+            harm["aimed"] += 1
         verdict = await asyncio.to_thread(verify_ledger, settings["PLACET_DATABASE"])
         harm["failed_verifications"] += not verdict.is_verified
         for problem in verdict.problems[:3]:
             print(f"after kill {number + 1}: {problem}")
         for name in victims:
-            running[name] = await start(name, settings)
+            running[name] = await _started(name, settings, is_broken=is_broken)
         if (number + 1) % 10 == 0:
             print(f"{number + 1} of {kills} kills, {verdict.events} events", flush=True)
     harness.flows.set()
@@ -173,8 +210,21 @@ def _verify_all(settings: dict[str, str]) -> Verdict:
     return verify_ledger(settings["PLACET_DATABASE"], checkpoints=published)
 
 
-async def measure(kills: int, seed: int) -> dict[str, object]:
-    """Run it; the counts."""
+def _unapproved(home: Path, jobs: dict[int, str]) -> int:
+    """Actions that left their mark although the log does not say, in this order, that they may."""
+    kinds: dict[str, list[str]] = {}
+    for entry in log_of(home / "kill.db"):
+        kinds.setdefault(entry.ticket, []).append(entry.type)
+    count = 0
+    for name in {path.name.split(".")[0] for path in (home / "marks").iterdir()}:
+        story = kinds.get(jobs.get(int(name.removeprefix("job")), ""), [])
+        before = story[: story.index("ExecutionStarted")] if "ExecutionStarted" in story else []
+        count += not {"TicketApproved", "ExecutionCleared"} <= set(before)
+    return count
+
+
+async def measure(kills: int, seed: int, *, is_broken: bool = False) -> dict[str, object]:
+    """Run it; the counts. ``is_broken``: with the executor of ``bench.broken_executor``."""
     dice, harm = random.Random(seed), Counter[str]()  # noqa: S311  # moments, not secrets
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="placet-kill-") as folder:
@@ -191,7 +241,7 @@ async def measure(kills: int, seed: int) -> dict[str, object]:
         timeout = aiohttp.ClientTimeout(total=10)
         async with aiohttp.ClientSession(timeout=timeout) as session:
             load = [asyncio.create_task(harness.load(session)) for _ in range(WORKERS)]
-            running = await _kill_rounds(harness, settings, kills, dice, harm)
+            running = await _kill_rounds(harness, settings, kills, dice, harm, is_broken=is_broken)
             harness.is_over = True
             await asyncio.gather(*load)
             states = await _states(harness, session, settings)
@@ -200,6 +250,7 @@ async def measure(kills: int, seed: int) -> dict[str, object]:
         verdict = await asyncio.to_thread(_verify_all, settings)
         harm["failed_verifications"] += not verdict.is_verified
         marks = Counter(path.name.split(".")[0] for path in (home / "marks").iterdir())
+        harm["run_unapproved"] += _unapproved(home, harness.acknowledged)
     return {
         "kills": kills,
         "seed": seed,
@@ -213,26 +264,32 @@ async def measure(kills: int, seed: int) -> dict[str, object]:
         "lost_jobs": states["LOST"],
         "lost_votes": states["VOTE_LOST"],
         "run_twice": sum(1 for count in marks.values() if count > 1),
+        "run_unapproved": harm["run_unapproved"],
+        "aimed": harm["aimed"],
+        "ran": sum(marks.values()),
         "failed_verifications": harm["failed_verifications"],
         "checkpoints": verdict.checkpoints,
     }
 
 
-HARM = ("lost_jobs", "lost_votes", "run_twice", "failed_verifications")
+HARM = ("lost_jobs", "lost_votes", "run_twice", "run_unapproved", "failed_verifications")
 """The counts that must be 0."""
 
 
 def main() -> None:
     """Parse, run, print; exit 1 on any harm."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--quick", action="store_true", help="eight kills")
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
-    counts = asyncio.run(measure(options.kills, seed))
-    print(json.dumps(counts))
-    if any(counts[name] for name in HARM):
+    counts = asyncio.run(measure(8 if options.quick else options.kills, seed))
+    broken = asyncio.run(measure(3 if options.quick else BROKEN_KILLS, seed, is_broken=True))
+    caught = {"late_start": {name: broken[name] for name in HARM if broken[name]}}
+    print(json.dumps({**counts, "harms_of_broken_builds": caught}))
+    if any(counts[name] for name in HARM) or not caught["late_start"]:
         raise SystemExit(1)
 
 

@@ -11,11 +11,12 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bot.settings import PREFIX
 
-READY_WITHIN_S = 60
+READY_WITHIN_S = 180
 
 
 @dataclass(slots=True)
@@ -42,6 +43,17 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """The environment of a process of ours: nothing of the caller's settings, and ``settings``."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     return {**kept, **settings}
+
+
+def settings_in(home: Path, policies: Path) -> dict[str, str]:
+    """The settings of a service that keeps everything in ``home`` and listens where it can."""
+    return {
+        "PLACET_DATABASE": f"sqlite:///{home / 'bench.db'}",
+        "PLACET_KEYS": str(home / "keys"),
+        "PLACET_CHECKPOINTS": str(home / "checkpoints.txt"),
+        "PLACET_POLICIES": str(policies),
+        "PLACET_PORT": "0",
+    }
 
 
 async def start(name: str, settings: Mapping[str, str]) -> Started:

@@ -16,8 +16,9 @@ from typing import NoReturn, Protocol
 
 import yaml
 
-from governance.canonical import MAX_DEPTH, MAX_DIGITS, Json
+from governance.canonical import MAX_DEPTH, Json
 from governance.errors import Code, InvalidInput
+from governance.json_decoding import MAX_DIGITS
 
 _MAX_NODES = 1_000_000
 _MEMO_CHARS = 64

@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot import replay
-from governance.canonical import Json, parse, to_text
+from governance.canonical import Json, parse
 from governance.errors import Code, InvalidInput, Refused, Unavailable
+from governance.json_text import to_text
 from governance.ports import Reader
 
 CPU_S = 20

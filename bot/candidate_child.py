@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from bot.replay import case_from, load_text
-from governance.canonical import Json, parse, to_text
+from governance.canonical import Json, parse
 from governance.differences import Case
 from governance.errors import Code, InvalidInput, PlacetError
+from governance.json_text import to_text
 from governance.policy.bundle import Bundle, load
 from governance.simulation import Simulation
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from governance.errors import PlacetError, Refused
-from governance.outbox import Claimed, Outbox, Owed, OwedKind
+from governance.outbox import LONGEST_WAIT_S, Claimed, Outbox, Owed, OwedKind
 from governance.ports import Clock, Reader, TicketQuery
 from governance.tickets.lifecycle import LIVE
 
@@ -24,7 +24,7 @@ LEASE_S = 15
 ticket says that it has started."""
 BATCH = 16
 MAX_ATTEMPTS = 12
-_LONGEST_WAIT_S = 300
+_LONGEST_PAUSE_S = 300
 
 
 class RetryLater(Exception):
@@ -118,8 +118,8 @@ class Delivery:
             await self._outbox.bury(item, error=error)
             _log.error("%s of %s is given up: %s", item.owed.kind, item.owed.key, error)
             return
-        wait_s = after_s if after_s is not None else min(2**item.attempts * 0.5, _LONGEST_WAIT_S)
-        at = self._clock.now() + timedelta(seconds=wait_s)
+        wait_s = min(2**item.attempts * 0.5, _LONGEST_PAUSE_S) if after_s is None else after_s
+        at = self._clock.now() + timedelta(seconds=min(wait_s, LONGEST_WAIT_S))
         await self._outbox.retry(item, at=at, error=error)
 
 

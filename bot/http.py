@@ -15,4 +15,4 @@ INTERNAL_ERROR = "internal_error"
 def is_encoded(request: web.BaseRequest) -> bool:
     """Whether the body is said to be compressed."""
     named = request.headers.getall("Content-Encoding", [])
-    return any(value.strip().lower() != "identity" for value in named)
+    return bool(named) and any(value.strip().lower() != "identity" for value in named)

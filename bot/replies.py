@@ -25,6 +25,8 @@ class Exit(IntEnum):
     """It is well formed and the laws say no."""
     UNAVAILABLE = 4
     """It cannot be done now, or only a part of it could be."""
+    CONTRADICTED = 5
+    """A log contradicts what it showed before: rolled back, forked, or not signed by its key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,7 @@ REPLIES: Mapping[Code, Reply] = {
     Code.NOT_APPROVED: _no(409, "This is not approved."),
     Code.ALREADY_CONSUMED: _no(409, "This approval was used already; each is good for one run."),
     Code.WRONG_DISPATCH: _no(409, "This one is carried out in another way than you asked."),
+    Code.HELD: _no(409, "A legal hold keeps it."),
     Code.WRONG_STATE: _no(409, "It has moved on meanwhile, so this no longer applies."),
     Code.DIGEST_MISMATCH: _no(409, "This is not the action that was approved."),
     Code.CLEARANCE_STALE: _no(409, "The approvers must be confirmed again before it may start."),
@@ -129,6 +132,10 @@ REPLIES: Mapping[Code, Reply] = {
         "I could not write the log, so nothing was done. Please try again in a moment."
     ),
     Code.LEDGER_BUSY: _later("Too much is happening at once. Please try again in a moment."),
+    Code.NOT_CHECKPOINTED: _later(
+        "No signed checkpoint covers that yet. Please try again in a few minutes."
+    ),
+    Code.ROLLED_BACK: _later("The log is older than it was. An operator must look at it first."),
 }
 """Every stable code, once."""
 

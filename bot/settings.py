@@ -49,7 +49,9 @@ class Settings(BaseModel):
 
     tenant: str = Field("default", description="The tenant that this deployment serves.")
     database: str = Field(
-        "sqlite:///var/placet.db", description="Where the ledger is: sqlite:///PATH."
+        "sqlite:///var/placet.db",
+        description="Where the ledger is: sqlite:///PATH or postgresql://USER@HOST/NAME.",
+        repr=False,
     )
     policies: Path | None = Field(
         None, description="Folder or file of the policy bundle; the shipped default when unset."
@@ -61,18 +63,56 @@ class Settings(BaseModel):
     require_signed_bundle: bool = Field(
         False, description="Refuse a bundle that none of the bundle keys has signed."
     )
-    keys: Path = Field(Path("var/keys"), description="Folder of the signing keys (made, 0700).")
+    keys: Path = Field(
+        Path("var/keys"),
+        description="Folder of webhook secrets and, unless PLACET_SIGNER names another place, of "
+        "the signing keys (made, 0700).",
+    )
+    signer: str = Field(
+        "",
+        description="Where the signing keys are: file:/FOLDER, "
+        "pkcs11:token=LABEL;object=PREFIX?module-path=FILE, transit+https://HOST/MOUNT/PREFIX or "
+        "awskms:///PREFIX?region=REGION; PLACET_KEYS when empty.",
+    )
+    signer_secret_file: Path | None = Field(
+        None, description="File with the PIN of a PKCS#11 token or the token of a transit server."
+    )
+    signer_secret: SecretStr | None = Field(
+        None, description="That PIN or token itself; a file is better."
+    )
     checkpoints: Path = Field(
         Path("var/checkpoints.txt"),
         description="File outside the database to which signed checkpoints are appended.",
     )
     origin: str = Field(
-        "placet.local/log", description="The log's name in its checkpoints; never change it."
+        "placet.local/log",
+        pattern=r"^[^\s+]{1,128}$",
+        description="The log's name in its checkpoints, without spaces and plus signs; never "
+        "change it.",
+    )
+    witnesses: Path | None = Field(
+        None, description="File of witnesses' verifier keys; their cosignatures are kept."
+    )
+    idempotency_store: str = Field(
+        "ledger",
+        description="ledger, or a Redis server that answers repeated requests early: "
+        "redis://HOST:PORT/NUMBER, rediss://... or unix:///PATH. The ledger decides either way.",
+        repr=False,
     )
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(8081, ge=0, le=65535, description="Port that the service listens on.")
     checkpoint_every_s: int = Field(
         600, ge=1, le=86_400, description="Seconds between signed checkpoints."
+    )
+    segments: Path = Field(
+        Path("var/segments"),
+        description="Folder of the sealed segments of the log, which placet audit seal fills.",
+    )
+    seal_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Once a day, seal what is older than so many days; 0: only by command.",
     )
     slack_mode: SlackMode = Field(SlackMode.OFF, description="off, http or socket.")
     slack_bot_token: SecretStr | None = Field(None, description="The app's bot token (xoxb-...).")

@@ -24,6 +24,7 @@ from governance.errors import Code
 from governance.outbox import OwedKind
 from governance.policy import form_base, forms, lint_findings, match_forms, sections
 from governance.tickets.lifecycle import LIVE, TRANSITIONS, WIRE
+from storage.verify_findings import FINDINGS
 
 DOCS = Path(__file__).resolve().parent
 _MARKER = "<!-- generated: {name} {end} -->"
@@ -76,6 +77,14 @@ def codes() -> Iterator[str]:
             told = _cell(reply.slack)
             yield f"| `{code.value}` | {told} | {reply.status} | {int(reply.exit_code)} |"
         yield ""
+
+
+def findings() -> Iterator[str]:
+    """What the verification of the log may say."""
+    yield "| code | what is wrong |"
+    yield "|---|---|"
+    for code, meaning in FINDINGS.items():
+        yield f"| `{code}` | {_cell(meaning)} |"
 
 
 def _groups() -> Iterator[tuple[str, list[Code]]]:
@@ -260,6 +269,7 @@ PARTS: Mapping[str, Mapping[str, Callable[[], Iterator[str]]]] = {
     "events.md": {"envelope": envelope, "events": events, "owed": owed},
     "http.md": {"routes": routes},
     "policy.md": {"bundle": bundle, "lint": lint},
+    "operations.md": {"findings": findings},
 }
 """File -> name of the part -> what makes it."""
 

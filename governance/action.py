@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from governance.canonical import Json, digest, digest_bytes, parse, to_text
+from governance.canonical import Json, digest, digest_bytes, parse
 from governance.errors import Code, InvalidInput
+from governance.json_text import to_text
 from governance.principal import AgentId, PersonId, TenantId
 
 MAX_CONTENT_BYTES = 262_144
@@ -133,12 +134,15 @@ def action_digest(request: ActionRequest) -> str:
     )
 
 
-def request_digest(request: ActionRequest) -> str:
-    """The fingerprint by which a repeated idempotency key is the same request or a conflict."""
+def request_digest(request: ActionRequest, *, action: str = "") -> str:
+    """The fingerprint by which a repeated idempotency key is the same request or a conflict.
+
+    ``action`` is the request's action digest where it is known already.
+    """
     return digest(
         "request",
         {
-            "action": action_digest(request),
+            "action": action or action_digest(request),
             "capability": request.capability,
             "risk_tags": sorted(request.risk_tags),
             "requires": sorted(request.requires),
@@ -148,6 +152,20 @@ def request_digest(request: ActionRequest) -> str:
             "ttl_s": request.ttl_s,
         },
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """A request's two digests, carried along: each costs as much as deciding by a rule."""
+
+    action: str
+    request: str
+
+
+def digests_of(request: ActionRequest) -> Digests:
+    """What it will do, and by what it is known again."""
+    action = action_digest(request)
+    return Digests(action=action, request=request_digest(request, action=action))
 
 
 def content_digest(raw: bytes) -> str:
@@ -164,11 +182,18 @@ def needs_full_view(content: Content, *names: str) -> bool:
     shown = to_text(content.arguments, indent=2) + content.prompt
     if content.context is not None:
         shown += to_text(content.context, indent=2)
-    is_long = _cost(shown) > SHOWN_CHARS or shown.count("\n") > SHOWN_LINES
-    return is_long or any(_cost(name) > SHOWN_NAME_CHARS for name in names)
+    if _costs_over(shown, SHOWN_CHARS) or shown.count("\n") > SHOWN_LINES:
+        return True
+    return any(_costs_over(name, SHOWN_NAME_CHARS) for name in names)
+
+
+def _costs_over(text: str, most: int) -> bool:
+    return len(text) * _COST_OF_ODD > most and _cost(text) > most
 
 
 def _cost(text: str) -> int:
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return len(text)
     return sum(
         1 if char == "\n" or (char.isprintable() and not _is_odd(char)) else _COST_OF_ODD
         for char in text
@@ -180,14 +205,16 @@ def _is_odd(char: str) -> bool:
     return char in _BLANK or unicodedata.category(char).startswith("M")
 
 
-def check_one_target(request: ActionRequest) -> None:
+def check_one_target(request: ActionRequest, content: bytes = b"") -> None:
     """One ticket is one action: category words in a target are refused.
+
+    ``content`` are the bytes of the request's content where they were made already.
 
     Raises:
         InvalidInput: ``target_too_broad`` with a pointer to the word; ``too_large`` content,
             counted as it is stored, so that it can be read back.
     """
-    size = len(request.content.to_bytes())
+    size = len(content or request.content.to_bytes())
     if size > MAX_CONTENT_BYTES:
         raise InvalidInput(
             Code.TOO_LARGE, f"arguments and words of {size} bytes, at most {MAX_CONTENT_BYTES}"

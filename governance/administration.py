@@ -6,18 +6,19 @@ log before it has any effect.
 """
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 
 from governance import control as ctl
 from governance import control_steps
 from governance.action import content_digest
-from governance.audit import checkpoint_body, signed_note
+from governance.audit import checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.errors import Code, Refused
 from governance.policy.model import Bundle
 from governance.ports import Clock, Keys, Ledger, Reader, Result, Signer, State
 from governance.principal import Credential, TenantId
+from governance.segments import Segment, SegmentSealed, seal_message
 
 CHECKPOINT = "checkpoint"
 """The purpose of the key that signs checkpoints."""
@@ -73,10 +74,37 @@ class Administration:
         step = partial(control_steps.activate, event=event, source=source, only_first=only_first)
         return (await self._ledger.commit(Keys(), step)).reply
 
-    async def register_keys(self) -> int:
-        """Put the signer's public keys into the log; how many were new."""
-        keys = tuple(self._signer.public_keys())
+    async def register_keys(self, held: Sequence[ctl.PublicKey] | None = None) -> int:
+        """Put keys of purposes without an active one into the log; how many.
+
+        ``held`` are the signer's where it is not given.
+
+        Raises:
+            Unavailable: ``not_ready``: the signer lacks a key that the log says is active.
+        """
+        keys = tuple(self._signer.public_keys() if held is None else held)
         step = partial(control_steps.register_keys, tenant=self._tenant, keys=keys)
+        return (await self._ledger.commit(Keys(), step)).reply
+
+    async def rotate_key(self, event: ctl.KeyRotated) -> ctl.PublicKey:
+        """Let ``event.key`` sign from here on; both keys have signed that.
+
+        Raises:
+            Refused: ``wrong_state``: another key is active, or one of the two did not sign.
+        """
+        step = partial(control_steps.rotate_key, event=event)
+        return (await self._ledger.commit(Keys(), step)).reply
+
+    async def revoke_key(self, key_id: str, *, actor: str, reason: str) -> ctl.PublicKey:
+        """Void whatever a key signs from here on.
+
+        Raises:
+            InvalidInput: ``invalid_field``: the reason.
+            Refused: ``not_found``, or ``wrong_state``: it has ended already.
+        """
+        step = partial(
+            control_steps.revoke_key, tenant=self._tenant, actor=actor, key_id=key_id, reason=reason
+        )
         return (await self._ledger.commit(Keys(), step)).reply
 
     async def issue(self, credential: Credential, *, actor: str) -> Credential:
@@ -109,16 +137,51 @@ class Administration:
         at = self._clock.now()
         body = checkpoint_body(origin=origin, size=tree.size, root=tree.root, head=tree.head, at=at)
         made = await self._signer.sign(CHECKPOINT, body.encode("utf-8"))
+        pems = {key.id: key.pem for key in self._signer.public_keys()}
         note = signed_note(
             body,
-            key_name=f"{origin}+{made.key_id}",
-            key_hash=sha256(made.key_id.encode()).digest()[:4],
-            signature=base64.b64decode(made.value),
+            key_name=origin,
+            key_hash=note_key_hash(pems[made.key_id]),
+            signature=note_signature(base64.b64decode(made.value)),
         )
-        event = ctl.CheckpointSigned(tenant=self._tenant, size=tree.size, head=tree.head, note=note)
+        event = ctl.CheckpointSigned(
+            tenant=self._tenant, size=tree.size, head=tree.head, note=note, key_id=made.key_id
+        )
 
-        def step(_state: State) -> Result[None]:
-            return control_steps.sign_off(event)
+        def step(state: State) -> Result[None]:
+            return control_steps.sign_off(state, event)
 
         await self._ledger.commit(Keys(), step)
         return note
+
+    async def seal(self, segment: Segment, *, actor: str, origin: str) -> SegmentSealed:
+        """Sign for a segment that lies in its file, and record that.
+
+        Raises:
+            Refused: ``wrong_state``: another one was sealed meanwhile.
+            Unavailable: the key or the log cannot be used now.
+        """
+        message = seal_message(tenant=self._tenant, origin=origin, segment=segment)
+        made = await self._signer.sign(CHECKPOINT, message)
+        event = SegmentSealed(
+            tenant=self._tenant,
+            actor=actor,
+            origin=origin,
+            first=segment.first,
+            last=segment.last,
+            previous=segment.previous,
+            head=segment.head,
+            root=segment.root,
+            events=segment.events,
+            file_digest=segment.file_digest,
+            state_digest=segment.state_digest,
+            keep_until=segment.keep_until,
+            key_id=made.key_id,
+            signature=made.value,
+        )
+
+        def step(state: State) -> Result[None]:
+            return control_steps.seal(state, event)
+
+        await self._ledger.commit(Keys(), step)
+        return event

@@ -10,12 +10,18 @@ Source: C2SP tlog-checkpoint (note form) for checkpoints.
 import base64
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import assert_never
 
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
 from governance import control as ctl
-from governance.canonical import Json, canonical_bytes, digest_bytes
+from governance.canonical import Json, canonical_bytes_of_stored, digest_bytes
 from governance.execution import RunStatus
 from governance.principal import actor_agent, actor_person
+from governance.retention_events import RetentionEvent
+from governance.segments import SegmentSealed
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.binding import stamp
@@ -75,14 +81,35 @@ class Record:
 
 def encode(record: Record) -> bytes:
     """The canonical bytes that are stored and hashed; field names are those of exports."""
-    head = record.header
-    return canonical_bytes(
+    return encode_fields(
+        seq=record.seq,
+        previous=record.previous,
+        type_=record.type,
+        version=record.version,
+        at=record.at,
+        head=record.header,
+        payload=record.payload,
+    )
+
+
+def encode_fields(
+    *,
+    seq: int,
+    previous: str,
+    type_: str,
+    version: int,
+    at: datetime,
+    head: Header,
+    payload: Json,
+) -> bytes:
+    """The same, of a record's fields: the writer makes no value of them."""
+    return canonical_bytes_of_stored(
         {
-            "seq": record.seq,
-            "previous": record.previous,
-            "type": record.type,
-            "version": record.version,
-            "timestamp": stamp(record.at),
+            "seq": seq,
+            "previous": previous,
+            "type": type_,
+            "version": version,
+            "timestamp": stamp(at),
             "tenant": head.tenant,
             "actor": head.actor,
             "traceId": head.trace_id,
@@ -95,7 +122,7 @@ def encode(record: Record) -> bytes:
             "dataClass": head.data_class,
             "approvalStatus": head.approval_status,
             "outcome": head.outcome,
-            "payload": record.payload,
+            "payload": payload,
         }
     )
 
@@ -107,7 +134,9 @@ def hash_of(encoded: bytes) -> str:
 
 def describe(event: Event, after: Ticket | None) -> Header:
     """The header of ``event``; ``after`` is its ticket once the event has happened."""
-    if isinstance(event, ev.SubmissionThrottled | ev.DecisionEvaluated):
+    if ev.is_of_ticket(event):
+        return _of_ticket(event, after)
+    if isinstance(event, (ev.SubmissionThrottled, ev.DecisionEvaluated)):
         return _of_ask(event.ask, outcome="blocked" if _is_blocked(event) else None)
     if isinstance(event, ev.RefusalsCoalesced):
         return Header(
@@ -119,6 +148,10 @@ def describe(event: Event, after: Ticket | None) -> Header:
         )
     if isinstance(event, ctl.ControlEvent):
         return Header(tenant=event.tenant, actor=_control_actor(event))
+    raise TypeError(f"{type(event).__name__} is no event")
+
+
+def _of_ticket(event: ev.TicketEvent, after: Ticket | None) -> Header:
     if after is None:
         raise ValueError(f"{type(event).__name__} without its ticket")
     return Header(
@@ -204,8 +237,16 @@ def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
 
 
 def _control_actor(event: ctl.ControlEvent) -> str:
+    if isinstance(event, RetentionEvent | SegmentSealed):
+        return event.actor
     match event:
-        case ctl.BundleActivated() | ctl.CredentialIssued() | ctl.CredentialRevoked():
+        case (
+            ctl.BundleActivated()
+            | ctl.CredentialIssued()
+            | ctl.CredentialRevoked()
+            | ctl.KeyRotated()
+            | ctl.KeyRevoked()
+        ):
             return event.actor
         case ctl.AgentFrozen() | ctl.UnfreezeAsked() | ctl.AgentUnfrozen():
             return actor_person(event.person)
@@ -222,6 +263,22 @@ def checkpoint_body(*, origin: str, size: int, root: bytes, head: str, at: datet
     """
     lines = [origin, str(size), base64.b64encode(root).decode(), f"head {head}", f"at {stamp(at)}"]
     return "\n".join(lines) + "\n"
+
+
+def note_key_hash(pem: str) -> bytes:
+    """The four bytes by which notes name a P-256 key: of its DER, as type 2 has them.
+
+    Source: C2SP signed-note, signature type 0x02.
+    """
+    public = load_pem_public_key(pem.encode())
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return sha256(der).digest()[:4]
+
+
+def note_signature(raw: bytes) -> bytes:
+    """r and s (32 bytes each) as DER, which is how notes have ECDSA signatures."""
+    r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
+    return encode_dss_signature(r, s)
 
 
 def signed_note(body: str, *, key_name: str, key_hash: bytes, signature: bytes) -> str:

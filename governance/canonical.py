@@ -11,40 +11,36 @@ Source: RFC 8785 (JSON Canonicalization Scheme), RFC 6901 (pointers), RFC 8259.
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from json.encoder import encode_basestring
 from typing import cast
 
+import orjson
+
 from governance.errors import Code, InvalidInput
+from governance.json_decoding import (
+    PLACING_DECODER,
+    QUICK_DECODER,
+    Bad,
+    RefusedJson,
+)
 
 Json = None | bool | int | Decimal | str | Sequence["Json"] | Mapping[str, "Json"]
 """A JSON value whose numbers are exact: ``int`` or ``Decimal``, never ``float``."""
 
 MAX_DEPTH = 32
-MAX_DIGITS = 100
-MAX_EXPONENT = 308
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # Linear on any text: the loop never gives back, and an open string runs to the end.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-_C_ENCODER = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
-)
 _BRACKET = re.compile(rb"[\[\]{}]")
 _LARGEST_PLAIN = 21  # RFC 8785 (ECMAScript): integers below 1e21 print without an exponent
-_FIRST_WITH_EXPONENT = 10**21
+_FIRST_BEYOND_ENCODER = 2**63
+_SCALARS = frozenset({str, bool, type(None)})
+_TEXT = frozenset({str})
 _SMALLEST_PLAIN = -6
-
-
-@dataclass(frozen=True, slots=True)
-class _Bad:
-    """What the parser met and refuses once the walk over the value knows its place."""
-
-    code: Code
-    message: str
-    key: str | None = None
 
 
 def _escape(token: str) -> str:
@@ -63,14 +59,14 @@ def parse(text: bytes | str, *, max_bytes: int = 1_048_576) -> Json:
     if len(raw) > max_bytes:
         raise InvalidInput(Code.TOO_LARGE, f"{len(raw)} bytes, at most {max_bytes} are read")
     _check_depth(raw)
+    if raw.isascii() and b"\\u" not in raw:
+        # Every text in it is sound and every key is NFC: only what the hooks refuse is left.
+        try:
+            return cast("Json", QUICK_DECODER.decode(raw.decode("ascii")))
+        except (RefusedJson, json.JSONDecodeError):
+            pass  # read once more, to say where
     try:
-        value = json.loads(
-            raw.decode("utf-8"),
-            parse_int=_exact_int,
-            parse_float=_exact,
-            parse_constant=_no_constant,
-            object_pairs_hook=_unique,
-        )
+        value = PLACING_DECODER.decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InvalidInput(Code.INVALID_JSON, f"not UTF-8 at byte {error.start}") from error
     except json.JSONDecodeError as error:
@@ -90,40 +86,8 @@ def _check_depth(raw: bytes) -> None:
             raise InvalidInput(Code.TOO_DEEP, f"more than {MAX_DEPTH} levels")
 
 
-def _exact_int(literal: str) -> int | _Bad:
-    if len(literal.lstrip("-")) > MAX_DIGITS:
-        return _Bad(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
-    return int(literal)
-
-
-def _exact(literal: str) -> Decimal | _Bad:
-    """Bounds hold for the value, however it is spelt: what is read can be written and read."""
-    mantissa, _, exponent = literal.lower().partition("e")
-    digits = re.sub("[^0-9]", "", mantissa).lstrip("0")
-    if len(digits) > MAX_DIGITS:
-        return _Bad(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
-    spelt = exponent.lstrip("+-").lstrip("0") or "0"
-    is_far = len(spelt) > len(str(MAX_EXPONENT)) or int(spelt) > MAX_EXPONENT
-    if is_far or abs(Decimal(literal).adjusted()) > MAX_EXPONENT:
-        return _Bad(Code.INVALID_NUMBER, f"an exponent beyond {MAX_EXPONENT}")
-    return Decimal(literal)
-
-
-def _no_constant(name: str) -> _Bad:
-    return _Bad(Code.INVALID_NUMBER, f"{name} is not a JSON number")
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object] | _Bad:
-    found: dict[str, object] = {}
-    for key, item in pairs:
-        if key in found:
-            return _Bad(Code.DUPLICATE_KEY, "a key stands twice in one object", key)
-        found[key] = item
-    return found
-
-
 def _checked(value: object, pointer: str) -> Json:
-    if isinstance(value, _Bad):
+    if isinstance(value, Bad):
         place = pointer if value.key is None else f"{pointer}/{_escape(value.key)}"
         raise InvalidInput(value.code, value.message, pointer=place)
     if isinstance(value, str):
@@ -161,29 +125,57 @@ def canonical_bytes(value: Json) -> bytes:
     return "".join(out).encode("utf-8")
 
 
-def _plain(value: Json) -> bytes | None:
-    """The same bytes from the standard library's C encoder, where it surely agrees.
+def canonical_bytes_of_stored(value: Mapping[str, Json]) -> bytes:
+    """The same, where the caller knows that ``value`` is made of dict, list, str, bool, int, None.
 
-    It does for objects of ASCII text whose numbers are whole and small: then code points sort as
-    UTF-16 units do, and a number prints as its value. Anything else is written by ``_write``.
+    Spares the look at every part of it, which takes longer than writing it.
+
+    Raises:
+        TypeError: another type than these, a float or an enum excepted.
     """
-    if type(value) is not dict or not _is_plain(value):
+    return _quick(value) or canonical_bytes(value)
+
+
+def _plain(value: Json) -> bytes | None:
+    return _quick(value) if type(value) is dict and _is_plain(value) else None
+
+
+def _quick(value: object) -> bytes | None:
+    """The same bytes from a quick encoder, where it surely agrees.
+
+    It does for ASCII text and whole numbers of 64 bits: then code points sort as UTF-16 units do,
+    and a number prints as its value. Anything else is written by ``_write``.
+    """
+    try:
+        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # a lone surrogate, or nested deeper than it goes
         return None
-    text = _C_ENCODER.encode(value)
-    return text.encode("ascii") if text.isascii() else None
+    return raw if raw.isascii() else None
 
 
 def _is_plain(value: object) -> bool:
-    """Judged by type and not by the text, since the encoder makes "1" of a key 1 in silence."""
-    kind = type(value)
-    if kind is dict:
-        items = cast("dict[object, object]", value)
-        return all(type(key) is str for key in items) and all(map(_is_plain, items.values()))
-    if kind is list or kind is tuple:
-        return all(map(_is_plain, cast("Sequence[object]", value)))
-    if isinstance(value, int) and kind is int:
-        return abs(value) < _FIRST_WITH_EXPONENT
-    return value is None or kind in (str, bool)
+    """Judged by type and not by the text: the encoder would write a float or an enum in silence."""
+    waiting = [value]
+    for item in waiting:  # grows while it is walked
+        kind = type(item)
+        if kind is dict:
+            mapping = cast("dict[object, object]", item)
+            if not _TEXT.issuperset(map(type, mapping)):
+                return False
+            members: Iterable[object] = mapping.values()
+        elif kind is list or kind is tuple:
+            members = cast("Sequence[object]", item)
+        elif isinstance(item, int) and kind is int:
+            if abs(item) >= _FIRST_BEYOND_ENCODER:
+                return False
+            continue
+        elif kind in _SCALARS:
+            continue
+        else:
+            return False
+        if not _SCALARS.issuperset(map(type, members)):
+            waiting += members
+    return True
 
 
 def _write(value: Json, out: list[str]) -> None:
@@ -241,38 +233,6 @@ def _layout(text: str, point: int) -> str:
     return f"{mantissa}e{'+' if point > 0 else '-'}{abs(point - 1)}"
 
 
-def to_text(value: Json, *, indent: int = 0) -> str:
-    """``value`` as JSON text in its own key order, numbers as they were written.
-
-    ``indent`` is in spaces; 0 writes one line.
-    """
-    if not indent:
-        try:
-            return json.dumps(value, ensure_ascii=False)
-        except TypeError:
-            pass  # a Decimal, which only we write digit for digit
-    return _text(value, indent, 0)
-
-
-def _text(value: Json, indent: int, level: int) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Mapping):
-        items = [f"{_string(key)}: {_text(item, indent, level + 1)}" for key, item in value.items()]
-        return _wrap("{", items, "}", indent, level)
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        items = [_text(item, indent, level + 1) for item in value]
-        return _wrap("[", items, "]", indent, level)
-    return _string(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _wrap(opening: str, items: list[str], closing: str, indent: int, level: int) -> str:
-    if not items or not indent:
-        return opening + ", ".join(items) + closing
-    pad = "\n" + " " * (indent * (level + 1))
-    return opening + pad + ("," + pad).join(items) + pad[:-indent] + closing
-
-
 def digest(domain: str, value: Json) -> str:
     """SHA-256 in hex over ``placet/v1/<domain>`` NUL canonical bytes of ``value``."""
     return digest_bytes(domain, canonical_bytes(value))
@@ -280,4 +240,9 @@ def digest(domain: str, value: Json) -> str:
 
 def digest_bytes(domain: str, raw: bytes) -> str:
     """SHA-256 in hex over ``placet/v1/<domain>`` NUL ``raw``: domains never collide."""
-    return sha256(f"placet/v1/{domain}\0".encode() + raw).hexdigest()
+    return sha256(_separator(domain) + raw).hexdigest()
+
+
+@cache
+def _separator(domain: str) -> bytes:
+    return f"placet/v1/{domain}\0".encode()

@@ -12,7 +12,11 @@ from typing import ClassVar, assert_never
 
 from governance.errors import Code, Refused
 from governance.principal import AgentId, Credential, Person, PersonId, TenantId
+from governance.retention_events import Hold, RetentionEvent, evolve_holds
+from governance.segments import Sealed, SegmentSealed, sealed_by
 
+HEAD = "head"
+"""The purpose of the key that signs the log's head with each batch."""
 EVERYONE = "all"
 """The freeze target that stops every agent of the tenant."""
 
@@ -23,9 +27,18 @@ class PublicKey:
 
     id: str
     purpose: str
-    """``vote:<role>`` or ``checkpoint``."""
+    """``vote:<role>``, ``checkpoint`` or ``head``."""
     pem: str
     valid_from: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEnd:
+    """From when on a key signs nothing more, and why; ``successor`` took its place, if any."""
+
+    at: datetime
+    reason: str
+    successor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +59,8 @@ class Activation:
     content_digest: str
     registry_digest: str
     key_id: str = ""
-    """The key that signed the bundle; empty: nobody did."""
     signature: str = ""
-    """base64 of r and s (ES256) over ``administration.bundle_message``."""
+    """The key that signed the bundle (empty: nobody did), and base64 of r and s (ES256)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +73,19 @@ class Control:
     keys: Mapping[str, PublicKey] = field(default_factory=dict)
     activation: Activation | None = None
     """None before the first activation, and where an earlier version recorded it."""
+    ended: Mapping[str, KeyEnd] = field(default_factory=dict)
+    """Keys of ``keys`` that were rotated out or revoked, by id."""
+    holds: Mapping[str, Hold] = field(default_factory=dict)
+    sealed: Sealed | None = None
 
     def freeze_of(self, agent: AgentId) -> Frozen | None:
         """The freeze that stops ``agent`` now."""
         return self.frozen.get(EVERYONE) or self.frozen.get(agent)
+
+    def active_key(self, purpose: str) -> PublicKey | None:
+        """The one key that may sign for ``purpose`` now; the newest where a log names several."""
+        mine = (key for key in self.keys.values() if key.purpose == purpose)
+        return next((key for key in reversed(tuple(mine)) if key.id not in self.ended), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,14 +164,39 @@ class KeyRegistered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointSigned:
-    """The head was signed; ``note`` is the whole signed text."""
+class KeyRotated:
+    """Another key signs from here on; each signed ``keys.rotation_message`` (base64, r and s)."""
 
     version: ClassVar[int] = 1
+    tenant: TenantId
+    actor: str
+    old_key_id: str
+    key: PublicKey
+    signed_by_old: str
+    signed_by_new: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRevoked:
+    """Whatever this key signs from here on is void; what stands before it in the log is not."""
+
+    version: ClassVar[int] = 1
+    tenant: TenantId
+    actor: str
+    key_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSigned:
+    """The head was signed; ``note`` is the whole signed text, of the registered form since 2."""
+
+    version: ClassVar[int] = 2
     tenant: TenantId
     size: int
     head: str
     note: str
+    key_id: str = ""
 
 
 ControlEvent = (
@@ -161,7 +207,11 @@ ControlEvent = (
     | CredentialIssued
     | CredentialRevoked
     | KeyRegistered
+    | KeyRotated
+    | KeyRevoked
     | CheckpointSigned
+    | RetentionEvent
+    | SegmentSealed
 )
 """Everything that can happen to the governing state."""
 
@@ -177,7 +227,7 @@ def freeze(
         Refused: ``wrong_role``: the person holds no role that approves.
     """
     _check_eligible(person)
-    target = _target(target)
+    target = EVERYONE if target.casefold() == EVERYONE else target
     frozen = control.frozen.get(target)
     if frozen is not None and frozen.unfreeze_asked_by is None:
         return ()
@@ -193,7 +243,7 @@ def unfreeze(
         Refused: ``wrong_role``, or ``not_found`` where ``target`` is not frozen.
     """
     _check_eligible(person)
-    target = _target(target)
+    target = EVERYONE if target.casefold() == EVERYONE else target
     frozen = control.frozen.get(target)
     if frozen is None:
         raise Refused(Code.NOT_FOUND, f"{target} is not frozen")
@@ -205,10 +255,6 @@ def unfreeze(
     return (AgentUnfrozen(tenant=tenant, target=target, person=person.id, asked_by=asked_by),)
 
 
-def _target(word: str) -> str:
-    return EVERYONE if word.casefold() == EVERYONE else word
-
-
 def _check_eligible(person: Person) -> None:
     if not person.roles:
         raise Refused(Code.WRONG_ROLE, "only people with an approver's role freeze and unfreeze")
@@ -216,7 +262,11 @@ def _check_eligible(person: Person) -> None:
 
 def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
     """The governing state after ``event``; credentials are kept in their own projection."""
+    if isinstance(event, RetentionEvent):
+        return replace(control, holds=evolve_holds(control.holds, event, at))
     match event:
+        case SegmentSealed():
+            return replace(control, sealed=sealed_by(event))
         case BundleActivated():
             activation = Activation(
                 content_digest=event.content_digest,
@@ -236,6 +286,13 @@ def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
             return replace(control, frozen=rest)
         case KeyRegistered():
             return replace(control, keys={**control.keys, event.key.id: event.key})
+        case KeyRotated():
+            end = KeyEnd(at=at, reason="rotated", successor=event.key.id)
+            keys = {**control.keys, event.key.id: event.key}
+            return replace(control, keys=keys, ended={**control.ended, event.old_key_id: end})
+        case KeyRevoked():
+            end = KeyEnd(at=at, reason=event.reason)
+            return replace(control, ended={**control.ended, event.key_id: end})
         case CredentialIssued() | CredentialRevoked() | CheckpointSigned():
             return control
         case _:

@@ -9,8 +9,12 @@ Law: a freeze, bundle or key that is in force already is not recorded again.
 from dataclasses import replace
 
 from governance import control as ctl
+from governance import keys as signing_keys
+from governance.audit import GENESIS
+from governance.errors import Code, Refused
 from governance.ports import Result, State
 from governance.principal import Credential, Person, TenantId
+from governance.segments import SegmentSealed, follows
 
 
 def freeze(
@@ -47,13 +51,25 @@ def activate(
 
 
 def register_keys(state: State, tenant: TenantId, keys: tuple[ctl.PublicKey, ...]) -> Result[int]:
-    """Put signing keys that the log does not know yet into it."""
-    events = tuple(
-        ctl.KeyRegistered(tenant=tenant, key=replace(key, valid_from=state.at))
-        for key in keys
-        if key.id not in state.control.keys
-    )
+    """Put the keys of purposes that have no active one into the log."""
+    events = signing_keys.register(state.control, tenant=tenant, held=keys, at=state.at)
     return Result(reply=len(events), events=events)
+
+
+def rotate_key(state: State, event: ctl.KeyRotated) -> Result[ctl.PublicKey]:
+    """Let another key sign from here on."""
+    rotated = signing_keys.rotate(state.control, event, at=state.at)
+    return Result(reply=rotated.key, events=(rotated,))
+
+
+def revoke_key(
+    state: State, *, tenant: TenantId, actor: str, key_id: str, reason: str
+) -> Result[ctl.PublicKey]:
+    """End a key without a successor."""
+    event = signing_keys.revoke(
+        state.control, tenant=tenant, actor=actor, key_id=key_id, reason=reason
+    )
+    return Result(reply=state.control.keys[key_id], events=(event,))
 
 
 def issue(state: State, *, credential: Credential, actor: str) -> Result[Credential]:
@@ -69,6 +85,26 @@ def revoke(*, tenant: TenantId, actor: str, credential_id: str) -> Result[None]:
     return Result(reply=None, events=(event,))
 
 
-def sign_off(event: ctl.CheckpointSigned) -> Result[None]:
-    """Record a signed checkpoint."""
+def sign_off(state: State, event: ctl.CheckpointSigned) -> Result[None]:
+    """Record a signed checkpoint, unless its key has ended meanwhile."""
+    void = signing_keys.check_active(state.control, event.key_id, "checkpoint")
+    if void is not None:
+        return Result(reply=void)
+    return Result(reply=None, events=(event,))
+
+
+def seal(state: State, event: SegmentSealed) -> Result[None]:
+    """Record a sealed segment, unless its key has ended or another one was sealed meanwhile.
+
+    Raises:
+        Refused: ``wrong_state``: it does not continue the newest seal.
+    """
+    void = signing_keys.check_active(state.control, event.key_id, "checkpoint")
+    if void is not None:
+        return Result(reply=void)
+    if not follows(state.control.sealed, event, genesis=GENESIS):
+        last = state.control.sealed.last if state.control.sealed else 0
+        raise Refused(
+            Code.WRONG_STATE, f"a segment from {event.first} does not continue the seal of {last}"
+        )
     return Result(reply=None, events=(event,))

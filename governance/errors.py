@@ -65,6 +65,7 @@ class Code(StrEnum):
     ALREADY_CONSUMED = "already_consumed"
     WRONG_DISPATCH = "wrong_dispatch"
     WRONG_STATE = "wrong_state"
+    HELD = "held"
     DIGEST_MISMATCH = "digest_mismatch"
     CLEARANCE_STALE = "clearance_stale"
     NO_SANDBOX = "no_sandbox"
@@ -74,6 +75,8 @@ class Code(StrEnum):
     SNAPSHOT_CHANGED = "snapshot_changed"
     LEDGER_UNAVAILABLE = "ledger_unavailable"
     LEDGER_BUSY = "ledger_busy"
+    NOT_CHECKPOINTED = "not_checkpointed"
+    ROLLED_BACK = "rolled_back"
 
 
 class PlacetError(Exception):

@@ -60,13 +60,20 @@ class Place:
     shown: str
 
 
+LONGEST_WAIT_S = 3600
+"""Nothing is put off for longer: a later time was written by a clock that was ahead, and is due."""
+
+
 class Outbox(Protocol):
     """Messages owed, claimed by one worker at a time."""
 
     async def claim(
         self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
     ) -> Sequence[Claimed]:
-        """Due messages, earliest first, hidden from other workers for ``lease_s``."""
+        """Due messages, earliest first, hidden from other workers for ``lease_s``.
+
+        A message or a claim whose time is over ``LONGEST_WAIT_S`` away is due, too.
+        """
 
     async def done(self, claimed: Claimed) -> None:
         """Delivered: gone, unless it was owed again meanwhile."""
@@ -96,6 +103,8 @@ class Outbox(Protocol):
         """Remember where a card is."""
 
 
+_FREEZES = (ctl.AgentFrozen, ctl.UnfreezeAsked, ctl.AgentUnfrozen)
+_MAY_START = (ev.TicketOpened, ev.TicketApproved, ev.TicketUpheld)
 _SILENT = (ev.VoteRefused, run_ev.ExecutionCleared, ev.TicketUpheld)
 
 
@@ -109,15 +118,15 @@ def _asked_people(event: Event, after: Ticket) -> bool:
 
 def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:
     """The messages that ``event`` owes; ``after`` is its ticket once it has happened."""
-    if isinstance(event, ctl.AgentFrozen | ctl.UnfreezeAsked | ctl.AgentUnfrozen):
-        return (Owed(kind=OwedKind.ALL_CARDS, key=event.tenant),)
     if after is None:
+        if isinstance(event, _FREEZES):
+            return (Owed(kind=OwedKind.ALL_CARDS, key=event.tenant),)
         return ()
     messages: list[Owed] = []
     if _asked_people(event, after) and not isinstance(event, _SILENT):
         messages.append(Owed(kind=OwedKind.CARD, key=after.id))
     if after.state is TicketState.APPROVED and after.ask.dispatch is Dispatch.EXECUTE:
-        if isinstance(event, ev.TicketOpened | ev.TicketApproved | ev.TicketUpheld):
+        if isinstance(event, _MAY_START):
             messages.append(Owed(kind=OwedKind.CLEAR, key=after.id))
         elif isinstance(event, run_ev.ExecutionCleared):
             messages.append(Owed(kind=OwedKind.EXECUTE, key=after.id))

@@ -14,6 +14,7 @@ from governance.audit import Event, Header
 from governance.canonical import Json
 from governance.control import Control, PublicKey
 from governance.errors import PlacetError
+from governance.kept import Kept
 from governance.policy.facts import Past, Wanted
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
@@ -40,6 +41,8 @@ class Keys:
     past: Wanted | None = None
     """What is to be looked up about what was done before."""
     floods: tuple[str, ...] = ()
+    contents: tuple[str, ...] = ()
+    """Digests of contents of which is to be known who named them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class State:
     pending_of: Mapping[AgentKey, int] = field(default_factory=dict)
     past: Past = field(default_factory=Past)
     floods: Mapping[str, Flood] = field(default_factory=dict)
+    contents: Mapping[str, Kept] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +177,9 @@ class Reader(Protocol):
     async def content(self, digest: str) -> bytes | None:
         """Content by its digest; None when it never was, has been erased, or was altered."""
 
+    async def erased_at(self, digest: str) -> datetime | None:
+        """When a content was erased; None: it was not, or never was."""
+
     async def control(self) -> Control:
         """The governing state."""
 
@@ -223,7 +230,11 @@ class Signature:
 
 
 class Signer(Protocol):
-    """Signs with the key of a purpose (``vote:<role>``, ``checkpoint``)."""
+    """Signs with the active key of a purpose (``vote:<role>``, ``checkpoint``).
+
+    ES256 signatures are malleable and not reproducible: they are no names, and nothing is unique
+    by them.
+    """
 
     async def sign(self, purpose: str, message: bytes) -> Signature:
         """Sign ``message``.
@@ -234,6 +245,16 @@ class Signer(Protocol):
 
     def public_keys(self) -> Sequence[PublicKey]:
         """Every key that this signer may use."""
+
+
+class HeadSigner(Protocol):
+    """Signs the log's head inside the writing transaction, on the writer's thread: never remote."""
+
+    origin: str
+    """The log's name, which the signature covers."""
+
+    def sign_head(self, key_id: str, message: bytes) -> str | None:
+        """base64 of r and s (64 bytes, ES256) by that key; None: it is not held here."""
 
 
 class Directory(Protocol):

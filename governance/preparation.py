@@ -8,13 +8,13 @@ that was decided here counts but as a guess of what the step will need.
 
 from datetime import datetime
 
-from governance import steps
-from governance.action import ActionRequest, content_digest
+from governance.action import ActionRequest, Digests, content_digest
 from governance.errors import PlacetError
 from governance.policy.evaluate import evaluate, unavailable
 from governance.policy.model import Bundle
 from governance.ports import Clock, Directory, Ids
 from governance.principal import Agent, Eligible
+from governance.submission import Submission
 
 DECISION_DEADLINE_S = 2
 
@@ -27,8 +27,11 @@ async def prepare(
     clock: Clock,
     directory: Directory,
     ids: Ids,
-) -> steps.Submission:
-    """Everything that the step of a request is given.
+    content: bytes = b"",
+    digests: Digests | None = None,
+) -> Submission:
+    """Everything that the step of a request is given; ``content`` are the bytes of its
+    content where they were made already.
 
     Raises:
         Unavailable: ``identity_unavailable``: people must be asked and nobody knows whom.
@@ -51,14 +54,14 @@ async def prepare(
         asked = (decision.requirement, *decision.instead)
         roles = dict.fromkeys(item.role for one in asked for item in one.roles)
         eligible = await directory.eligible([*roles])
-    content = request.content.to_bytes()
-    return steps.Submission(
+    kept = content or request.content.to_bytes()
+    return Submission(
         ticket_id=ids.ticket(),
         request=request,
         agent=agent,
         decision=decision,
-        content=content,
-        content_digest=content_digest(content),
+        content=kept,
+        content_digest=content_digest(kept),
         eligible=eligible,
         max_pending=bundle.max_pending,
         max_pending_per_agent=bundle.max_pending_per_agent,
@@ -66,6 +69,7 @@ async def prepare(
         unresolved=unresolved,
         refusals_in_full=bundle.refusals_in_full,
         refusal_window_s=bundle.refusal_window_s,
+        digests=digests,
     )
 
 

@@ -13,8 +13,9 @@ from datetime import datetime
 from functools import partial
 
 from governance import ballots, confirmation, control_steps, reassessment, refusals, steps
-from governance.action import ActionRequest, check_one_target, request_digest
+from governance.action import ActionRequest, Digests, check_one_target, digests_of
 from governance.errors import Code, Refused, Unavailable
+from governance.idempotency import Repeats, repeated
 from governance.policy.active import ActiveBundle
 from governance.policy.explain import Explanation, explain
 from governance.policy.facts import Past
@@ -30,6 +31,7 @@ from governance.ports import (
 )
 from governance.preparation import prepare
 from governance.principal import Agent, Person, PersonId, TenantId
+from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Ticket, TicketId, TicketState
@@ -49,6 +51,7 @@ class Service:
         ids: Ids,
         bundle: Bundle | ActiveBundle,
         tenant: TenantId,
+        repeats: Repeats | None = None,
     ) -> None:
         self._ledger = ledger
         self._reader = reader
@@ -57,6 +60,7 @@ class Service:
         self._directory = directory
         self._ids = ids
         self._active = bundle if isinstance(bundle, ActiveBundle) else ActiveBundle(bundle)
+        self._repeats = repeats
         self.tenant = tenant
 
     @property
@@ -93,8 +97,15 @@ class Service:
                 ``quorum_unreachable``.
             Unavailable: ``ledger_*``, ``snapshot_changed``, ``identity_unavailable``.
         """
-        check_one_target(request)
-        given = await self._prepared(request, agent)
+        content = request.content.to_bytes()
+        check_one_target(request, content)
+        digests, key = digests_of(request), (request.tenant, agent.id, request.idempotency_key)
+        digest = digests.request
+        if self._repeats is not None:
+            known = await repeated(self._repeats, self._reader, key, digest, self._clock.now())
+            if known is not None:
+                return steps.repeat_of(known)
+        given = await self._prepared(request, agent, content, digests)
         may_ask = given.bundle is not None or given.decision.requirement is not None
         keys = Keys(
             idempotency=(given.idempotency,),
@@ -102,11 +113,12 @@ class Service:
             pending_of=(given.asker,) if may_ask else (),
             past=given.wanted,
         )
-        step = partial(steps.submit, given=given, request_digest=request_digest(request))
+        step = partial(steps.submit, given=given, request_digest=digest)
         submitted = (await self._ledger.commit(keys, step)).reply
+        if self._repeats is not None and submitted.ticket_id is not None:
+            await self._repeats.tell(key, submitted.ticket_id)
         if submitted.ticket is None and submitted.ticket_id is not None:
-            ticket = await self.ticket(submitted.ticket_id)
-            return replace(submitted, ticket=ticket, effect=ticket.ruling.effect)
+            return steps.repeat_of(await self.ticket(submitted.ticket_id))
         return submitted
 
     async def evaluate(self, request: ActionRequest, agent: Agent) -> steps.Settled:
@@ -122,7 +134,9 @@ class Service:
         )
         return (await self._ledger.commit(keys, partial(steps.evaluate, given=given))).reply
 
-    async def _prepared(self, request: ActionRequest, agent: Agent) -> steps.Submission:
+    async def _prepared(
+        self, request: ActionRequest, agent: Agent, kept: bytes = b"", of: Digests | None = None
+    ) -> Submission:
         return await prepare(
             request,
             agent,
@@ -130,6 +144,8 @@ class Service:
             clock=self._clock,
             directory=self._directory,
             ids=self._ids,
+            content=kept,
+            digests=of,
         )
 
     async def close_floods(self, keys: tuple[str, ...]) -> int:

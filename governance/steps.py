@@ -9,22 +9,23 @@ transaction; nothing that was read earlier is trusted.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from governance import keys as signing_keys
 from governance.action import ActionRequest
 from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.policy import evaluate as policy
 from governance.policy import facts
 from governance.policy.decision import Decision, Effect
-from governance.policy.facts import Considered, Wanted
-from governance.policy.model import Bundle
+from governance.policy.facts import Considered
 from governance.policy.throttle import take
-from governance.ports import AgentKey, IdempotencyKey, Result, State
-from governance.principal import Agent, Eligible, TenantId
-from governance.refusals import Limit, one_of_many, rule_of
+from governance.ports import Result, State
+from governance.principal import TenantId
+from governance.refusals import one_of_many, rule_of
+from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets import lifecycle
 from governance.tickets import run_events as run_ev
-from governance.tickets._opening import ask_of, ruling_of
+from governance.tickets._opening import ruling_of
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 
 _STARTS = (run_ev.ExecutionStarted, run_ev.GrantRedeemed)
@@ -65,53 +66,10 @@ class Settled:
     retry_after_s: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
-    """Everything about a request that was known before the transaction.
-
-    With a ``bundle`` the decision is made anew on what the transaction sees of the past, and
-    ``eligible`` are the people of every tier that could be asked for (or ``unresolved`` says why
-    nobody knows them).
-    """
-
-    ticket_id: TicketId
-    request: ActionRequest
-    agent: Agent
-    decision: Decision
-    content: bytes
-    content_digest: str
-    eligible: Eligible
-    max_pending: int
-    max_pending_per_agent: int = 50
-    bundle: Bundle | None = None
-    unresolved: PlacetError | None = None
-    refusals_in_full: int = 5
-    refusal_window_s: int = 60
-
-    @property
-    def limit(self) -> Limit:
-        """Whose refusals are counted together, and how many are recorded."""
-        return Limit(
-            tenant=self.request.tenant,
-            agent=self.agent.id,
-            in_full=self.refusals_in_full,
-            window_s=self.refusal_window_s,
-        )
-
-    @property
-    def wanted(self) -> Wanted | None:
-        """What of the past must be looked up."""
-        return None if self.bundle is None else self.bundle.lookback.wanted_for(self.request)
-
-    @property
-    def idempotency(self) -> IdempotencyKey:
-        """The key under which a repeat is recognised."""
-        return (self.request.tenant, self.agent.id, self.request.idempotency_key)
-
-    @property
-    def asker(self) -> AgentKey:
-        """Whose pending tickets are counted."""
-        return (self.request.tenant, self.agent.id)
+def repeat_of(ticket: Ticket) -> Submitted:
+    """The answer to a request that opened ``ticket`` before."""
+    effect = ticket.ruling.effect
+    return Submitted(effect=effect, ticket_id=ticket.id, is_repeat=True, ticket=ticket)
 
 
 def submit(state: State, given: Submission, request_digest: str) -> Result[Submitted]:
@@ -142,6 +100,7 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
         content_digest=given.content_digest,
         eligible=given.eligible,
         considered=considered,
+        digests=given.digests,
     )
     decided = lifecycle.open_ticket(opening, state.at, settled.counters)
     ticket = lifecycle.evolve(None, decided.events[0], state.at)
@@ -228,7 +187,7 @@ def _throttled(
     state: State, given: Submission, settled: Settled, considered: Considered | None
 ) -> Result[Submitted]:
     event = ev.SubmissionThrottled(
-        ask=ask_of(given.request, given.agent, settled.decision, content=given.content_digest),
+        ask=given.ask(settled.decision),
         ruling=ruling_of(settled.decision),
         retry_after_s=settled.retry_after_s,
         trace=settled.decision.trace,
@@ -253,7 +212,7 @@ def evaluate(state: State, given: Submission) -> Result[Settled]:
     decision, considered = _decided(state, given)
     settled = settle(decision, state)
     event = ev.DecisionEvaluated(
-        ask=ask_of(given.request, given.agent, settled.decision, content=given.content_digest),
+        ask=given.ask(settled.decision),
         ruling=ruling_of(settled.decision),
         counters=settled.counters,
         trace=settled.decision.trace,
@@ -280,6 +239,11 @@ def handle(
     if is_start and ticket.judged_by != state.control.snapshot:
         message = f"ticket {ticket.id} is yet to be judged by the active bundle; try again"
         return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
+    votes = [event.vote for event in decided.events if isinstance(event, ev.VoteCast)]
+    for vote in votes:  # its key may have been rotated or revoked since it was signed
+        void = signing_keys.check_active(state.control, vote.key_id, f"vote:{vote.role}")
+        if void is not None:
+            return Result(reply=void)
     for event in decided.events:
         ticket = lifecycle.evolve(ticket, event, state.at)
     reply = Handled(ticket=ticket, is_changed=bool(decided.events))

@@ -15,21 +15,28 @@ from typing import Generic, TypeVar
 
 from governance import control as ctl
 from governance.action import content_digest
-from governance.audit import Event, Record, describe, encode, hash_of
+from governance.audit import Event, describe, encode_fields, hash_of
+from governance.control import HEAD
 from governance.errors import Code, PlacetError, Unavailable
+from governance.idempotency import kept_until
+from governance.keys import head_message
 from governance.outbox import owed
 from governance.policy.throttle import Bucket
-from governance.ports import Keys, Logged, Remembered, Step
+from governance.ports import HeadSigner, Keys, Logged, Remembered, Signature, Step
+from governance.retention import named_contents
+from governance.retention_events import ContentErased
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket, TicketState
 from storage import codec
-from storage.changes import Changes, Head, after_earlier, vote_rows
+from storage.changes import Changes, Head, SignedHead, after_earlier, vote_rows
 from storage.deeds import deed_of
 from storage.overlay import Overlay, Source
 
 T = TypeVar("T")
 _log = logging.getLogger("placet.ledger")
+_COUNTED = (ev.TicketOpened, ev.SubmissionThrottled, ev.DecisionEvaluated)
+"""Events that say what was taken from the buckets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,10 @@ class Batch:
 
     def __init__(self, source: Source, head: Head, now: datetime) -> None:
         self.at = now if head.at is None else max(now, head.at)
+        self.now = now
+        """The clock's own word, behind ``at`` while a clock that jumped back catches up."""
+        self.passed = now if head.at is None else min(now, head.at)
+        """What both the clock and the log have passed."""
         self.changes = Changes(head=replace(head, at=self.at))
         self._source = source
 
@@ -65,6 +76,20 @@ class Batch:
         self.changes.take(draft.changes)
         return Outcome(reply=result.reply, seqs=tuple(e.seq for e in draft.changes.events))
 
+    def sign_head(self, signer: HeadSigner) -> None:
+        """Sign where the log ends after this batch, if its key is active there and held here."""
+        head = self.changes.head
+        control = self.changes.control or self._source.control()
+        key = control.active_key(HEAD) if self.changes.events else None
+        if key is None:
+            return
+        origin = signer.origin
+        message = head_message(origin=origin, seq=head.seq, hash_=head.hash, at=self.at)
+        value = signer.sign_head(key.id, message)
+        if value is not None:
+            signature = Signature(key_id=key.id, value=value)
+            self.changes.signed_head = SignedHead(seq=head.seq, origin=origin, signature=signature)
+
 
 class _Draft:
     """One step's changes over the batch's, over committed state."""
@@ -77,14 +102,18 @@ class _Draft:
     def append(self, event: Event) -> None:
         """Number, link and project one event."""
         after: Ticket | None = None
-        if isinstance(event, ev.TicketEvent):
+        if ev.is_of_ticket(event):
             after = self._project_ticket(event)
         elif isinstance(event, ctl.ControlEvent):
             self._project_control(event)
-        if isinstance(event, ev.TicketOpened | ev.SubmissionThrottled | ev.DecisionEvaluated):
+        if isinstance(event, _COUNTED):
             for key, tokens, since in event.counters:
                 self.changes.buckets[key] = Bucket(tokens_milli=tokens, updated_at=since)
-        self._link(event, after)
+        logged = self._link(event, after)
+        for digest in named_contents(logged.type, logged.payload):
+            self.changes.uses.append((digest, logged))
+        if isinstance(event, ContentErased):
+            self.changes.erased[event.digest] = None
         deed = deed_of(event, self.changes.head.seq, self._at)
         if deed is not None:
             self.changes.deeds.append(deed)
@@ -97,38 +126,40 @@ class _Draft:
                 raise ValueError("content under another digest than its own")
             self.changes.contents[digest] = body
 
-    def _link(self, event: Event, after: Ticket | None) -> None:
-        head = self.changes.head
-        record = Record(
-            seq=head.seq + 1,
+    def _link(self, event: Event, after: Ticket | None) -> Logged:
+        head, at = self.changes.head, self._at
+        seq, name, version = head.seq + 1, type(event).__name__, event.version
+        header, payload = describe(event, after), codec.payload(event)
+        encoded = encode_fields(
+            seq=seq,
             previous=head.hash,
-            type=type(event).__name__,
-            version=event.version,
-            at=self._at,
-            header=describe(event, after),
-            payload=codec.payload(event),
+            type_=name,
+            version=version,
+            at=at,
+            head=header,
+            payload=payload,
         )
-        encoded = encode(record)
         logged = Logged(
-            seq=record.seq,
-            type=record.type,
-            version=record.version,
-            at=self._at,
-            header=record.header,
-            payload=record.payload,
+            seq=seq,
+            type=name,
+            version=version,
+            at=at,
+            header=header,
+            payload=payload,
             hash=hash_of(encoded),
             encoded=encoded,
         )
         self.changes.events.append(logged)
-        self.changes.head = replace(
-            head, seq=logged.seq, hash=logged.hash, tree=head.tree.grown((encoded,))
-        )
+        self.changes.head = head.followed_by(logged)
+        return logged
 
     def _project_ticket(self, event: ev.TicketEvent) -> Ticket:
-        before = self.seen.ticket(event.ticket_id)
+        is_birth = isinstance(event, ev.TicketOpened)
+        find = self.seen.twin if is_birth else self.seen.ticket
+        before = find(event.ticket_id)
         after = evolve(before, event, self._at)
         changes, head = self.changes, self.changes.head
-        if isinstance(event, ev.TicketOpened):
+        if is_birth:
             changes.opened[after.id] = head.seq + 1
             self._remember(after)
         grown = (after.state is TicketState.PENDING) - (
@@ -139,6 +170,9 @@ class _Draft:
             agent = (after.ask.tenant, after.ask.agent)
             changes.pending_of[agent] = changes.pending_of.get(agent, 0) + grown
         changes.tickets[after.id] = after
+        until = kept_until(before, after, self._at)
+        if until is not None:
+            changes.keys_kept[after.id] = until
         if before is not None and before.votes != after.votes:
             for key, row in vote_rows(before, after):
                 changes.votes[key] = after_earlier(changes.votes.get(key), row)

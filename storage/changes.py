@@ -10,11 +10,13 @@ from datetime import datetime
 
 from governance.audit import GENESIS
 from governance.control import Control
+from governance.kept import Use
 from governance.outbox import Owed
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
-from governance.ports import AgentKey, IdempotencyKey, Logged, Remembered
-from governance.principal import Credential
+from governance.ports import AgentKey, IdempotencyKey, Logged, Remembered, Signature
+from governance.principal import AgentId, Credential, TenantId
+from governance.retention import classes_of
 from governance.tickets.ticket import Ticket, TicketId, Vote
 from storage.deeds import DeedRow
 from storage.merkle import Range
@@ -22,13 +24,22 @@ from storage.merkle import Range
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """Where the log ends; ``at`` is its high-water time, None while it is empty."""
+    """Where the log ends; ``at`` is its high-water time, None while it is empty.
+
+    While a transaction runs, ``tree`` is still that of before: it grows once, at its end.
+    """
 
     seq: int = 0
     hash: str = GENESIS
     at: datetime | None = None
     pending: int = 0
     tree: Range = field(default_factory=Range)
+
+    def followed_by(self, logged: Logged) -> "Head":
+        """The head once ``logged`` is the last record."""
+        return Head(
+            seq=logged.seq, hash=logged.hash, at=self.at, pending=self.pending, tree=self.tree
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +49,15 @@ class VoteRow:
     vote: Vote
     is_withdrawn: bool
     is_new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedHead:
+    """A signature of the log's head as it is after this transaction."""
+
+    seq: int
+    origin: str
+    signature: Signature
 
 
 VoteKey = tuple[TicketId, int, str]
@@ -55,6 +75,8 @@ class Changes:
     pending_of: dict[AgentKey, int] = field(default_factory=dict)
     """By how much each agent's pending tickets grew or shrank."""
     remembered: dict[IdempotencyKey, Remembered] = field(default_factory=dict)
+    keys_kept: dict[TicketId, datetime] = field(default_factory=dict)
+    """Tickets that ended here, with the moment until which their keys are kept."""
     buckets: dict[str, Bucket] = field(default_factory=dict)
     control: Control | None = None
     credentials: dict[str, Credential] = field(default_factory=dict)
@@ -63,6 +85,16 @@ class Changes:
     floods: dict[str, Flood | None] = field(default_factory=dict)
     owed: dict[Owed, None] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    uses: list[tuple[str, Logged]] = field(default_factory=list)
+    """Digests of contents, with the records that name them."""
+    erased: dict[str, None] = field(default_factory=dict)
+    """Contents to be gone after this transaction."""
+    signed_head: SignedHead | None = None
+
+    def ended(self) -> Head:
+        """Where the log ends once this is written, with its tree grown by the records."""
+        leaves = (event.encoded for event in self.events)
+        return replace(self.head, tree=self.head.tree.grown(leaves))
 
     def take(self, other: "Changes") -> None:
         """Add what a later step changed."""
@@ -73,6 +105,7 @@ class Changes:
         for agent, grown in other.pending_of.items():
             self.pending_of[agent] = self.pending_of.get(agent, 0) + grown
         self.remembered |= other.remembered
+        self.keys_kept |= other.keys_kept
         self.buckets |= other.buckets
         self.control = other.control or self.control
         self.credentials |= other.credentials
@@ -81,7 +114,24 @@ class Changes:
         self.deeds += other.deeds
         self.floods |= other.floods
         self.owed |= other.owed
+        for digest in other.contents:
+            self.erased.pop(digest, None)
         self.contents |= other.contents
+        self.uses += other.uses
+        self.erased |= other.erased
+
+
+def use_of(logged: Logged) -> Use:
+    """What a record says of the contents that it names."""
+    return Use(
+        seq=logged.seq,
+        at=logged.at,
+        tenant=TenantId(logged.header.tenant),
+        agent=AgentId(logged.header.agent_id),
+        trace_id=logged.header.trace_id,
+        ticket_id=logged.header.ticket_id,
+        data_classes=classes_of(logged.payload),
+    )
 
 
 def after_earlier(earlier: VoteRow | None, row: VoteRow) -> VoteRow:

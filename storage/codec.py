@@ -6,14 +6,12 @@ Law: append only. A stored shape never changes; a class's version grows with eac
 its end with a default, and every earlier version is still read. Golden bytes prove it.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
-from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast, get_args
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from governance.audit import Event, Header
@@ -35,53 +33,30 @@ REGISTRY: Mapping[str, Mapping[int, type[Event]]] = {
 }
 """Type name -> version -> the class that reads it."""
 
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
-_PLAIN = frozenset({str, int, bool, type(None)})
-
 
 def to_json(value: object) -> Json:
     """``value`` as plain JSON: dataclasses by field name, sets sorted, instants as ``stamp``.
 
     Raises:
-        TypeError: a type that stored values do not hold.
+        TypeError: a type that stored values do not hold; no stored class has a field for a float.
     """
-    plain: Json = _json(value)
+    plain: Json = orjson.loads(_dumped(value))
     return plain
 
 
-def _json(value: Any) -> Any:  # noqa: ANN401  # every record passes here: no casts on the way
-    kind: Any = type(value)
-    return value if kind in _PLAIN else _converter(kind)(value)
+def _dumped(value: object) -> bytes:
+    return orjson.dumps(value, default=_foreign, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
-@cache
-def _converter(kind: Any) -> Callable[[Any], Any]:  # noqa: ANN401  # a cache's keys have no type
-    """How values of ``kind`` become JSON; looked up once for each type."""
-    if issubclass(kind, datetime):
-        return stamp
-    if issubclass(kind, Enum):
-        return lambda value: value.value
-    if issubclass(kind, tuple | list):
-        return lambda value: [_json(item) for item in value]
-    if issubclass(kind, Set):
-        return lambda value: sorted(_json(item) for item in value)
-    if issubclass(kind, Mapping):
-        return lambda value: {str(key): _json(item) for key, item in value.items()}
-    if is_dataclass(kind):
-        return _of_fields(tuple(spec.name for spec in fields(kind)))
-    raise TypeError(f"{kind.__name__} is not a stored type")
-
-
-def _of_fields(names: tuple[str, ...]) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:  # noqa: ANN401  # any stored dataclass
-        out = {}
-        for name in names:
-            item = getattr(value, name)
-            kind: Any = type(item)
-            out[name] = item if kind in _PLAIN else _converter(kind)(item)
-        return out
-
-    return convert
+def _foreign(value: object) -> Json:
+    """What the encoder leaves to us."""
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, Set):
+        return sorted(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not a stored type")
 
 
 @cache
@@ -112,7 +87,17 @@ def event(type_name: str, version: int, stored: Json) -> Event:
 
 def dump(value: Ticket | Control | Credential) -> bytes:
     """A projection's body as JSON bytes."""
-    return _ENCODER.encode(to_json(value)).encode("utf-8")
+    return _dumped(value)
+
+
+@lru_cache(2048)
+def ticket(body: bytes) -> Ticket:
+    """The ticket that ``dump`` wrote; the same bytes are the same frozen value.
+
+    Raises:
+        Unavailable: as ``load``.
+    """
+    return load(Ticket, body)
 
 
 def load(kind: type[T], body: bytes) -> T:

@@ -5,7 +5,6 @@ Law: every claim of "once" is an INSERT that a unique constraint can refuse, and
 the batch as a whole.
 """
 
-import sqlite3
 from datetime import datetime
 
 from governance.outbox import Owed
@@ -13,14 +12,16 @@ from governance.policy.floods import Flood
 from governance.ports import Logged
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket
-from storage import codec, deeds
+from storage import codec, deeds, keeping
 from storage.changes import Changes, VoteKey, VoteRow
+from storage.connection import Connection, Contradiction
 from storage.projections import due_columns, needed_people
 
 _EVENT = """INSERT INTO events
     (seq, at, type, version, tenant, trace_id, ticket_id, agent_id, hash, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _HEAD = "UPDATE head SET seq = ?, hash = ?, at = ?, pending = ?, tree = ? WHERE id = 1"
+_SIGNED_HEAD = "INSERT INTO head_signatures (seq, origin, key_id, value) VALUES (?, ?, ?, ?)"
 _OPENED = """INSERT INTO tickets
     (state, revision, needed_people, expires_at, expiring_at, overdue_at, lease_until,
      uncleared_since, body, id, opened_seq, tenant, agent, topic, tool, trace_id, created_at)
@@ -28,8 +29,9 @@ _OPENED = """INSERT INTO tickets
 _TICKET = """UPDATE tickets SET state = ?, revision = ?, needed_people = ?, expires_at = ?,
     expiring_at = ?, overdue_at = ?, lease_until = ?, uncleared_since = ?, body = ?
     WHERE id = ?"""
-_IDEMPOTENCY = """INSERT INTO idempotency (tenant, agent, key, request_digest, ticket_id)
-    VALUES (?, ?, ?, ?, ?)"""
+_IDEMPOTENCY = """INSERT INTO idempotency (tenant, agent, key, request_digest, ticket_id,
+    kept_until) VALUES (?, ?, ?, ?, ?, ?)"""
+_KEPT = "UPDATE idempotency SET kept_until = ? WHERE ticket_id = ?"
 _NEW_VOTE = """INSERT INTO votes (ticket_id, revision, person, role, weight, choice, withdrawn)
     VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (ticket_id, revision, person) DO UPDATE SET role = excluded.role,
@@ -54,23 +56,31 @@ _FLOOD = """INSERT INTO floods (key, tenant, agent, effect, rule_id, ends_at, re
 _NO_FLOOD = "DELETE FROM floods WHERE key = ?"
 OWE = """INSERT INTO outbox (kind, key, generation, due_at, claimed_until, token,
     claimed_generation, attempts, error, dead) VALUES (?, ?, 0, ?, NULL, '', 0, 0, '', 0)
-    ON CONFLICT (kind, key) DO UPDATE SET generation = generation + 1, due_at = excluded.due_at,
-    attempts = CASE dead WHEN 1 THEN 0 ELSE attempts END, dead = 0"""
+    ON CONFLICT (kind, key) DO UPDATE SET generation = outbox.generation + 1,
+    due_at = excluded.due_at, dead = 0,
+    attempts = CASE outbox.dead WHEN 1 THEN 0 ELSE outbox.attempts END"""
 
 
-def flush(connection: sqlite3.Connection, changes: Changes, at: datetime) -> None:
+def flush(connection: Connection, changes: Changes, at: datetime, *, due_at: datetime) -> None:
     """Write all of ``changes``; the caller commits or rolls back.
 
+    Messages are due at ``due_at``, by the clock that their workers look at.
+
     Raises:
-        sqlite3.IntegrityError: a unique constraint or a trigger refused.
-        sqlite3.OperationalError: the file cannot be written.
+        Contradiction: a row that must be there is not.
+        Exception: the driver's own: a constraint or a trigger refused, or it cannot be written.
     """
     when = stamp(at)
     if changes.events:
-        head = changes.head
+        head = changes.ended()
         connection.executemany(_EVENT, [_event_row(event) for event in changes.events])
         row = (head.seq, head.hash, when, head.pending, head.tree.to_bytes())
         connection.execute(_HEAD, row)
+    if changes.signed_head is not None:
+        signed = changes.signed_head
+        made = signed.signature
+        values = (signed.seq, signed.origin, made.key_id, made.value)
+        connection.execute(_SIGNED_HEAD, values)
     if changes.tickets:
         _flush_tickets(connection, changes)
     if changes.votes:
@@ -88,10 +98,13 @@ def flush(connection: sqlite3.Connection, changes: Changes, at: datetime) -> Non
     if changes.floods:
         _flush_floods(connection, changes.floods)
     _many(connection, _CONTENT, [(digest, b, when) for digest, b in changes.contents.items()])
-    _many(connection, OWE, [owe_row(owed, when) for owed in changes.owed])
+    _many(connection, keeping.NAME, [(digest, record.seq) for digest, record in changes.uses])
+    _many(connection, keeping.ERASE, [(when, digest) for digest in changes.erased])
+    due = stamp(due_at)
+    _many(connection, OWE, [owe_row(owed, due) for owed in changes.owed])
 
 
-def _flush_floods(connection: sqlite3.Connection, floods: dict[str, Flood | None]) -> None:
+def _flush_floods(connection: Connection, floods: dict[str, Flood | None]) -> None:
     kept = [(key, flood) for key, flood in floods.items() if flood is not None]
     _many(connection, _NO_FLOOD, [(key,) for key, flood in floods.items() if flood is None])
     _many(
@@ -112,7 +125,7 @@ def owe_row(owed: Owed, when: str) -> tuple[str, str, str]:
     return owed.kind.value, owed.key, when
 
 
-def _many(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
+def _many(connection: Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
     if rows:
         connection.executemany(sql, rows)
 
@@ -133,7 +146,7 @@ def _event_row(event: Logged) -> tuple[object, ...]:
     )
 
 
-def _flush_tickets(connection: sqlite3.Connection, changes: Changes) -> None:
+def _flush_tickets(connection: Connection, changes: Changes) -> None:
     born: list[tuple[object, ...]] = []
     changed: list[tuple[object, ...]] = []
     for ticket in changes.tickets.values():
@@ -145,8 +158,16 @@ def _flush_tickets(connection: sqlite3.Connection, changes: Changes) -> None:
             born.append((*moving, ticket.id, opened_seq, *_fixed(ticket)))
     _many(connection, _OPENED, born)
     _exactly(connection, _TICKET, changed)
-    rows = [(*key, r.request_digest, r.ticket_id) for key, r in changes.remembered.items()]
-    _many(connection, _IDEMPOTENCY, [tuple(row) for row in rows])
+    kept = {ticket_id: stamp(until) for ticket_id, until in changes.keys_kept.items()}
+    _many(
+        connection,
+        _IDEMPOTENCY,
+        [
+            (*key, r.request_digest, r.ticket_id, kept.pop(r.ticket_id, None))
+            for key, r in changes.remembered.items()
+        ],
+    )
+    _many(connection, _KEPT, [(until, ticket_id) for ticket_id, until in kept.items()])
 
 
 def _moving(ticket: Ticket) -> tuple[object, ...]:
@@ -169,7 +190,7 @@ def _fixed(ticket: Ticket) -> tuple[object, ...]:
     return (ask.tenant, ask.agent, ask.topic, ask.tool, ask.trace_id, stamp(ticket.created_at))
 
 
-def _flush_votes(connection: sqlite3.Connection, votes: dict[VoteKey, VoteRow]) -> None:
+def _flush_votes(connection: Connection, votes: dict[VoteKey, VoteRow]) -> None:
     new: list[tuple[object, ...]] = []
     known: list[tuple[object, ...]] = []
     for key, row in votes.items():
@@ -182,7 +203,7 @@ def _flush_votes(connection: sqlite3.Connection, votes: dict[VoteKey, VoteRow]) 
     _exactly(connection, _VOTE, known)
 
 
-def _flush_credentials(connection: sqlite3.Connection, changes: Changes) -> None:
+def _flush_credentials(connection: Connection, changes: Changes) -> None:
     rows: list[tuple[object, ...]] = [
         (c.id, stamp(c.issued_at), _maybe(c.revoked_at), codec.dump(c))
         for c in changes.credentials.values()
@@ -190,10 +211,10 @@ def _flush_credentials(connection: sqlite3.Connection, changes: Changes) -> None
     _many(connection, _CREDENTIAL, rows)
 
 
-def _exactly(connection: sqlite3.Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
+def _exactly(connection: Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
     """Run ``sql`` for each row; where one touched nothing, the projection is not ours: refuse."""
     if rows and connection.executemany(sql, rows).rowcount != len(rows):
-        raise sqlite3.IntegrityError("a projection row is not as the log says")
+        raise Contradiction("a projection row is not as the log says")
 
 
 def _maybe(at: datetime | None) -> str | None:

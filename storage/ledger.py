@@ -1,4 +1,4 @@
-"""The ledger on SQLite: Ledger, Reader and Outbox over one file, shared with other processes.
+"""The durable ledger: Ledger, Reader and Outbox over one database, shared with other processes.
 
 Lives here: the object that the composition roots hold, and what wakes whom. Must not live here:
 SQL. Law: every write goes through the one writer thread; the event loop never waits for the disk.
@@ -6,7 +6,6 @@ SQL. Law: every write goes through the one writer thread; the event loop never w
 
 import asyncio
 import contextlib
-import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -16,22 +15,24 @@ from sqlalchemy.exc import DBAPIError
 
 from governance.errors import Unavailable
 from governance.outbox import Claimed, Owed, OwedKind, Place
-from governance.ports import Clock, Committed, Keys, Step
+from governance.ports import Clock, Committed, HeadSigner, Keys, Step
 from governance.tickets.ticket import TicketId
-from storage import outbox
+from storage import forgetting, outbox
 from storage.batch import Batch, Outcome, raised, unavailable
 from storage.bell import Bell
-from storage.engine import database, migrate, reading_engine
-from storage.points import Points
+from storage.connection import Connection
+from storage.engine import database, migrate
+from storage.jobs import Job, Upkeep
 from storage.queries import Queries
-from storage.wakes import POLL_S, Wakes
-from storage.writer import Job, Writer
+from storage.tile_store import SqlTiles
+from storage.wakes import POLL_S
+from storage.writer import Writer
 
 T = TypeVar("T")
 
 
-class SqliteLedger(Queries):
-    """One file's ledger; start it on the loop that uses it, and close it there."""
+class SqlLedger(Queries):
+    """One database's ledger; start it on the loop that uses it, and close it there."""
 
     def __init__(
         self,
@@ -41,19 +42,24 @@ class SqliteLedger(Queries):
         queue_limit: int = 4096,
         batch_limit: int = 256,
         busy_timeout_s: float = 5.0,
+        trusts_database_time: bool = True,
     ) -> None:
         """``queue_limit`` requests may wait; one transaction takes ``batch_limit`` of them.
 
+        PostgreSQL's time counts, not ``clock``, so that several machines agree, unless
+        ``trusts_database_time`` is False.
+
         Raises:
-            InvalidInput: ``invalid_settings``: the URL is not ``sqlite:///path``.
+            InvalidInput: ``invalid_settings``: neither ``sqlite:///path`` nor ``postgresql://...``.
         """
         self._url = url
         self._db = database(url)
-        self._reading_engine = reading_engine(self._db)
-        self._points = Points(self._db)
+        self._reading_engine = self._db.reading_engine()
+        self._points = self._db.points(self._reading_engine)
         super().__init__(self._reading_engine, self._points)
         self._bell = Bell()
-        self._wakes = Wakes(self._db.path)
+        self._wakes = self._db.wakes()
+        self._leader = self._db.leader()
         self._writer = Writer(
             self._db,
             clock,
@@ -61,16 +67,23 @@ class SqliteLedger(Queries):
             batch_limit=batch_limit,
             busy_timeout_s=busy_timeout_s,
             on_commit=self._committed,
+            trusts_database_time=trusts_database_time,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.Task[None] | None = None
         self._hint = asyncio.Event()
 
+    @property
+    def name(self) -> str:
+        """Which database it is, as people may see it: never with a password."""
+        return self._db.name
+
     async def start(self) -> Self:
-        """Migrate the file (creating it where there is none), open it and begin to work.
+        """Migrate the database (making a file where there is none), open it and begin to work.
 
         Raises:
-            Unavailable: ``ledger_unavailable``: the file cannot be opened or migrated.
+            Unavailable: ``ledger_unavailable``: it cannot be opened or migrated.
+            InvalidInput: ``invalid_settings``: it would not keep what it acknowledges.
         """
         self._loop = asyncio.get_running_loop()
         try:
@@ -85,14 +98,24 @@ class SqliteLedger(Queries):
         return self
 
     async def close(self) -> None:
-        """Finish what is queued, then let go of the file."""
+        """Finish what is queued, then let go of the database."""
         await asyncio.to_thread(self._writer.close)
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        self._wakes.close()
+        await self._wakes.close()
+        await self._leader.close()
         self._points.close()
         await self._reading_engine.dispose()
+
+    @property
+    def tiles(self) -> SqlTiles:
+        """What proofs are made from."""
+        return SqlTiles(self._reading, self._upkeep)
+
+    def sign_heads(self, signer: HeadSigner) -> None:
+        """From the next batch on, have ``signer`` sign where the log ends, inside it."""
+        self._writer.heads = signer
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -100,10 +123,14 @@ class SqliteLedger(Queries):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def leads(self, name: str) -> bool:
+        """Whether this process does now what only one should; see ``storage.connection.Leader``."""
+        return await self._leader.leads(name)
+
     async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
         """See ``governance.ports.Ledger``; a cancelled caller's step may still be committed."""
 
-        def act(batch: Batch, _: sqlite3.Connection) -> Outcome[T]:
+        def act(batch: Batch, _: Connection) -> Outcome[T]:
             return batch.attempt(keys, step)
 
         job = Job(act, keys)
@@ -113,6 +140,9 @@ class SqliteLedger(Queries):
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         """See ``governance.ports.Reader``: own commits at once, others by wake or poll."""
+        if self._bell.size > after_seq:  # as our own commits say already
+            await asyncio.sleep(0)  # who asks in a loop must not keep the loop to itself
+            return self._bell.size
         size, _ = await self.head()
         self._bell.ring(size)
         if self._bell.size > after_seq:
@@ -149,24 +179,24 @@ class SqliteLedger(Queries):
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         await self._upkeep(partial(outbox.put_place, ticket_id=ticket_id, place=place))
 
-    async def erase_content(self, digest: str) -> None:
-        """Forget content for good; the log keeps its digest."""
+    async def forget_keys(self, limit: int) -> int:
+        """Forget idempotency keys whose time is over, at most ``limit``; how many were.
 
-        def act(batch: Batch, connection: sqlite3.Connection) -> Outcome[None]:
-            outbox.erase_content(connection, digest, at=batch.at)
-            return Outcome(reply=None)
+        Raises:
+            Unavailable: ``ledger_unavailable``: none were.
+        """
 
-        await self._done(Job(act))
+        def act(batch: Batch, connection: Connection) -> Outcome[int]:
+            gone = forgetting.forget_keys(connection, passed=batch.passed, limit=limit)
+            return Outcome(reply=gone)
 
-    async def _upkeep(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._done(Job(act, Keys()))
+
+    async def _upkeep(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` inside the writer's next transaction."""
+        return await self._done(Upkeep(work))
 
-        def act(_: Batch, connection: sqlite3.Connection) -> Outcome[T]:
-            return Outcome(reply=work(connection))
-
-        return await self._done(Job(act))
-
-    async def _done(self, job: Job[T]) -> T:
+    async def _done(self, job: Job[T] | Upkeep[T]) -> T:
         self._writer.submit(job, is_bounded=False)
         return raised(await job.future)
 
@@ -188,3 +218,6 @@ class SqliteLedger(Queries):
             with contextlib.suppress(Unavailable):  # the next poll tries again
                 size, _ = await self.head()
                 self._bell.ring(size)
+
+
+SqliteLedger = SqlLedger

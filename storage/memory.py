@@ -5,15 +5,14 @@ anything that outlives the process.
 Law: it runs the very batches that the durable ledgers run; only the keeping differs.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import takewhile
 from typing import Self, TypeVar
 
 from governance.action import content_digest
 from governance.control import Control
-from governance.policy.facts import MOST_DEEDS, Deed, DeedsOf, Past, Tally, Wanted
+from governance.kept import Named, Use
+from governance.policy.facts import Past, Wanted
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import (
@@ -33,9 +32,11 @@ from governance.principal import Credential, TenantId
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage.batch import Batch, raised
 from storage.bell import Bell
-from storage.changes import Changes, Head, VoteKey, VoteRow
-from storage.deeds import DeedRow, is_counted, is_of, past_of, ticket_stands
+from storage.changes import Changes, Head, VoteKey, VoteRow, use_of
+from storage.deeds import DeedRow, past_of
 from storage.memory_outbox import MemoryOutbox
+from storage.memory_source import MemorySource
+from storage.memory_tiles import MemoryTiles
 from storage.projections import due_columns, needed_people
 
 T = TypeVar("T")
@@ -52,14 +53,18 @@ class MemoryLedger(MemoryOutbox):
         self._events: list[Logged] = []
         self._tickets: dict[TicketId, Ticket] = {}
         self._remembered: dict[IdempotencyKey, Remembered] = {}
+        self._keys_kept: dict[TicketId, datetime] = {}
         self._buckets: dict[str, Bucket] = {}
         self._pending_of: dict[AgentKey, int] = {}
         self._control = Control()
         self._credentials: dict[str, Credential] = {}
         self._votes: dict[VoteKey, VoteRow] = {}
         self._contents: dict[str, bytes] = {}
+        self._uses: dict[str, list[Use]] = {}
+        self._erased: dict[str, datetime] = {}
         self._deeds: list[DeedRow] = []
         self._floods: dict[str, Flood] = {}
+        self.tiles = MemoryTiles(lambda: self._events)
 
     async def start(self) -> Self:
         """Nothing to open; here so that every ledger is started alike."""
@@ -76,24 +81,32 @@ class MemoryLedger(MemoryOutbox):
 
     async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
         """See ``governance.ports.Ledger``."""
-        batch = Batch(_Source(self), self._head, self._clock.now())
+        batch = Batch(MemorySource(self), self._head, self._clock.now())
         outcome = batch.attempt(keys, step)
-        self._apply(batch.changes, batch.at)
+        self._apply(batch.changes, batch.now)
         return Committed(reply=raised(outcome), seqs=outcome.seqs)
 
-    def _apply(self, changes: Changes, at: datetime) -> None:
+    def _apply(self, changes: Changes, due_at: datetime) -> None:
         if changes.events:
-            self._head = changes.head
+            self._head = changes.ended()
         self._events += changes.events
         self._tickets |= changes.tickets
         for agent, grown in changes.pending_of.items():
             self._pending_of[agent] = self._pending_of.get(agent, 0) + grown
         self._remembered |= changes.remembered
+        self._keys_kept |= changes.keys_kept
         self._buckets |= changes.buckets
         self._control = changes.control or self._control
         self._credentials |= changes.credentials
         self._votes |= changes.votes
         self._contents |= changes.contents
+        for digest, record in changes.uses:
+            self._uses.setdefault(digest, []).append(use_of(record))
+        for digest in changes.contents:
+            self._erased.pop(digest, None)
+        for digest in changes.erased:
+            if self._contents.pop(digest, None) is not None:
+                self._erased[digest] = changes.head.at or due_at
         self._deeds += changes.deeds
         for key, flood in changes.floods.items():
             if flood is None:
@@ -101,7 +114,7 @@ class MemoryLedger(MemoryOutbox):
             else:
                 self._floods[key] = flood
         for message in changes.owed:
-            self.owe_now(message, at)
+            self.owe_now(message, due_at)
         self._bell.ring(self._head.seq)
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
@@ -120,9 +133,36 @@ class MemoryLedger(MemoryOutbox):
         body = self._contents.get(digest)
         return body if body is not None and content_digest(body) == digest else None
 
-    async def erase_content(self, digest: str) -> None:
-        """Forget content for good; the log keeps its digest."""
-        self._contents.pop(digest, None)
+    async def contents_after(self, after_seq: int, limit: int) -> Sequence[Named]:
+        """Contents in the order of the records that named them."""
+        source = MemorySource(self)
+        named = [
+            Named(
+                seq=use.seq,
+                at=use.at,
+                digest=digest,
+                data_classes=source.as_used(use).data_classes,
+                is_gone=digest in self._erased,
+            )
+            for digest, uses in self._uses.items()
+            for use in uses
+            if use.seq > after_seq
+        ]
+        return sorted(named, key=lambda item: (item.seq, item.digest))[:limit]
+
+    async def erased_at(self, digest: str) -> datetime | None:
+        return self._erased.get(digest)
+
+    async def forget_keys(self, limit: int) -> int:
+        """See ``SqlLedger``."""
+        passed = Batch(MemorySource(self), self._head, self._clock.now()).passed
+        over = [(until, i) for i, until in self._keys_kept.items() if until <= passed]
+        gone = {ticket_id for _, ticket_id in sorted(over)[:limit]}
+        for ticket_id in gone:
+            del self._keys_kept[ticket_id]
+        kept = self._remembered.items()
+        self._remembered = {key: used for key, used in kept if used.ticket_id not in gone}
+        return len(gone)
 
     async def control(self) -> Control:
         return self._control
@@ -166,7 +206,7 @@ class MemoryLedger(MemoryOutbox):
         )
 
     async def past(self, wanted: Wanted, at: datetime) -> Past:
-        source = _Source(self)
+        source = MemorySource(self)
         return past_of(
             {item: source.deeds(item, at) for item in wanted.deeds},
             {tally: source.count(tally, at) for tally in wanted.tallies},
@@ -182,52 +222,6 @@ class MemoryLedger(MemoryOutbox):
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         return await self._bell.wait(after_seq, timeout_s)
-
-
-class _Source:
-    """Committed state for a batch."""
-
-    def __init__(self, ledger: MemoryLedger) -> None:
-        self._ledger = ledger
-
-    def control(self) -> Control:
-        return self._ledger._control  # noqa: SLF001  # one class in two parts
-
-    def ticket(self, ticket_id: TicketId) -> Ticket | None:
-        return self._ledger._tickets.get(ticket_id)  # noqa: SLF001
-
-    def remembered(self, key: IdempotencyKey) -> Remembered | None:
-        return self._ledger._remembered.get(key)  # noqa: SLF001
-
-    def bucket(self, key: str) -> Bucket | None:
-        return self._ledger._buckets.get(key)  # noqa: SLF001
-
-    def pending_of(self, key: AgentKey) -> int:
-        return self._ledger._pending_of.get(key, 0)  # noqa: SLF001
-
-    def deeds(self, wanted: DeedsOf, at: datetime) -> Sequence[Deed]:
-        since = at - timedelta(seconds=wanted.within_s)
-        rows = [r for r in self._newest_first(since) if is_of(r, wanted)][: MOST_DEEDS + 1]
-        return [self._as_it_stands(row.deed) for row in rows]
-
-    def count(self, tally: Tally, at: datetime) -> int | None:
-        since = at - timedelta(seconds=tally.within_s)
-        found = sum(is_counted(row, tally) for row in self._newest_first(since))
-        return min(found, tally.most)
-
-    def flood(self, key: str) -> Flood | None:
-        return self._ledger._floods.get(key)  # noqa: SLF001
-
-    def _newest_first(self, since: datetime) -> Iterator[DeedRow]:
-        rows = reversed(self._ledger._deeds)  # noqa: SLF001
-        return takewhile(lambda row: row.deed.at >= since, rows)
-
-    def _as_it_stands(self, deed: Deed) -> Deed:
-        ticket = self._ledger._tickets.get(TicketId(deed.ticket_id))  # noqa: SLF001
-        return deed if ticket is None else replace(deed, stands=ticket_stands(ticket))
-
-    def credential(self, credential_id: str) -> Credential | None:
-        return self._ledger._credentials.get(credential_id)  # noqa: SLF001
 
 
 def _matches(ticket: Ticket, query: TicketQuery) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from governance.outbox import Claimed, Owed, OwedKind, Place
+from governance.outbox import LONGEST_WAIT_S, Claimed, Owed, OwedKind, Place
 from governance.tickets.ticket import TicketId
 
 
@@ -123,9 +123,11 @@ class MemoryOutbox:
 
 
 def _is_free(message: _Message, at: datetime) -> bool:
-    if message.is_dead or message.due_at > at:
+    never = at + timedelta(seconds=LONGEST_WAIT_S)
+    if message.is_dead or at < message.due_at <= never:
         return False
-    return message.claimed_until is None or message.claimed_until <= at
+    held = message.claimed_until
+    return held is None or held <= at or held > never
 
 
 def _released(message: _Message) -> _Message:

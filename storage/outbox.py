@@ -1,19 +1,20 @@
-"""The outbox on SQLite: what a worker does to messages owed, inside the writer's transactions.
+"""The outbox: what a worker does to messages owed, inside the writer's transactions.
 
 Lives here: the statements of claim, done, retry, bury and owe, and those of cursors and places.
 Must not live here: which messages an event owes (``governance.outbox``), or their delivery.
-Law: claims are taken under the one write lock, so two processes never hold one message; a message
-that was owed again while it was held survives and is due at once.
+Law: what one process is claiming no other sees (SQLite has one write lock, PostgreSQL passes over
+locked rows), so two never hold one message; a message that was owed again while it was held
+survives and is due at once.
 """
 
 import secrets
-import sqlite3
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from governance.outbox import Claimed, Owed, OwedKind, Place
+from governance.outbox import LONGEST_WAIT_S, Claimed, Owed, OwedKind, Place
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import TicketId
+from storage.connection import Connection
 from storage.flush import OWE, owe_row
 
 _HELD = "kind = ? AND key = ? AND token = ? AND token <> ''"
@@ -28,14 +29,14 @@ _BURY = f"""UPDATE outbox SET claimed_until = NULL, token = '', error = ?, dead 
 _CLAIM = """UPDATE outbox SET claimed_until = ?, token = ?, claimed_generation = generation,
     attempts = attempts + 1 WHERE kind = ? AND key = ?"""
 _ADVANCE = """INSERT INTO cursors (name, seq) VALUES (?, ?)
-    ON CONFLICT (name) DO UPDATE SET seq = max(seq, excluded.seq)"""
+    ON CONFLICT (name) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > cursors.seq"""
 _PLACE = """INSERT INTO places (ticket_id, channel, ts, shown) VALUES (?, ?, ?, ?)
     ON CONFLICT (ticket_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts,
     shown = excluded.shown"""
 
 
 def claim(
-    connection: sqlite3.Connection,
+    connection: Connection,
     kinds: Sequence[OwedKind],
     *,
     at: datetime,
@@ -45,11 +46,13 @@ def claim(
     """Take due messages, earliest first, and hide them until the lease runs out."""
     marks = ",".join("?" * len(kinds))
     now, until = stamp(at), stamp(at + timedelta(seconds=lease_s))
+    never = stamp(at + timedelta(seconds=LONGEST_WAIT_S))
     sql = f"""SELECT kind, key, attempts FROM outbox
-        WHERE dead = 0 AND kind IN ({marks}) AND due_at <= ?
-        AND (claimed_until IS NULL OR claimed_until <= ?)
-        ORDER BY due_at, rowid LIMIT ?"""  # noqa: S608  # only marks
-    rows = connection.execute(sql, (*(kind.value for kind in kinds), now, now, limit)).fetchall()
+        WHERE dead = 0 AND kind IN ({marks}) AND (due_at <= ? OR due_at > ?)
+        AND (claimed_until IS NULL OR claimed_until <= ? OR claimed_until > ?)
+        ORDER BY due_at, kind, key LIMIT ?{connection.dialect.skip_locked}"""  # noqa: S608  # marks
+    values = (*(kind.value for kind in kinds), now, never, now, never, limit)
+    rows = connection.execute(sql, values).fetchall()
     claimed: list[Claimed] = []
     for kind, key, attempts in rows:
         token = secrets.token_hex(8)
@@ -59,42 +62,36 @@ def claim(
     return claimed
 
 
-def done(connection: sqlite3.Connection, claimed: Claimed) -> None:
+def done(connection: Connection, claimed: Claimed) -> None:
     """Delivered: gone, unless it was owed again meanwhile."""
     connection.execute(_AGAIN, ("", *_held(claimed)))
     connection.execute(_DELIVERED, _held(claimed))
 
 
-def retry(connection: sqlite3.Connection, claimed: Claimed, *, at: datetime, error: str) -> None:
+def retry(connection: Connection, claimed: Claimed, *, at: datetime, error: str) -> None:
     """Not delivered: due again at ``at``, or at once if it was owed again meanwhile."""
     connection.execute(_RETRY, (error, stamp(at), *_held(claimed)))
 
 
-def bury(connection: sqlite3.Connection, claimed: Claimed, *, error: str) -> None:
+def bury(connection: Connection, claimed: Claimed, *, error: str) -> None:
     """Given up, unless it was owed again meanwhile."""
     connection.execute(_AGAIN, (error, *_held(claimed)))
     connection.execute(_BURY, (error, *_held(claimed)))
 
 
-def owe(connection: sqlite3.Connection, owed: Owed, *, at: datetime) -> None:
+def owe(connection: Connection, owed: Owed, *, at: datetime) -> None:
     """Owe a message, or owe it anew."""
     connection.execute(OWE, owe_row(owed, stamp(at)))
 
 
-def advance(connection: sqlite3.Connection, name: str, seq: int) -> None:
+def advance(connection: Connection, name: str, seq: int) -> None:
     """Remember how far a sink has read; never back."""
     connection.execute(_ADVANCE, (name, seq))
 
 
-def put_place(connection: sqlite3.Connection, ticket_id: TicketId, place: Place) -> None:
+def put_place(connection: Connection, ticket_id: TicketId, place: Place) -> None:
     """Remember where a card is."""
     connection.execute(_PLACE, (ticket_id, place.channel, place.ts, place.shown))
-
-
-def erase_content(connection: sqlite3.Connection, digest: str, *, at: datetime) -> None:
-    """Forget content for good; its row keeps the moment, the log keeps its digest."""
-    sql = "UPDATE contents SET body = NULL, erased_at = ? WHERE digest = ? AND body IS NOT NULL"
-    connection.execute(sql, (stamp(at), digest))
 
 
 def _held(claimed: Claimed) -> tuple[str, str, str]:

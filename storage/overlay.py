@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from governance.control import Control
+from governance.kept import Kept, Use
 from governance.policy.facts import MOST_DEEDS, Deed, DeedsOf, Past, Tally, Wanted
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Keys, Remembered, State
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId
-from storage.changes import Changes
+from storage.changes import Changes, use_of
 from storage.deeds import is_counted, is_of, past_of, ticket_stands
 
 V = TypeVar("V")
@@ -32,6 +33,10 @@ class Source(Protocol):
 
     def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """One ticket."""
+        ...
+
+    def met(self, ticket_id: TicketId) -> Ticket | None:
+        """The same if that costs nothing; else None, and storing another of that id fails."""
         ...
 
     def remembered(self, key: IdempotencyKey) -> Remembered | None:
@@ -62,6 +67,10 @@ class Source(Protocol):
         """One credential."""
         ...
 
+    def kept(self, digest: str) -> Kept | None:
+        """Who named a content, and when it was erased; None: nobody ever did."""
+        ...
+
 
 class Overlay:
     """Committed state under what the batch changed (``base``) and what the step did (``own``)."""
@@ -86,6 +95,7 @@ class Overlay:
             pending_of={key: self._pending_of(key) for key in keys.pending_of},
             past=Past() if keys.past is None else self._past(keys.past),
             floods=_Found(keys.floods, self._flood),
+            contents=_Found(keys.contents, self._kept),
         )
 
     def control(self) -> Control:
@@ -96,6 +106,11 @@ class Overlay:
         """One ticket."""
         mine = self._own.tickets.get(key) or self._base.tickets.get(key)
         return mine or self._source.ticket(key)
+
+    def twin(self, key: TicketId) -> Ticket | None:
+        """The ticket that has the id of one that is being born, where that is known already."""
+        mine = self._own.tickets.get(key) or self._base.tickets.get(key)
+        return mine or self._source.met(key)
 
     def remembered(self, key: IdempotencyKey) -> Remembered | None:
         """What an idempotency key was used for."""
@@ -120,6 +135,23 @@ class Overlay:
             if key in changes.floods:
                 return changes.floods[key]
         return self._source.flood(key)
+
+    def _kept(self, digest: str) -> Kept | None:
+        found = self._source.kept(digest)
+        for changes in (self._base, self._own):
+            more = tuple(use_of(record) for name, record in changes.uses if name == digest)
+            if found is None and not more:
+                continue
+            before = found or Kept()
+            gone = None if digest in changes.contents else before.erased_at
+            gone = self._at if digest in changes.erased else gone
+            found = Kept(uses=(*before.uses, *more), erased_at=gone)
+        return found and replace(found, uses=tuple(map(self._used_as_it_stands, found.uses)))
+
+    def _used_as_it_stands(self, use: Use) -> Use:
+        key = TicketId(use.ticket_id)
+        ticket = self._own.tickets.get(key) or self._base.tickets.get(key)
+        return use if ticket is None else replace(use, state=ticket.state)
 
     def _past(self, wanted: Wanted) -> Past:
         newest_first = [*reversed(self._own.deeds), *reversed(self._base.deeds)]
@@ -146,7 +178,9 @@ class _Found(Mapping[str, V]):
 
     def __init__(self, named: tuple[str, ...], find: Callable[[str], V | None]) -> None:
         self._find = find
-        self._named = tuple(key for key in dict.fromkeys(named) if find(key) is not None)
+        self._named: tuple[str, ...] = ()
+        if named:
+            self._named = tuple(key for key in dict.fromkeys(named) if find(key) is not None)
 
     def __getitem__(self, key: str) -> V:
         found = self._find(key)

@@ -3,32 +3,31 @@
 Lives here: one read-only connection of the event loop's thread. Must not live here: anything that
 walks, sorts or waits (``queries`` has connections in threads for that).
 Law: a reader of a write-ahead log never waits for the writer, so such a read takes microseconds,
-while handing it to a thread takes as long as that thread waits for the interpreter.
+while handing it to a thread takes as long as that thread waits for the interpreter. Where a
+network lies between (PostgreSQL), nothing here is used: the loop must not wait for that.
 """
 
 import sqlite3
+from collections.abc import Callable
 
 from storage.batch import unavailable
-from storage.engine import Database
 
 _BUSY_S = 0.05
 _CACHE = "PRAGMA cache_size=-16384"
 
 
-class Points:
+class FilePoints:
     """A connection that is opened at its first use and again after a failure."""
 
-    def __init__(self, db: Database) -> None:
-        self._db = db
+    def __init__(self, uri: str, check_file: Callable[[], None]) -> None:
+        self._uri = uri
+        self._check_file = check_file
         self._connection: sqlite3.Connection | None = None
 
-    def value(self, sql: str, *keys: str) -> bytes | None:
-        """The first column, bytes, of the row that ``sql`` finds by ``keys``; None without a row.
-
-        Raises:
-            Unavailable: ``ledger_unavailable``.
-        """
+    async def value(self, sql: str, *keys: str) -> bytes | None:
+        """See ``storage.connection.Points``; it never waits."""
         try:
+            self._check_file()
             found = self._open().execute(sql, keys).fetchone()
         except sqlite3.Error as error:
             self.close()
@@ -45,7 +44,7 @@ class Points:
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = sqlite3.connect(
-                self._db.uri("rw"), uri=True, isolation_level=None, timeout=_BUSY_S
+                self._uri, uri=True, isolation_level=None, timeout=_BUSY_S
             )
             for pragma in ("PRAGMA query_only=ON", _CACHE):
                 self._connection.execute(pragma)

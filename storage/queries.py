@@ -8,9 +8,10 @@ Law: no read scans a table that grows; what cannot be read answers ``ledger_unav
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -18,27 +19,42 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from governance.action import content_digest
 from governance.audit import GENESIS
 from governance.control import Control
+from governance.kept import Named
 from governance.outbox import Owed, OwedKind, Place
 from governance.policy.facts import Past, Wanted
 from governance.ports import DueWork, Logged, Queue, TicketQuery
 from governance.principal import Credential, TenantId
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
-from storage import codec, deeds, merkle
+from storage import codec, deeds, keeping, merkle
 from storage.batch import unavailable
-from storage.points import Points
+from storage.connection import NUL, Points, in_style
 from storage.schema import (
+    contents,
     credentials,
     cursors,
     events,
-    floods,
     head,
     outbox,
     places,
     tickets,
 )
 
+# As text, not as parameters: only so is a partial index known to hold all that is asked for.
+_TRACED, _OF_TICKET = text("trace_id <> ''"), text("ticket_id <> ''")
+_PENDING = text("tickets.state = 'PENDING'")
 _EVENT = (events.c.seq, events.c.hash, events.c.body)
+_DUE_OF = """SELECT id, {0} AS due_at FROM tickets WHERE {0} <= ? AND {0} IS NOT NULL
+    ORDER BY {0}, id LIMIT ?"""
+_DUE = (
+    *(_DUE_OF.format(c) for c in ("expiring_at", "overdue_at", "lease_until", "uncleared_since")),
+    "SELECT key AS id, ends_at AS due_at FROM floods WHERE ends_at <= ? ORDER BY ends_at LIMIT ?",
+)
+DUE = " UNION ALL ".join(
+    f"SELECT {place}, due_at, id FROM ({one}) AS due_{place}"  # noqa: S608  # constants
+    for place, one in enumerate(_DUE)
+)
+"""Everything that the clock must see to, in one statement: most sweeps find nothing at all."""
 
 
 class Queries:
@@ -50,10 +66,13 @@ class Queries:
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """See ``governance.ports.Reader``; so are the other reads."""
-        body = self._points.value("SELECT body FROM tickets WHERE id = ?", ticket_id)
-        return codec.load(Ticket, body) if body is not None else None
+        body = await self._points.value("SELECT body FROM tickets WHERE id = ?", ticket_id)
+        return codec.ticket(bytes(body)) if body is not None else None
 
     async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
+        named = (query.tenant, query.agent, query.trace_id, query.topic, query.before)
+        if any(name is not None and NUL in name for name in named):
+            return ()
         async with self._reading() as connection:
             found: list[tuple[int, bytes]] = []
             # One indexed walk for each state: a list of states would have to be sorted whole.
@@ -61,36 +80,46 @@ class Queries:
                 rows = await connection.execute(_tickets_in(state, query))
                 found += [(row.opened_seq, row.body) for row in rows]
         found.sort(reverse=True)
-        return [codec.load(Ticket, body) for _, body in found[: query.limit]]
+        return [codec.ticket(bytes(body)) for _, body in found[: query.limit]]
 
     async def content(self, digest: str) -> bytes | None:
-        found = self._points.value("SELECT body FROM contents WHERE digest = ?", digest)
+        found = await self._points.value("SELECT body FROM contents WHERE digest = ?", digest)
         if not isinstance(found, bytes) or content_digest(found) != digest:
             return None  # never there, erased, or other bytes than those that were recorded
         return found
 
+    async def erased_at(self, digest: str) -> datetime | None:
+        query = select(contents.c.erased_at).where(contents.c.digest == digest)
+        found = await self._value(query)
+        return None if found is None else datetime.fromisoformat(found)
+
+    async def contents_after(self, after_seq: int, limit: int) -> Sequence[Named]:
+        """Contents in the order of the records that named them; of each record all or none."""
+        async with self._reading() as connection:
+            return await connection.run_sync(_read_named, after_seq, limit)
+
     async def control(self) -> Control:
-        body = self._points.value("SELECT body FROM control")
+        body = await self._points.value("SELECT body FROM control")
         return codec.load(Control, body) if body is not None else Control()
 
     async def credential(self, credential_id: str) -> Credential | None:
-        body = self._points.value("SELECT body FROM credentials WHERE id = ?", credential_id)
-        return codec.load(Credential, body) if body is not None else None
+        body = await self._points.value("SELECT body FROM credentials WHERE id = ?", credential_id)
+        return _credential(body) if body is not None else None
 
     async def credentials(self) -> Sequence[Credential]:
         query = select(credentials.c.body).order_by(credentials.c.issued_at, credentials.c.id)
         return [codec.load(Credential, row.body) for row in await self._rows(query)]
 
     async def timeline(self, trace_id: str) -> Sequence[Logged]:
-        if not trace_id:
+        if not _may_be(trace_id):
             return ()
-        query = select(*_EVENT).where(events.c.trace_id == trace_id, events.c.trace_id != "")
+        query = select(*_EVENT).where(events.c.trace_id == trace_id, _TRACED)
         return [logged(row) for row in await self._rows(query.order_by(events.c.seq))]
 
     async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
-        if not ticket_id:
+        if not _may_be(ticket_id):
             return ()
-        query = select(*_EVENT).where(events.c.ticket_id == ticket_id, events.c.ticket_id != "")
+        query = select(*_EVENT).where(events.c.ticket_id == ticket_id, _OF_TICKET)
         return [logged(row) for row in await self._rows(query.order_by(events.c.seq))]
 
     async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
@@ -114,21 +143,13 @@ class Queries:
 
     async def due(self, at: datetime, *, clearance_age_s: int, limit: int) -> DueWork:
         now, stale = stamp(at), stamp(at - timedelta(seconds=clearance_age_s))
-        found: list[tuple[TicketId, ...]] = []
+        values = tuple(v for until in (now, now, now, stale, now) for v in (until, limit))
         async with self._reading() as connection:
-            for column, until in (
-                (tickets.c.expiring_at, now),
-                (tickets.c.overdue_at, now),
-                (tickets.c.lease_until, now),
-                (tickets.c.uncleared_since, stale),
-            ):
-                query = select(tickets.c.id).where(column <= until, column.is_not(None))
-                rows = await connection.execute(query.order_by(column, tickets.c.id).limit(limit))
-                found.append(tuple(TicketId(row.id) for row in rows))
-            query_ended = select(floods.c.key).where(floods.c.ends_at <= now)
-            rows = await connection.execute(query_ended.order_by(floods.c.ends_at).limit(limit))
-            ended = tuple(row.key for row in rows)
-        expiring, overdue, lost, uncleared = found
+            sql = in_style(DUE, connection.dialect.paramstyle)
+            rows = (await connection.exec_driver_sql(sql, values)).all()
+        by_place = sorted(tuple(row) for row in rows)
+        found = [tuple(row[2] for row in by_place if row[0] == place) for place in range(5)]
+        expiring, overdue, lost, uncleared, ended = found
         return DueWork(
             expiring=expiring, overdue=overdue, lost=lost, uncleared=uncleared, floods=ended
         )
@@ -181,17 +202,37 @@ class Queries:
         return rows[0][0] if rows else None
 
 
-def _read_past(connection: Connection, wanted: Wanted, at: datetime) -> Past:
-    def run(sql: str, values: tuple[object, ...]) -> Iterable[Sequence[Any]]:
-        return connection.exec_driver_sql(sql, values).all()
+@lru_cache(1_024)
+def _credential(body: bytes) -> Credential:
+    """The same bytes are the same credential: they are read anew each time, and parsed once."""
+    return codec.load(Credential, body)
 
-    return deeds.read_past(run, wanted, at)
+
+def _may_be(name: str) -> bool:
+    """Whether anything can have this name; not every engine even takes a NUL in a question."""
+    return bool(name) and NUL not in name
+
+
+def _read_past(connection: Connection, wanted: Wanted, at: datetime) -> Past:
+    return deeds.read_past(partial(_run, connection), wanted, at)
+
+
+def _read_named(connection: Connection, after_seq: int, limit: int) -> Sequence[Named]:
+    return keeping.read_named(partial(_run, connection), after_seq, limit)
+
+
+def _run(connection: Connection, sql: str, values: tuple[object, ...]) -> Iterable[Sequence[Any]]:
+    styled = in_style(sql, connection.dialect.paramstyle)
+    return connection.exec_driver_sql(styled, values).all()
 
 
 def _tickets_in(state: TicketState | None, query: TicketQuery) -> Select[tuple[int, bytes]]:
     chosen = select(tickets.c.opened_seq, tickets.c.body)
+    if state is TicketState.PENDING:
+        chosen = chosen.where(_PENDING)
+    elif state is not None:
+        chosen = chosen.where(tickets.c.state == state.value)
     wanted = {
-        tickets.c.state: state.value if state is not None else None,
         tickets.c.tenant: query.tenant,
         tickets.c.agent: query.agent,
         tickets.c.trace_id: query.trace_id,

@@ -1,7 +1,7 @@
 """The tables, as SQLAlchemy Core metadata.
 
-Lives here: names, keys, unique constraints, partial indexes and the triggers that make the log
-append-only. Must not live here: queries, and how a database gets these (``storage.migrations``).
+Lives here: names, keys, unique constraints and partial indexes. Must not live here: triggers
+(``storage.guards``), queries, and how a database gets these (``storage.migrations``).
 Law: a unique constraint stands behind every claim of "once"; instants are RFC 3339 text of one
 length, so that text order is time order; a test proves that migrations yield exactly this.
 """
@@ -32,10 +32,12 @@ metadata = MetaData(
 
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 """SQLite's INTEGER has 64 bits already, and only that name makes a primary key its row id."""
+NAME = Text().with_variant(Text(collation="C"), "postgresql")
+"""Text in the order of its bytes, as SQLite has it: a server's own order knows languages."""
 
 
 def _text(name: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=nullable)
+    return Column(name, NAME, nullable=nullable)
 
 
 def _int(name: str) -> Column[int]:
@@ -53,11 +55,7 @@ events = Table(
     _text("at"),
     _text("type"),
     _int("version"),
-    _text("tenant"),
-    _text("trace_id"),
-    _text("ticket_id"),
-    _text("agent_id"),
-    _text("hash"),
+    *(_text(name) for name in ("tenant", "trace_id", "ticket_id", "agent_id", "hash")),
     _bytes("body"),
     UniqueConstraint("hash"),
 )
@@ -76,35 +74,48 @@ head = Table(
 )
 """Where the log ends: read and replaced inside every writing transaction. ``at`` may be empty."""
 
+head_signatures = Table(
+    "head_signatures",
+    metadata,
+    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
+    _text("origin"),
+    _text("key_id"),
+    _text("value"),
+)
+"""Who signed the head, and as which log, when it was at ``seq``; base64 of r and s (ES256)."""
+
 contents = Table(
     "contents",
     metadata,
-    Column("digest", Text, primary_key=True),
+    Column("digest", NAME, primary_key=True),
     _bytes("body", nullable=True),
     _text("at"),
     _text("erased_at", nullable=True),
 )
 """What may be erased without breaking the log: a row without a body was erased."""
 
+content_uses = Table(
+    "content_uses",
+    metadata,
+    _text("digest"),
+    _int("seq"),
+    PrimaryKeyConstraint("digest", "seq"),
+)
+"""Which records named which contents, derived from the log: so what a hold covers is found."""
+
 tickets = Table(
     "tickets",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", NAME, primary_key=True),
     _int("opened_seq"),
     _text("tenant"),
     _text("state"),
     _int("revision"),
-    _text("agent"),
-    _text("topic"),
-    _text("tool"),
-    _text("trace_id"),
+    *(_text(name) for name in ("agent", "topic", "tool", "trace_id")),
     _int("needed_people"),
-    _text("created_at"),
-    _text("expires_at"),
-    _text("expiring_at", nullable=True),
-    _text("overdue_at", nullable=True),
-    _text("lease_until", nullable=True),
-    _text("uncleared_since", nullable=True),
+    *(_text(name) for name in ("created_at", "expires_at")),
+    *(_text(name, nullable=True) for name in ("expiring_at", "overdue_at")),
+    *(_text(name, nullable=True) for name in ("lease_until", "uncleared_since")),
     _bytes("body"),
     UniqueConstraint("opened_seq"),
 )
@@ -118,10 +129,11 @@ idempotency = Table(
     _text("key"),
     _text("request_digest"),
     _text("ticket_id"),
+    _text("kept_until", nullable=True),
     PrimaryKeyConstraint("tenant", "agent", "key"),
     UniqueConstraint("ticket_id"),
 )
-"""What each key of each agent was used for: one ticket."""
+"""What each key of each agent was used for: one ticket; no ``kept_until``: it is not over yet."""
 
 votes = Table(
     "votes",
@@ -149,7 +161,7 @@ control = Table(
 credentials = Table(
     "credentials",
     metadata,
-    Column("id", Text, primary_key=True),
+    Column("id", NAME, primary_key=True),
     _text("issued_at"),
     _text("revoked_at", nullable=True),
     _bytes("body"),
@@ -159,7 +171,7 @@ credentials = Table(
 buckets = Table(
     "buckets",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", NAME, primary_key=True),
     _int("tokens_milli"),
     _text("updated_at"),
 )
@@ -183,7 +195,7 @@ deeds = Table(
 floods = Table(
     "floods",
     metadata,
-    Column("key", Text, primary_key=True),
+    Column("key", NAME, primary_key=True),
     *(_text(name) for name in ("tenant", "agent", "effect", "rule_id", "ends_at")),
     _int("recorded"),
     _int("count"),
@@ -208,18 +220,47 @@ outbox = Table(
 )
 """Messages owed, at most one of each kind and key; ``generation`` counts how often it was owed."""
 
-cursors = Table("cursors", metadata, Column("name", Text, primary_key=True), _int("seq"))
+cursors = Table("cursors", metadata, Column("name", NAME, primary_key=True), _int("seq"))
 """How far each sink has read."""
 
 places = Table(
     "places",
     metadata,
-    Column("ticket_id", Text, primary_key=True),
+    Column("ticket_id", NAME, primary_key=True),
     _text("channel"),
     _text("ts"),
     _text("shown"),
 )
 """Where each card is."""
+
+tiles = Table(
+    "tiles",
+    metadata,
+    _int("level"),
+    _int("place"),
+    _bytes("hashes"),
+    PrimaryKeyConstraint("level", "place"),
+)
+"""Hashes of the tree over the log, 256 to a tile, derived from the records' bytes for proofs."""
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", _NUMBER, primary_key=True, autoincrement=False),
+    _bytes("root"),
+    _text("note"),
+)
+"""The checkpoints that were signed, which the log has too, by their size."""
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    _int("size"),
+    _text("name"),
+    _text("line"),
+    PrimaryKeyConstraint("size", "name"),
+)
+"""What witnesses signed beneath a checkpoint: one line of each."""
 
 
 def _partial(table: Table, name: str, columns: tuple[str, ...], where: str) -> Index:
@@ -242,27 +283,16 @@ _partial(tickets, "ix_tickets_people", ("opened_seq",), "needed_people = 1")
 _partial(outbox, "ix_outbox_due", ("kind", "due_at"), "dead = 0")
 _partial(outbox, "ix_outbox_dead", ("kind", "key"), "dead = 1")
 # The state once more as a column: else SQLite prefers an index over every ticket of the tenant.
-_partial(tickets, "ix_tickets_pending", ("tenant", "agent", "state"), "state = 'PENDING'")
+_PENDING = ("tenant", "agent", "state", "opened_seq")
+_partial(tickets, "ix_tickets_pending", _PENDING, "state = 'PENDING'")
+_partial(idempotency, "ix_idempotency_kept", ("kept_until",), "kept_until IS NOT NULL")
 Index("ix_deeds_agent", deeds.c.tenant, deeds.c.agent, deeds.c.at)
 Index("ix_deeds_trace", deeds.c.tenant, deeds.c.trace_id, deeds.c.at)
 Index("ix_deeds_tool", deeds.c.tenant, deeds.c.tool, deeds.c.at)
 Index("ix_deeds_tenant", deeds.c.tenant, deeds.c.at)
 Index("ix_floods_ends", floods.c.ends_at)
+Index("ix_content_uses_seq", content_uses.c.seq)
 Index("ix_tickets_state", tickets.c.state, tickets.c.opened_seq)
 Index("ix_tickets_tenant", tickets.c.tenant, tickets.c.state, tickets.c.opened_seq)
 Index("ix_tickets_agent", tickets.c.agent, tickets.c.opened_seq)
 Index("ix_tickets_trace", tickets.c.trace_id, tickets.c.opened_seq)
-
-TRIGGERS = {
-    "events_no_update": """
-        CREATE TRIGGER events_no_update BEFORE UPDATE ON events
-        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
-    "events_no_delete": """
-        CREATE TRIGGER events_no_delete BEFORE DELETE ON events
-        BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
-    "events_in_order": """
-        CREATE TRIGGER events_in_order BEFORE INSERT ON events
-        WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM events)
-        BEGIN SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing'); END""",
-}
-"""SQLite's triggers by name; the third also stops REPLACE, which deletes without a trigger."""

@@ -5,13 +5,13 @@ kept from one transaction to the next.
 Law: one of these lives exactly as long as its transaction.
 """
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from governance.control import Control
+from governance.kept import Kept
 from governance.policy.decision import Effect
 from governance.policy.facts import Deed, DeedsOf, Tally
 from governance.policy.floods import Flood
@@ -19,12 +19,14 @@ from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Keys, Remembered
 from governance.principal import Credential
 from governance.tickets.ticket import Ticket, TicketId
-from storage import codec, deeds, merkle
+from storage import codec, deeds, keeping, merkle
 from storage.batch import unavailable
 from storage.changes import Head
+from storage.connection import Connection
 
-CHUNK = 400
-"""Names in one IN list; SQLite takes 32,766 parameters, older builds 999."""
+CHUNK = 600
+"""Parameters of one IN list; SQLite takes 32,766, older builds 999."""
+N = TypeVar("N")
 
 PENDING_OF = """SELECT count(*) FROM tickets
     WHERE state = 'PENDING' AND tenant = ? AND agent = ?"""
@@ -51,13 +53,12 @@ def flood_of(row: Sequence[Any]) -> Flood:
     )
 
 
-def read_head(connection: sqlite3.Connection) -> Head:
-    """Where the log ends, as the database says now.
+def head_of(row: Sequence[Any] | None) -> Head:
+    """Where the log ends, as the row of ``LOG_HEAD`` says.
 
     Raises:
         Unavailable: ``ledger_unavailable``: there is no such row, or it contradicts itself.
     """
-    row = connection.execute("SELECT seq, hash, at, pending, tree FROM head").fetchone()
     if row is None:
         raise unavailable("the log has no head: the database was altered")
     seq, hash_, at, pending, tree = row
@@ -69,10 +70,10 @@ def read_head(connection: sqlite3.Connection) -> Head:
     return Head(seq=seq, hash=hash_, at=when, pending=pending, tree=grown)
 
 
-class SqliteSource:
+class RowSource:
     """``storage.overlay.Source`` over one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._control: Control | None = None
         self._tickets: dict[TicketId, Ticket | None] = {}
@@ -101,6 +102,10 @@ class SqliteSource:
         if ticket_id not in self._tickets:
             self._load_tickets({ticket_id})
         return self._tickets[ticket_id]
+
+    def met(self, ticket_id: TicketId) -> Ticket | None:
+        """One ticket that was looked at; the primary key refuses another of an id that was not."""
+        return self._tickets.get(ticket_id)
 
     def remembered(self, key: IdempotencyKey) -> Remembered | None:
         """What an idempotency key was used for."""
@@ -137,6 +142,10 @@ class SqliteSource:
         row = self._connection.execute(FLOOD, (key,)).fetchone()
         return flood_of(row) if row else None
 
+    def kept(self, digest: str) -> Kept | None:
+        """Who named a content."""
+        return keeping.read_kept(self._connection.execute, digest)
+
     def credential(self, credential_id: str) -> Credential | None:
         """One credential."""
         sql = "SELECT body FROM credentials WHERE id = ?"
@@ -148,7 +157,7 @@ class SqliteSource:
         for chunk in _chunks(wanted):
             sql = f"SELECT id, body FROM tickets WHERE id IN ({_marks(chunk)})"  # noqa: S608  # only marks
             for ticket_id, body in self._connection.execute(sql, chunk):
-                self._tickets[ticket_id] = codec.load(Ticket, body)
+                self._tickets[ticket_id] = codec.ticket(bytes(body))
 
     def _load_buckets(self, wanted: set[str]) -> None:
         self._buckets.update(dict.fromkeys(wanted))
@@ -161,17 +170,23 @@ class SqliteSource:
                 self._buckets[key] = Bucket(tokens_milli=tokens, updated_at=at)
 
     def _load_remembered(self, wanted: set[IdempotencyKey]) -> None:
-        sql = """SELECT request_digest, ticket_id FROM idempotency
-                 WHERE tenant = ? AND agent = ? AND key = ?"""
-        for key in wanted:
-            row = self._connection.execute(sql, key).fetchone()
-            found = Remembered(request_digest=row[0], ticket_id=row[1]) if row else None
-            self._remembered[key] = found
+        self._remembered.update(dict.fromkeys(wanted))
+        for chunk in _chunks(wanted, of=3):
+            rows = ",".join(["(?, ?, ?)"] * len(chunk))
+            sql = f"""WITH wanted (tenant, agent, key) AS (VALUES {rows})
+                SELECT i.tenant, i.agent, i.key, i.request_digest, i.ticket_id
+                FROM wanted w JOIN idempotency i
+                ON i.tenant = w.tenant AND i.agent = w.agent AND i.key = w.key"""  # noqa: S608  # only marks
+            values = tuple(part for key in chunk for part in key)
+            for tenant, agent, key, digest, ticket_id in self._connection.execute(sql, values):
+                found = Remembered(request_digest=digest, ticket_id=ticket_id)
+                self._remembered[(tenant, agent, key)] = found
 
 
-def _chunks(wanted: Iterable[str]) -> Iterator[Sequence[str]]:
+def _chunks(wanted: Iterable[N], of: int = 1) -> Iterator[tuple[N, ...]]:
+    """``wanted`` in parts; ``of`` parameters for each name."""
     names = iter(wanted)
-    while chunk := tuple(islice(names, CHUNK)):
+    while chunk := tuple(islice(names, CHUNK // of)):
         yield chunk
 
 

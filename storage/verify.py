@@ -8,28 +8,41 @@ What only an outside copy shows: records removed from the end together with thei
 a whole log replaced by another. Give it the checkpoints that were published.
 """
 
-import json
-import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Unpack
 
 from storage import verify_values as values
-from storage.verify_chain import Chain, Json, Problem, Raw, parse, root
+from storage.verify_chain import HASH_BYTES, Chain, Json, Look, Problem, Raw, root
+from storage.verify_crew import Crew
 from storage.verify_facts import Facts
+from storage.verify_form import load
+from storage.verify_heads import Heads
+from storage.verify_kept import kept
+from storage.verify_options import Options, Progress
+from storage.verify_published import Published, witnesses_in
 from storage.verify_rows import compare
+from storage.verify_segments import Shelf
+from storage.verify_source import ExportSource, Source, SqliteSource
+from storage.verify_state import MALFORMED, NoState, state_digest, taken_up, written
+from storage.verify_tiles import Tiles
 
-Progress = Callable[[int, int], None]
-"""Called now and then with records done and records in all (0: not known)."""
-
-_EVERY = 5_000
-_COLUMNS = ("at", "type", "version", "tenant", "trace_id", "ticket_id", "agent_id")
+_MOST_JOBS = 4
+_FOR_JOBS = 20_000
+"""Records from which on other processes are worth their start."""
+_BYTES_OF_RECORD = 1_000
+"""About; for a progress bar over an export, which does not say how many it holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    """What was verified; ``uncovered`` records are newer than the newest good checkpoint."""
+    """What was verified.
+
+    ``uncovered`` records are newer than the newest good checkpoint, ``unsigned`` ones newer than
+    the newest signed head.
+    """
 
     events: int
     tickets: int
@@ -37,17 +50,25 @@ class Counts:
     signatures: int
     checkpoints: int
     uncovered: int
+    unsigned: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Everything that is wrong, and how much was looked at; no problems = the log verifies."""
+    """Everything that is wrong, and how much was looked at; no problems = the log verifies.
+
+    Of very many ``problems`` some are kept; ``kinds`` counts all of them by what they are.
+    """
 
     problems: tuple[Problem, ...]
+    kinds: Mapping[str, int]
     counts: Counts
     size: int
     root: bytes
     head: str
+    since: int = 0
+    """Records up to here were not looked at: a seal vouches for what they say."""
+    seals: int = 0
 
 
 class Verification:
@@ -55,6 +76,10 @@ class Verification:
 
     ``keys``: public keys from outside, as ``{id: {"purpose": ..., "pem": ...}}``; one that the log
     registers differently is a problem. ``checkpoints``: the text of published signed notes.
+    ``witnesses``: the text of witnesses' verifier keys, one to a line.
+    ``jobs``: processes beside this one for a long log; None: one for each other core.
+    ``shelf``: files of sealed segments, to compare with their seals; ``complete``: all of them.
+    ``start``: a sealed state to begin with, instead of the first record.
     """
 
     def __init__(
@@ -63,75 +88,115 @@ class Verification:
         keys: Mapping[str, Mapping[str, str]] | None = None,
         checkpoints: str = "",
         progress: Progress | None = None,
+        jobs: int | None = None,
+        shelf: Shelf | None = None,
+        complete: bool = False,
+        start: Path | None = None,
+        witnesses: str = "",
     ) -> None:
         known = {
             name: values.key_of(entry["purpose"], entry["pem"])
             for name, entry in (keys or {}).items()
         }
         self.chain = Chain()
-        self.facts = Facts(known)
+        self.facts = Facts(known, deferred=True)
+        self._jobs = min(_MOST_JOBS, (os.cpu_count() or 1) - 1) if jobs is None else jobs
+        self._heads, self._crew = Heads(iter(()), self.facts.ring), Crew(0)
+        self._tiles = Tiles(self.facts.scratch)
+        self._published = Published(self.facts.scratch, witnesses_in(witnesses))
         self._progress = progress or _silent
         self._outside = list(values.notes(checkpoints))
         self._has_checkpoints = bool(checkpoints.strip())
+        known_sizes = (note for note in self._outside if note is not None)
+        self._waiting = sorted(known_sizes, key=lambda note: note.size)
         self._checkpoints = self._covered = 0
+        self._known, self._start = known, start
+        self.facts.segments.shelf, self.facts.segments.is_complete = shelf, complete
+        self._marks = frozenset((*shelf.files, *shelf.states)) if shelf else frozenset()
 
-    def of_database(self, path: Path) -> Iterator[Problem]:
-        """Everything wrong with a database file, read at one moment."""
+    def of(self, source: Source) -> Iterator[Problem]:
+        """Everything wrong with what ``source`` holds, read at one moment."""
         scratch = self.facts.scratch
+        origin = ""
         try:
-            scratch.execute("COMMIT")
-            scratch.execute("ATTACH ? AS db", (f"file:{quote(str(path.absolute()))}?mode=ro",))
-            scratch.execute("BEGIN")
-            (total,) = scratch.execute("SELECT count(*) FROM db.events").fetchone()
-            yield from self._walk(_rows(scratch), total)
-            self.facts.settle()
-            yield from compare(self.facts, self.chain)
-        except sqlite3.Error as error:
+            if self._start is not None:
+                origin = self._begin(self._start)
+            since = self.facts.segments.begun
+            total = source.attach(scratch)
+            self._heads = Heads(source.signed_heads(since), self.facts.ring)
+            self._heads.origin, self._heads.covered = origin, since
+            self._crew = Crew(self._jobs if total >= _FOR_JOBS else 0)
+            yield from self._walk(source, total)
+            if source.has_tables:
+                self.facts.settle()
+                yield from source.guards()
+                yield from compare(self.facts, self.chain)
+                yield from self._tiles.compare()
+                yield from self._published.compare()
+            elif not self.chain.tree.size:
+                detail = "nothing to verify: it holds no record"
+                yield Problem(seq=0, what="empty", detail=detail)
+        except NoState as error:
+            yield Problem(seq=0, what="seal", detail=str(error), table=str(self._start))
+        except source.unreadable as error:
             yield Problem(seq=self.chain.seq, what="database", detail=f"unreadable: {error}")
-
-    def of_export(self, path: Path) -> Iterator[Problem]:
-        """Everything wrong with an export, from its text alone."""
-        with path.open("rb") as lines:
-            yield from self._walk(_lines(lines), 0)
-        if not self.chain.tree.size:
-            yield Problem(seq=0, what="empty", detail="nothing to verify: it holds no record")
+        finally:
+            self._crew.close()
 
     def report(self, problems: Iterator[Problem]) -> Report:
         """Run to the end."""
-        found = tuple(problems)
+        found = kept(problems)
         counts = Counts(
             events=self.chain.tree.size,
             tickets=self.facts.tickets,
             votes=self.facts.votes,
-            signatures=self.facts.rules.signatures,
+            signatures=self._crew.signatures,
             checkpoints=self._checkpoints,
             uncovered=self.chain.tree.size - self._covered,
+            unsigned=self.chain.tree.size - self._heads.covered,
         )
         self.facts.scratch.close()
         return Report(
-            problems=found,
+            problems=found.problems,
+            kinds=found.kinds,
             counts=counts,
             size=self.chain.tree.size,
             root=root(self.chain.tree.peaks),
             head=self.chain.hash,
+            since=self.facts.segments.begun,
+            seals=self.facts.segments.count,
         )
 
-    def _walk(self, records: Iterator[Raw | Problem], total: int) -> Iterator[Problem]:
-        if self._has_checkpoints and not self._outside:
-            yield Problem(seq=0, what="checkpoint", detail="the checkpoints cannot be read")
-        waiting = sorted((n for n in self._outside if n is not None), key=lambda note: note.size)
-        for _ in range(sum(note is None for note in self._outside)):
-            yield Problem(seq=0, what="checkpoint", detail="a checkpoint cannot be read")
-        for raw in records:
-            if isinstance(raw, Problem):
-                yield raw
-                continue
-            yield from self._record(raw)
-            while waiting and waiting[0].size <= self.chain.tree.size:
-                yield from self._checkpoint(waiting.pop(0), self.chain.seq)
-            if self.chain.tree.size % _EVERY == 0:
-                self._progress(self.chain.tree.size, total)
-        for note in waiting:
+    def state(self, time: str = "") -> Iterator[bytes]:
+        """What was derived, before ``report``; within a stretch at the ``time`` of a record."""
+        at = time or self.chain.time
+        return written(self.chain, self.facts, self._tiles, self._heads.origin, at)
+
+    def _begin(self, path: Path) -> str:
+        """Begin with a sealed state; the seal itself is among the records that follow."""
+        origin, digest = taken_up(path, self.chain, self.facts, self._tiles, self._known)
+        since = self.chain.tree.size
+        self.facts.segments.begin(since, digest)
+        self._covered = since
+        old = [note for note in self._waiting if note.size < since]
+        self._waiting = [n for n in self._waiting if n not in old or self.chain.at_size(n.size)]
+        return origin
+
+    def _walk(self, source: Source, total: int) -> Iterator[Problem]:
+        yield from self._unread()
+        at = (self.chain.seq, self.chain.hash)
+        for raws, aside, found in self._crew.looked(source.records(*at), *at):
+            yield from aside
+            yield from self._stretch(raws, found)
+            doubts, self.facts.rules.doubts[:] = list(self.facts.rules.doubts), ()
+            yield from self._crew.doubt(doubts)
+            doubts, self._heads.doubts[:] = list(self._heads.doubts), ()
+            yield from self._crew.doubt(doubts)
+            self._progress(self.chain.tree.size, total)
+        yield from self._crew.settle()
+        yield from self._heads.left()
+        yield from self.facts.segments.left()
+        for note in self._waiting:
             yield Problem(
                 seq=0,
                 what="checkpoint",
@@ -140,33 +205,49 @@ class Verification:
             )
         self._progress(self.chain.tree.size, total)
 
-    def _record(self, raw: Raw) -> Iterator[Problem]:
-        record, why = parse(raw)
-        if record is not None and record["type"] == "CheckpointSigned":
-            yield from self._own_checkpoint(raw.seq, record["payload"])
-        yield from self.chain.check(raw)
-        if record is None:
-            yield Problem(seq=raw.seq, what="form", detail=why)
-        else:
-            yield from self._meaning(raw, record)
-        self.chain.move(raw)
+    def _unread(self) -> Iterator[Problem]:
+        if self._has_checkpoints and not self._outside:
+            yield Problem(seq=0, what="checkpoint", detail="the checkpoints cannot be read")
+        for _ in range(sum(note is None for note in self._outside)):
+            yield Problem(seq=0, what="checkpoint", detail="a checkpoint cannot be read")
 
-    def _meaning(self, raw: Raw, record: Mapping[str, Json]) -> Iterator[Problem]:
+    def _stretch(self, raws: Sequence[Raw], found: Look) -> Iterator[Problem]:
+        yield from self.chain.meet(found)
+        for place, raw in enumerate(raws):
+            record = None if place in found.void else load(raw.body.decode("utf-8"))
+            leaf = found.leaves[place * HASH_BYTES : (place + 1) * HASH_BYTES]
+            if record is not None and record["type"] == "CheckpointSigned":
+                yield from self._own_checkpoint(raw.seq, record["payload"])
+            self.chain.grow(raw, leaf)
+            self._tiles.add(leaf)
+            if record is not None:
+                yield from self._meaning(raw.seq, record)
+                yield from self._heads.meet(raw.seq, raw.hash, record["timestamp"])
+            if self.chain.tree.size in self._marks and record is not None:
+                derived = state_digest(self.state(record["timestamp"]))
+                self.facts.segments.derived[self.chain.tree.size] = derived
+            while self._waiting and self._waiting[0].size <= self.chain.tree.size:
+                yield from self._checkpoint(self._waiting.pop(0), self.chain.seq)
+
+    def _meaning(self, seq: int, record: Mapping[str, Json]) -> Iterator[Problem]:
         try:
-            yield from self.chain.link(raw, record)
-            yield from self.facts.take(raw.seq, record)
-        except (KeyError, TypeError, ValueError, AttributeError, sqlite3.Error) as error:
+            yield from self.facts.take(seq, record)
+        except MALFORMED as error:
             detail = f"{record['type']} is malformed ({type(error).__name__})"
-            yield Problem(seq=raw.seq, what="form", detail=detail)
+            yield Problem(seq=seq, what="form", detail=detail, field="payload")
 
     def _own_checkpoint(self, seq: int, payload: Mapping[str, Json]) -> Iterator[Problem]:
         """A checkpoint inside the log speaks of the log before it."""
+        self._published.take(payload)
         found = list(values.notes(str(payload.get("note"))))
         note = found[0] if len(found) == 1 else None
         if note is None or (note.size, note.head) != (payload.get("size"), payload.get("head")):
             yield Problem(seq=seq, what="checkpoint", detail="its note says something else")
             return
+        held = self._checkpoints
         yield from self._checkpoint(note, seq)
+        if self._checkpoints > held:
+            self.facts.segments.checkpoint(note.size, note.root, note.head)
 
     def _checkpoint(self, note: values.Note, seq: int) -> Iterator[Problem]:
         """Compare a note with the log at its size, and verify who signed it."""
@@ -179,63 +260,37 @@ class Verification:
             detail = f"the log's first {note.size} records are not those that were signed"
             yield Problem(seq=seq, what="checkpoint", detail=detail)
             return
-        keys = [key for key in self.facts.keys.values() if key.purpose == "checkpoint"]
-        body = note.body.encode()
-        if not any(values.is_signed(key, s, body) for key in keys for s in note.signatures):
-            detail = f"no known key signed the checkpoint of {note.size} records"
+        ring = self.facts.ring
+        signed = [name for name, key in ring.keys.items() if values.is_noted(name, key, note)]
+        voids = [ring.void(name, "checkpoint") for name in signed]
+        if all(voids):
+            why = voids[0] if voids else "no known key signed it"
+            detail = f"the checkpoint of {note.size} records does not count: {why}"
             yield Problem(seq=seq, what="checkpoint", detail=detail)
             return
         self._checkpoints += 1
         self._covered = max(self._covered, note.size)
 
 
-def verify_database(
-    path: Path,
-    *,
-    keys: Mapping[str, Mapping[str, str]] | None = None,
-    checkpoints: str = "",
-    progress: Progress | None = None,
-) -> Report:
+def verify(source: Source, **options: Unpack[Options]) -> Report:
+    """Verify whatever ``source`` reads; see ``Verification``."""
+    walk = Verification(**options)
+    return walk.report(walk.of(source))
+
+
+def verify_database(path: Path, **options: Unpack[Options]) -> Report:
     """Verify a ledger's file; see ``Verification``."""
-    walk = Verification(keys=keys, checkpoints=checkpoints, progress=progress)
-    return walk.report(walk.of_database(path))
+    return verify(SqliteSource(path), **options)
 
 
-def verify_export(
-    path: Path,
-    *,
-    keys: Mapping[str, Mapping[str, str]] | None = None,
-    checkpoints: str = "",
-    progress: Progress | None = None,
-) -> Report:
-    """Verify an export; see ``Verification``.
+def verify_export(path: Path, **options: Unpack[Options]) -> Report:
+    """Verify an export, a file or a folder of segments; see ``Verification``.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: it cannot be read.
     """
-    walk = Verification(keys=keys, checkpoints=checkpoints, progress=progress)
-    return walk.report(walk.of_export(path))
-
-
-def _rows(connection: sqlite3.Connection) -> Iterator[Raw | Problem]:
-    sql = f"SELECT seq, hash, body, {', '.join(_COLUMNS)} FROM db.events ORDER BY seq"  # noqa: S608  # constant
-    for seq, hash_, body, *columns in connection.execute(sql):
-        if not isinstance(body, bytes):
-            yield Problem(seq=seq, what="form", detail="its body is not bytes")
-            continue
-        named = dict(zip(_COLUMNS, columns, strict=True))
-        yield Raw(seq=seq, hash=hash_, body=body, columns=named)
-
-
-def _lines(lines: Iterator[bytes]) -> Iterator[Raw | Problem]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = json.loads(line)
-            raw = Raw(seq=int(entry["seq"]), hash=entry["hash"], body=entry["body"].encode("utf-8"))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            yield Problem(seq=0, what="form", detail=f"line {number} is not a record of an export")
-            continue
-        yield raw
+    path.stat()
+    return verify(ExportSource(path), **options)
 
 
 def _silent(done: int, total: int) -> None:

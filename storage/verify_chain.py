@@ -1,63 +1,162 @@
-"""The verifier's own reading of the chain: bytes, hashes, links, order and tree.
+"""The verifier's own reading of the chain: hashes, links, order and tree, stretch by stretch.
 
 Lives here: what makes records a log, re-derived from raw bytes. Must not live here: what they
 mean. Law: shares no code with the writer, so that it can contradict it; a record that is wrong is
-named, and the walk goes on.
-Source: RFC 8785, RFC 6962 section 2.1.
+named, and the walk goes on. A stretch of records is looked at by itself, given the hash before it:
+so several processes may look at several stretches.
+Source: RFC 6962 section 2.1.
 """
 
-import json
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import NamedTuple
 
-_FIELDS = frozenset(
-    (
-        *("seq", "previous", "type", "version", "timestamp", "tenant", "actor", "traceId"),
-        *("agentId", "ticketId", "revision", "binding", "tool", "action", "dataClass"),
-        *("approvalStatus", "outcome", "payload"),
-    )
-)
-_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-_LARGEST_PLAIN = 10**21
+from storage.verify_form import Forms, Json, Top, canonical
+
+__all__ = [
+    "Chain",
+    "Json",
+    "Look",
+    "Problem",
+    "Raw",
+    "Tree",
+    "canonical",
+    "digest",
+    "leaves",
+    "look",
+    "root",
+]
+
+GENESIS = "0" * 64
+HASH_BYTES = 32
+COLUMNS = ("at", "type", "version", "tenant", "trace_id", "ticket_id", "agent_id")
+"""The columns that repeat what a record says, in the order of ``Top.beside``."""
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_EVENT = b"placet/v1/event\x00"
 _WINDOW = 4096
 """How many recent sizes a checkpoint inside the log may refer back to."""
-
-Json = Any
-"""Parsed JSON: this module reads what may have been forged, and checks as it goes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing that is wrong: at which record (0: none in particular), what, and how."""
+    """One thing that is wrong: at which record (0: none in particular), what, and how.
+
+    ``what`` is one of ``verify_findings.FINDINGS``; ``table``, ``row`` and ``field`` say which row
+    of which table and what of it, where it is not the record itself.
+    """
 
     seq: int
     what: str
     detail: str
+    table: str = ""
+    row: str = ""
+    field: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Raw:
+class Raw(NamedTuple):
     """A record as stored: its place, hash and bytes, and the columns beside them, if any."""
 
     seq: int
     hash: str
     body: bytes
-    columns: Mapping[str, str | int] | None = None
+    columns: tuple[Json, ...] | None = None
 
 
-def canonical(value: Json) -> bytes:
-    """Canonical bytes of JSON without fractions and with plain keys, which is all that we log."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return text.encode("utf-8")
+class Stretch(NamedTuple):
+    """Records that follow one another, and the number and hash stored before the first."""
+
+    before: int
+    previous: str
+    raws: Sequence[Raw]
+
+
+class Look(NamedTuple):
+    """What a stretch showed by itself.
+
+    ``void`` are records, by their place in it, that are none; ``leaves`` their hashes in the tree,
+    one after the other, where the tree is looked at; ``first`` and ``last`` the times at its ends,
+    empty where there is none.
+    """
+
+    problems: list[Problem]
+    void: frozenset[int]
+    leaves: bytes
+    first: tuple[int, str]
+    last: str
 
 
 def digest(domain: str, raw: bytes) -> str:
     """SHA-256 in hex in a domain of its own."""
     return sha256(b"placet/v1/" + domain.encode() + b"\x00" + raw).hexdigest()
+
+
+def look(stretch: Stretch, forms: Forms) -> Look:
+    """What is wrong with the bytes, places, links and times of a stretch."""
+    problems: list[Problem] = []
+    void: list[int] = []
+    before, previous, raws = stretch
+    first, last = (0, ""), ""
+    for place, (seq, hash_, body, columns) in enumerate(raws):
+        if seq != before + 1:
+            detail = f"record {before + 1} is missing before it"
+            problems.append(Problem(seq=seq, what="sequence", detail=detail, field="seq"))
+        if sha256(_EVENT + body).hexdigest() != hash_:
+            detail = "its bytes do not have its hash"
+            problems.append(Problem(seq=seq, what="hash", detail=detail, field="hash"))
+        top, why = forms.read(seq, body)
+        if top is None:
+            void.append(place)
+            problems.append(Problem(seq=seq, what="form", detail=why, field="body"))
+        else:
+            if top.seq != seq or type(top.seq) is not int or top.previous != previous:
+                problems += _links(seq, previous, top)
+            stamp = top.beside[0]
+            if stamp != last:
+                wrong = _time(seq, stamp, last)
+                problems += wrong
+                if not wrong:
+                    last = stamp
+                    first = first if first[1] else (seq, stamp)
+            if columns is not None and columns != top.beside:
+                problems += _columns(seq, columns, top)
+        before, previous = seq, hash_
+    return Look(problems, frozenset(void), b"", first, last)
+
+
+def leaves(raws: Iterable[Raw]) -> bytes:
+    """The hashes of records in the tree, one after the other."""
+    return b"".join([sha256(b"\x00" + raw[2]).digest() for raw in raws])
+
+
+def _links(seq: int, previous: str, top: Top) -> Iterator[Problem]:
+    if top.seq != seq or type(top.seq) is not int:
+        detail = f"its bytes say {top.seq!r}"
+        yield Problem(seq=seq, what="sequence", detail=detail, field="seq")
+    if top.previous != previous:
+        detail = "it does not name the hash of the record before it"
+        yield Problem(seq=seq, what="link", detail=detail, field="previous")
+
+
+def _time(seq: int, stamp: Json, last: str) -> list[Problem]:
+    if not isinstance(stamp, str) or not _STAMP.fullmatch(stamp):
+        detail = "its time is not in the one form"
+    elif stamp < last:
+        detail = "it is earlier than the one before it"
+    else:
+        return []
+    return [Problem(seq=seq, what="time", detail=detail, field="timestamp")]
+
+
+def _columns(seq: int, columns: tuple[Json, ...], top: Top) -> Iterator[Problem]:
+    for name, stored, said in zip(COLUMNS, columns, top.beside, strict=True):
+        if stored != said:
+            detail = f"{name} is not what its bytes say"
+            yield Problem(
+                seq=seq, what="column", detail=detail, table="events", row=str(seq), field=name
+            )
 
 
 class Tree:
@@ -68,8 +167,8 @@ class Tree:
         self.peaks: tuple[bytes, ...] = ()
 
     def add(self, leaf: bytes) -> None:
-        """One more record."""
-        node, carry, peaks = sha256(b"\x00" + leaf).digest(), self.size, self.peaks
+        """One more record, by the hash of its bytes as a leaf."""
+        node, carry, peaks = leaf, self.size, self.peaks
         while carry % 2:
             node = sha256(b"\x01" + peaks[-1] + node).digest()
             peaks, carry = peaks[:-1], carry // 2
@@ -88,102 +187,50 @@ def root(peaks: tuple[bytes, ...]) -> bytes:
 
 
 class Chain:
-    """The walk so far: the last hash and time, and the tree."""
+    """The walk so far: the last number, hash and time, and the tree."""
 
     def __init__(self) -> None:
         self.seq = 0
-        self.hash = "0" * 64
+        self.hash = GENESIS
         self.time = ""
         self.tree = Tree()
         self._recent: deque[tuple[int, tuple[bytes, ...], str]] = deque(maxlen=_WINDOW)
 
+    def recent(self) -> Iterator[tuple[int, tuple[bytes, ...], str]]:
+        """Sizes that are near enough to compare, with peaks and hash."""
+        return iter(self._recent)
+
+    def begin(
+        self,
+        seq: int,
+        hash_: str,
+        time: str,
+        tree: tuple[int, tuple[bytes, ...]],
+        recent: Iterable[tuple[int, bytes, str]],
+    ) -> None:
+        """Go on from there; of ``recent`` sizes the roots are known, and not their peaks."""
+        self.seq, self.hash, self.time = seq, hash_, time
+        self.tree.size, self.tree.peaks = tree
+        self._recent.extend((size, (root,), head) for size, root, head in recent)
+
     def at_size(self, size: int) -> tuple[bytes, str] | None:
         """Root and head hash when the log had ``size`` records, if that was lately."""
         if size == 0:
-            return root(()), "0" * 64
+            return root(()), GENESIS
         if not self._recent or not self._recent[0][0] <= size <= self._recent[-1][0]:
             return None
         found = self._recent[size - self._recent[0][0]]
         return root(found[1]), found[2]
 
-    def check(self, raw: Raw) -> Iterator[Problem]:
-        """What is wrong with the bytes and the place of ``raw``; it becomes the last record."""
-        if raw.seq != self.seq + 1:
-            yield Problem(
-                seq=raw.seq, what="sequence", detail=f"record {self.seq + 1} is missing before it"
-            )
-        if digest("event", raw.body) != raw.hash:
-            yield Problem(seq=raw.seq, what="hash", detail="its bytes do not have its hash")
-        self.seq = raw.seq
-        self.tree.add(raw.body)
+    def meet(self, found: Look) -> list[Problem]:
+        """What a stretch showed, and whether it is later than what came before it."""
+        at, stamp = found.first
+        wrong = _time(at, stamp, self.time) if stamp else []
+        self.time = max(self.time, found.last)
+        return [*found.problems, *wrong]
+
+    def grow(self, raw: Raw, leaf: bytes) -> None:
+        """``raw`` is the last record now."""
+        self.seq, self.hash = raw.seq, raw.hash
+        self.tree.add(leaf)
         self._recent.append((self.tree.size, self.tree.peaks, raw.hash))
-
-    def link(self, raw: Raw, record: Mapping[str, Json]) -> Iterator[Problem]:
-        """What is wrong between ``record`` and the one before it; moves on to it."""
-        if record["seq"] != raw.seq:
-            yield Problem(seq=raw.seq, what="sequence", detail=f"its bytes say {record['seq']!r}")
-        if record["previous"] != self.hash:
-            yield Problem(
-                seq=raw.seq, what="link", detail="it does not name the hash of the record before it"
-            )
-        stamp = record["timestamp"]
-        if not isinstance(stamp, str) or not _STAMP.fullmatch(stamp):
-            yield Problem(seq=raw.seq, what="time", detail="its time is not in the one form")
-        elif stamp < self.time:
-            yield Problem(seq=raw.seq, what="time", detail="it is earlier than the one before it")
-        else:
-            self.time = stamp
-        for column, value in (raw.columns or {}).items():
-            if record[_COLUMNS[column]] != value:
-                yield Problem(
-                    seq=raw.seq, what="column", detail=f"{column} is not what its bytes say"
-                )
-
-    def move(self, raw: Raw) -> None:
-        """The next record must name this one's hash."""
-        self.hash = raw.hash
-
-
-_COLUMNS = {
-    "at": "timestamp",
-    "type": "type",
-    "version": "version",
-    "tenant": "tenant",
-    "trace_id": "traceId",
-    "ticket_id": "ticketId",
-    "agent_id": "agentId",
-}
-
-
-def parse(raw: Raw) -> tuple[Mapping[str, Json] | None, str]:
-    """The record in ``raw``, and why there is none: bytes that are not canonical are no record."""
-    try:
-        record = json.loads(raw.body.decode("utf-8"), parse_float=_no, parse_constant=_no)
-    except (ValueError, RecursionError):
-        return None, "its bytes are not JSON of whole numbers"
-    if not isinstance(record, dict) or record.keys() != _FIELDS:
-        return None, "it has not the fields of a record"
-    if not isinstance(record["payload"], dict) or not isinstance(record["type"], str):
-        return None, "its type or payload is malformed"
-    if _has_large(record["payload"]) or _encoded(record) != raw.body:
-        return None, "its bytes are not in canonical form"
-    return record, ""
-
-
-def _encoded(record: Json) -> bytes:
-    try:
-        return canonical(record)
-    except UnicodeEncodeError:  # a lone surrogate, written as an escape
-        return b""
-
-
-def _no(literal: str) -> NoReturn:
-    raise ValueError(literal)
-
-
-def _has_large(value: Json) -> bool:
-    if isinstance(value, dict):
-        return any(_has_large(item) for item in value.values())
-    if isinstance(value, list):
-        return any(_has_large(item) for item in value)
-    return isinstance(value, int) and abs(value) >= _LARGEST_PLAIN

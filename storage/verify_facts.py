@@ -9,27 +9,38 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 
+from storage import verify_idempotency
 from storage import verify_values as values
-from storage.verify_chain import Json, Problem, canonical
+from storage.verify_chain import Json, Problem
+from storage.verify_claims import holding
+from storage.verify_form import text_of
+from storage.verify_idempotency import end_key, take_key
+from storage.verify_keys import Ring
+from storage.verify_published import TABLE as PUBLISHED
+from storage.verify_retention import KINDS as RETENTION
+from storage.verify_retention import TABLES, Retention
+from storage.verify_segments import KIND as SEALED
+from storage.verify_segments import TABLE as SEALS
+from storage.verify_segments import Segments
 from storage.verify_tickets import ENDS, Event, Seen, Tickets
 
 _SCRATCH = """
-CREATE TABLE t (id TEXT PRIMARY KEY, opened_seq INT, body TEXT, rest TEXT) WITHOUT ROWID;
+CREATE TABLE t (id TEXT PRIMARY KEY, opened_seq INT, body TEXT, run_id TEXT, has_failed INT);
 CREATE TABLE d (digest TEXT PRIMARY KEY, seq INT) WITHOUT ROWID;
 CREATE TABLE v (ticket_id TEXT, revision INT, person TEXT, role TEXT, weight INT, choice TEXT,
     withdrawn INT, PRIMARY KEY (ticket_id, revision, person)) WITHOUT ROWID;
-CREATE TABLE i (tenant TEXT, agent TEXT, key TEXT, request_digest TEXT, ticket_id TEXT,
-    PRIMARY KEY (tenant, agent, key)) WITHOUT ROWID;
 CREATE TABLE b (key TEXT PRIMARY KEY, tokens_milli INT, updated_at TEXT) WITHOUT ROWID;
 CREATE TABLE e (seq INTEGER PRIMARY KEY, at TEXT, tenant TEXT, agent TEXT, trace_id TEXT,
     ticket_id TEXT, topic TEXT, tool TEXT, action TEXT, target TEXT, data_classes TEXT,
     risk_tags TEXT, labels TEXT, stands INT);
 CREATE TABLE c (id TEXT PRIMARY KEY, body TEXT) WITHOUT ROWID;
 """
+_PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768;"
+_MOST_NAMED = 4096
 _HOLDS_OPEN_TICKETS = 2
 """The version of an activation since which nothing starts on an older bundle's word."""
 _PUT = {
-    "t": "INSERT OR REPLACE INTO t VALUES (?, ?, ?, ?)",
+    "t": "INSERT OR REPLACE INTO t VALUES (?, ?, ?, ?, ?)",
     "d": "INSERT OR IGNORE INTO d VALUES (?, ?)",
     "v": "INSERT OR REPLACE INTO v VALUES (?, ?, ?, ?, ?, ?, ?)",
     "b": "INSERT OR REPLACE INTO b VALUES (?, ?, ?)",
@@ -39,30 +50,50 @@ _PUT = {
 
 
 class Facts:
-    """Everything that the records say, so far; ``known`` are keys from outside the log."""
+    """Everything that the records say, so far; ``known`` are keys from outside the log.
 
-    def __init__(self, known: Mapping[str, values.Key]) -> None:
+    ``deferred``: signatures are left in ``rules.doubts`` for somebody else to verify.
+    """
+
+    def __init__(self, known: Mapping[str, values.Key], *, deferred: bool = False) -> None:
         # The empty name is a scratch file of SQLite's own, removed when it is closed.
         self.scratch = sqlite3.connect("", isolation_level=None, uri=True)
-        self.scratch.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCRATCH)
+        tables = (_SCRATCH, verify_idempotency.TABLE, TABLES, SEALS, PUBLISHED)
+        self.scratch.executescript(_PRAGMAS + "".join(tables))
         self.scratch.execute("BEGIN")
         self.live: dict[str, Seen] = {}
         self.snapshot = ""
         self.activation: dict[str, Json] | None = None
-        self.frozen: dict[str, str] = {}
-        self.keys: dict[str, values.Key] = dict(known)
-        self.logged_keys: dict[str, values.Key] = {}
+        self.frozen: dict[str, dict[str, Json]] = {}
+        self.ring = Ring(known)
+        self.retention = Retention(self.scratch)
+        self.segments = Segments(self.scratch)
         self.pending = self.tickets = self.votes = 0
-        self._known = known
-        self.rules = Tickets(self.keys, self.frozen)
+        self._deferred = deferred
+        self._named: set[str] = set()
+        """Some of the contents that were named before; the scratch has all of them."""
+        self.rules = Tickets(self.ring, self.frozen)
 
     def take(self, seq: int, record: Mapping[str, Json]) -> Iterator[Problem]:
         """What is wrong with a well-formed record, and add what it says."""
+        yield from self._take(seq, record)
+        if self.rules.doubts and not self._deferred:
+            doubts = self.rules.doubts
+            held = holding([doubt.claim for doubt in doubts])
+            yield from (d.problem for d, holds in zip(doubts, held, strict=True) if not holds)
+            doubts.clear()
+
+    def _take(self, seq: int, record: Mapping[str, Json]) -> Iterator[Problem]:
         payload = record["payload"]
         event = Event(seq=seq, type=record["type"], at=record["timestamp"], payload=payload)
         yield from self._counters(payload.get("counters") or ())
         for digest in _kept(event.type, payload):
-            self._put("d", (digest, seq))
+            self.retention.name(digest, seq, record)
+            if digest not in self._named:
+                self._put("d", (digest, seq))
+                if len(self._named) >= _MOST_NAMED:
+                    self._named.clear()
+                self._named.add(digest)
         if event.type in ("TicketOpened", "DecisionEvaluated") and "data_classes" in payload:
             self._deed(event)
         if "ticket_id" in payload:
@@ -75,6 +106,10 @@ class Facts:
                 self.rules.active = payload["snapshot"] if is_held else None
                 names = ("content_digest", "registry_digest", "key_id", "signature")
                 self.activation = {name: payload.get(name, "") for name in names}
+        elif event.type in RETENTION:
+            yield from self.retention.take(seq, event.type, event.at, payload)
+        elif event.type == SEALED:
+            yield from self.segments.take(seq, payload, self.ring, self.rules.doubts)
         elif event.type not in _WITHOUT_A_TICKET:
             yield Problem(seq=seq, what="type", detail=f"{event.type} is no event of ours")
 
@@ -97,7 +132,7 @@ class Facts:
             yield from wrong
             self.tickets += 1
             self.pending += seen.state == "PENDING"
-            yield from self._remember(event, seen)
+            yield from take_key(self.scratch, event.seq, event.at, seen.ask, seen.id)
         elif seen is None:
             yield Problem(seq=event.seq, what="transition", detail="its ticket was never opened")
             return
@@ -113,6 +148,7 @@ class Facts:
                     seq=event.seq, what="header", detail=f"{column} is not what its event says"
                 )
         if seen.state in ENDS:
+            end_key(self.scratch, event.at, seen.ask, seen.id)
             self.live.pop(seen.id, None)
             self._put("t", _row(seen))
         else:
@@ -136,22 +172,27 @@ class Facts:
     def _seen(self, ticket_id: str) -> Seen | None:
         if ticket_id in self.live:
             return self.live[ticket_id]
-        sql = "SELECT body, rest FROM t WHERE id = ?"
+        sql = "SELECT opened_seq, body, run_id, has_failed FROM t WHERE id = ?"
         row = self.scratch.execute(sql, (ticket_id,)).fetchone()
         if row is None:
             return None
-        body, fields = json.loads(row[0]), json.loads(row[1])
-        fields["votes"] = {person: tuple(vote) for person, vote in fields["votes"].items()}
-        return Seen(**fields, body=body, ask=body["ask"], ruling=body["ruling"])
-
-    def _remember(self, event: Event, seen: Seen) -> Iterator[Problem]:
-        ask = seen.ask
-        row = (ask["tenant"], ask["agent"], ask["idempotency_key"], ask["request_digest"], seen.id)
-        sql = "INSERT OR IGNORE INTO i VALUES (?, ?, ?, ?, ?)"
-        if not self.scratch.execute(sql, row).rowcount:
-            yield Problem(
-                seq=event.seq, what="idempotency", detail="its key already has another ticket"
-            )
+        opened_seq, text, run_id, has_failed = row
+        body = json.loads(text)
+        return Seen(
+            id=ticket_id,
+            opened_seq=opened_seq,
+            ask=body["ask"],
+            ruling=body["ruling"],
+            state=body["state"],
+            basis=body["basis"],
+            binding=body["binding"],
+            expires_at=body["expires_at"],
+            revision=body["revision"],
+            votes={v["person"]: (v["role"], v["weight"], v["choice"]) for v in body["votes"]},
+            run_id=run_id,
+            has_failed=bool(has_failed),
+            body=body,
+        )
 
     def _counters(self, counters: Json) -> Iterator[Problem]:
         for key, tokens, since in counters:
@@ -170,8 +211,8 @@ class Facts:
             told["ticket_id"] if is_job else "",
             *(ask["topic"], ask["tool"] or labels.get("mcp.tool", "")),
             *(told["action"] or ask["action"], ask["target"]),
-            canonical(told["data_classes"] or [ask["data_class"]]).decode(),
-            *(canonical(ask[name]).decode() for name in ("risk_tags", "labels")),
+            text_of(told["data_classes"] or [ask["data_class"]]),
+            *(text_of(ask[name]) for name in ("risk_tags", "labels")),
             int(is_job or effect != "REQUIRE_APPROVAL"),
         )
         self._put("e", row)
@@ -182,18 +223,28 @@ class Facts:
             case "BundleActivated":
                 self.snapshot = told["snapshot"]
             case "AgentFrozen":
-                self.frozen[told["target"]] = told["person"]
+                self.frozen[told["target"]] = {
+                    "target": told["target"],
+                    "by": told["person"],
+                    "at": event.at,
+                    "reason": told["reason"],
+                    "unfreeze_asked_by": None,
+                }
+            case "UnfreezeAsked":
+                self.frozen[told["target"]]["unfreeze_asked_by"] = told["person"]
             case "AgentUnfrozen":
                 if told["person"] == told["asked_by"]:
                     yield Problem(seq=event.seq, what="frozen", detail="one person lifted a freeze")
                 self.frozen.pop(told["target"], None)
             case "CredentialIssued":
                 body = told["credential"]
-                self._put("c", (body["id"], canonical(body).decode()))
+                self._put("c", (body["id"], text_of(body)))
             case "CredentialRevoked":
                 yield from self._revoked(event)
-            case "KeyRegistered":
-                yield from self._key(event)
+            case "KeyRegistered" | "KeyRotated" | "KeyRevoked":
+                yield from self.ring.take(event.seq, event.type, event.at, told)
+                self.rules.doubts += self.ring.doubts
+                self.ring.doubts.clear()
             case _:
                 pass
 
@@ -204,29 +255,14 @@ class Facts:
             yield Problem(seq=event.seq, what="credential", detail=f"{name} was never issued")
             return
         body = {**json.loads(row[0]), "revoked_at": event.at}
-        self._put("c", (name, canonical(body).decode()))
-
-    def _key(self, event: Event) -> Iterator[Problem]:
-        told = event.payload["key"]
-        name = told["id"]
-        key = values.key_of(told["purpose"], told["pem"], told["valid_from"])
-        if key.public is None:
-            yield Problem(seq=event.seq, what="key", detail=f"{name} is no P-256 public key")
-        outside = self._known.get(name)
-        if outside is not None and outside.pem.strip() != key.pem.strip():
-            yield Problem(
-                seq=event.seq, what="key", detail=f"{name} is not the key that you were given"
-            )
-            return
-        self.logged_keys[name] = key
-        self.keys[name] = key
+        self._put("c", (name, text_of(body)))
 
 
 _WITHOUT_A_TICKET = frozenset({"SubmissionThrottled", "DecisionEvaluated", "RefusalsCoalesced"})
 _CONTROL = frozenset(
     (
         *("BundleActivated", "AgentFrozen", "UnfreezeAsked", "AgentUnfrozen", "CredentialIssued"),
-        *("CredentialRevoked", "KeyRegistered", "CheckpointSigned"),
+        *("CredentialRevoked", "KeyRegistered", "KeyRotated", "KeyRevoked", "CheckpointSigned"),
     )
 )
 
@@ -245,6 +281,4 @@ def _kept(kind: str, told: Mapping[str, Json]) -> Iterator[str]:
 
 
 def _row(seen: Seen) -> tuple[object, ...]:
-    elsewhere = ("body", "ask", "ruling")
-    rest = {name: getattr(seen, name) for name in Seen.__slots__ if name not in elsewhere}
-    return seen.id, seen.opened_seq, canonical(seen.body).decode(), canonical(rest).decode()
+    return seen.id, seen.opened_seq, text_of(seen.body), seen.run_id, int(seen.has_failed)

@@ -13,6 +13,8 @@ from typing import ClassVar
 from storage import verify_body
 from storage import verify_values as values
 from storage.verify_chain import Json, Problem
+from storage.verify_claims import Claim, Doubt
+from storage.verify_keys import Ring
 
 OPEN = frozenset({"PENDING", "APPROVED"})
 ENDS = frozenset({"EXECUTED", "RELEASED", "DENIED", "REJECTED", "EXPIRED", "CANCELLED"})
@@ -97,12 +99,14 @@ class Event:
 class Tickets:
     """The rules, one method for each event that presupposes more than a state."""
 
-    def __init__(self, keys: Mapping[str, values.Key], frozen: Mapping[str, str]) -> None:
-        self._keys = keys
+    def __init__(self, ring: Ring, frozen: Mapping[str, Json]) -> None:
+        self._ring = ring
         self._frozen = frozen
         self.active: str | None = None
         """The active bundle, from the first activation on that open tickets were held to."""
         self.signatures = 0
+        self.doubts: list[Doubt] = []
+        """Signatures that somebody has yet to verify."""
 
     def birth(self, event: Event) -> tuple[Seen, list[Problem]]:
         """A ticket from its first event, and what is wrong with that."""
@@ -180,15 +184,14 @@ class Tickets:
 
     def _signature(self, seen: Seen, event: Event, vote: Mapping[str, Json]) -> Iterator[Problem]:
         self.signatures += 1
-        key = self._keys.get(vote["key_id"])
-        if key is None:
-            yield _wrong(event, "key", f"no public key {vote['key_id']} is known")
-        elif key.purpose != f"vote:{vote['role']}" or key.valid_from > vote["at"]:
-            yield _wrong(event, "key", f"key {vote['key_id']} is not for this vote")
-        elif not values.is_signed(
-            key, values.unbase64(vote["signature"]), values.vote_message(seen.binding, vote)
-        ):
-            yield _wrong(event, "signature", "the vote's signature does not hold")
+        void = self._ring.void(vote["key_id"], f"vote:{vote['role']}")
+        if void:
+            yield _wrong(event, "key", f"the vote of {vote['person']} does not count: {void}")
+        else:
+            key = self._ring.keys[vote["key_id"]]
+            claim = Claim(key.pem, vote["signature"], values.vote_message(seen.binding, vote))
+            wrong = _wrong(event, "signature", "the vote's signature does not hold")
+            self.doubts.append(Doubt(claim, wrong))
 
     def _withdrawn(self, seen: Seen, event: Event) -> Iterator[Problem]:
         if seen.votes.pop(event.payload["person"], None) is None:

@@ -9,6 +9,7 @@ import binascii
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -18,11 +19,12 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from storage.verify_chain import Json, canonical, digest
 
 _RAW_SIGNATURE = 64
+_NOTE = re.compile(r"((?:[^\n]+\n)+)\n((?:\u2014 [^\n]+\n?)+)")
 _NOTE_LINES = 5
 _KEY_HASH = 4
 
@@ -62,11 +64,12 @@ def is_signed(key: Key, signature: bytes, message: bytes) -> bool:
 
 
 def unbase64(text: str) -> bytes:
-    """The bytes, or none at all where it is not base64."""
+    """The bytes, or none at all where it is not base64 in its one form."""
     try:
-        return base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return b""
+    return raw if base64.b64encode(raw).decode() == text else b""
 
 
 def vote_message(binding: str, vote: Mapping[str, Json]) -> bytes:
@@ -129,19 +132,25 @@ def is_met(requirement: Mapping[str, Json], votes: Iterable[tuple[str, str, int,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """A signed checkpoint: ``body`` is the text that its signatures cover."""
+    """A signed checkpoint: ``body`` is the text that its signatures cover.
+
+    ``lines`` are names with four bytes that say which key, and the signature after them.
+    """
 
     body: str
+    origin: str
     size: int
     root: bytes
     head: str
-    signatures: tuple[bytes, ...]
+    lines: tuple[tuple[str, bytes], ...]
 
 
 def notes(text: str) -> Iterator[Note | None]:
     """The signed notes of a file, one after the other; None for one that cannot be read."""
-    for found in re.finditer(r"((?:[^\n]+\n)+)\n((?:\u2014 [^\n]+\n?)+)", text):
+    for found in _NOTE.finditer(text):
         yield _note(found.group(1), found.group(2))
+    if _NOTE.sub("", text).strip():  # a note that was cut, or no note at all
+        yield None
 
 
 def _note(body: str, signed: str) -> Note | None:
@@ -152,8 +161,39 @@ def _note(body: str, signed: str) -> Note | None:
         return None
     return Note(
         body=body,
+        origin=lines[0],
         size=int(lines[1]),
         root=unbase64(lines[2]),
         head=lines[3].removeprefix("head "),
-        signatures=tuple(unbase64(l_.split(" ")[-1])[_KEY_HASH:] for l_ in signed.splitlines()),
+        lines=tuple(_line(line) for line in signed.splitlines()),
     )
+
+
+def _line(text: str) -> tuple[str, bytes]:
+    name, _, blob = text.removeprefix("\u2014 ").partition(" ")
+    return name, unbase64(blob)
+
+
+def is_noted(key_id: str, key: Key, note: Note) -> bool:
+    """Whether ``key`` signed ``note``: in the registered form, or in the one before it."""
+    if key.public is None:
+        return False
+    der = key.public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    now = (note.origin, sha256(der).digest()[:_KEY_HASH])
+    before = (f"{note.origin}+{key_id}", sha256(key_id.encode()).digest()[:_KEY_HASH])
+    body = note.body.encode()
+    for name, blob in note.lines:
+        signed, signature = (name, blob[:_KEY_HASH]), blob[_KEY_HASH:]
+        if signed == now and _is_der_signed(key.public, signature, body):
+            return True
+        if signed == before and is_signed(key, signature, body):
+            return True
+    return False
+
+
+def _is_der_signed(public: EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
+    try:
+        public.verify(signature, message, ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True

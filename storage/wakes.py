@@ -18,7 +18,7 @@ POLL_S = 0.25
 _log = logging.getLogger("placet.ledger")
 
 
-class Wakes:
+class SocketWakes:
     """This process's socket, and the others beside it; the folder is private to the owner."""
 
     def __init__(self, database: Path) -> None:
@@ -37,12 +37,16 @@ class Wakes:
             self._socket.bind(self._address(self._name))
         except OSError as error:
             _log.warning("no wake-up socket: polling only", extra={"why": error.strerror})
-            self.close()
+            self._close()
             return
         mine = self._socket
         asyncio.get_running_loop().add_reader(mine, _drain, mine, on_wake)
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Stop listening."""
+        self._close()
+
+    def _close(self) -> None:
         """Stop listening and take the socket's name away."""
         if self._socket is not None:
             with contextlib.suppress(RuntimeError):  # no loop is left to listen on

@@ -2,70 +2,34 @@
 
 Lives here: the bounded queue, the transaction around a batch, and what becomes of failures.
 Must not live here: what a step means (``storage.batch``), which rows it makes (``storage.flush``).
-Law: a caller is answered only after COMMIT; a poisoned item fails alone; when the file cannot be
-written every caller is told so, nothing is dispatched, and the next batch tries anew on a new
+Law: a caller is answered only after COMMIT; a poisoned item fails alone; when the database cannot
+be written every caller is told so, nothing is dispatched, and the next batch tries anew on a new
 connection. Nothing about the chain is kept between batches, so writers in other processes are
-welcome. Fails closed: an answer is never success unless COMMIT returned.
+welcome; a batch that leaves the log alone does not hold them up. Fails closed: an answer is never
+success unless COMMIT returned.
 """
 
 import asyncio
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import Generic, Protocol, TypeVar
+from typing import TypeVar
 
 from governance.errors import Code, PlacetError, Unavailable
-from governance.ports import Clock, Keys
-from storage.batch import Batch, Outcome, unavailable
-from storage.engine import Database, connect
+from governance.ports import Clock, HeadSigner
+from storage.batch import Batch, unavailable
+from storage.connection import Connection, Database, Trouble
 from storage.flush import flush
-from storage.source import SqliteSource, read_head
+from storage.jobs import AnyJob
+from storage.source import RowSource, head_of
 
 T = TypeVar("T")
 _log = logging.getLogger("placet.ledger")
 
-Act = Callable[[Batch, sqlite3.Connection], Outcome[T]]
-"""What one item does inside the transaction; it may run more than once."""
-
-
-class Job(Generic[T]):
-    """One item in the queue and the future that its caller waits for."""
-
-    def __init__(self, act: Act[T], keys: Keys | None = None) -> None:
-        self.act = act
-        self.keys = keys
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Outcome[T]] = self.loop.create_future()
-
-    def run(self, batch: Batch, connection: sqlite3.Connection) -> Callable[[], None]:
-        """Do it; what comes back answers the caller, on the caller's loop."""
-        outcome = self.act(batch, connection)
-        return lambda: self._answer(outcome)
-
-    def fail(self, error: PlacetError) -> Callable[[], None]:
-        """The answer that it could not be done."""
-        return lambda: self._answer(Outcome(reply=error))
-
-    def _answer(self, outcome: Outcome[T]) -> None:
-        if not self.future.done():
-            self.future.set_result(outcome)
-
-
-class AnyJob(Protocol):
-    """A job whatever its reply."""
-
-    keys: Keys | None
-    loop: asyncio.AbstractEventLoop
-
-    def run(self, batch: Batch, connection: sqlite3.Connection) -> Callable[[], None]:
-        """See ``Job``."""
-        ...
-
-    def fail(self, error: PlacetError) -> Callable[[], None]:
-        """See ``Job``."""
-        ...
+TRIES = 5
+"""How often a batch is begun again that got in another transaction's way."""
 
 
 class Writer:
@@ -80,28 +44,36 @@ class Writer:
         batch_limit: int,
         busy_timeout_s: float,
         on_commit: Callable[[int], None],
+        trusts_database_time: bool = True,
     ) -> None:
+        """``trusts_database_time``: where the database has a time of its own, it counts."""
         self._db = db
         self._clock = clock
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
         self._busy_timeout_s = busy_timeout_s
         self._on_commit = on_commit
+        self.heads: HeadSigner | None = None
+        """Who signs the head of each batch; None: nobody here."""
+        self._trusts_database_time = trusts_database_time
         self._queue: SimpleQueue[AnyJob | None] = SimpleQueue()
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._work, name="placet-ledger", daemon=True)
         self._is_open = False
 
     def start(self) -> None:
-        """Open the file and begin to work.
+        """Open the database and begin to work.
 
         Raises:
-            Unavailable: ``ledger_unavailable``: the file cannot be opened.
+            Unavailable: ``ledger_unavailable``: it cannot be opened.
+            InvalidInput: ``invalid_settings``: it would not keep what it acknowledges.
         """
         try:
             self._open()
-        except sqlite3.Error as error:
-            raise _of_file(error) from error
+        except PlacetError:
+            raise
+        except Exception as error:
+            raise _unwritten(error) from error
         self._is_open = True
         self._thread.start()
 
@@ -154,45 +126,78 @@ class Writer:
             jobs.append(job)
         return jobs, False
 
-    def _process(self, jobs: Sequence[AnyJob]) -> None:
+    def _process(self, jobs: Sequence[AnyJob], tries: int = TRIES) -> None:
         try:
             answers, grown_to = self._transact(jobs)
-        except sqlite3.OperationalError as error:
-            # The file itself: one by one would only wait for the same lock again and again.
-            self._disconnect()
-            self._fail_all(jobs, error)
         except Exception as error:  # noqa: BLE001  # whatever one item broke must not reach others
-            self._roll_back()
-            if len(jobs) > 1:
-                for job in jobs:
-                    self._process([job])
-            else:
-                self._fail_all(jobs, error)
+            self._recover(jobs, error, tries - 1)
         else:
             if grown_to:
                 self._on_commit(grown_to)
             _send(jobs, answers)
 
+    def _recover(self, jobs: Sequence[AnyJob], error: Exception, tries: int) -> None:
+        trouble = self._db.trouble(error)
+        if trouble is Trouble.DOWN:
+            # The database itself: one by one would only wait for the same again and again.
+            self._disconnect()
+            self._fail_all(jobs, error)
+            return
+        self._roll_back()
+        if trouble is Trouble.AGAIN and tries:
+            self._process(jobs, tries)
+        elif trouble is Trouble.ITEM and len(jobs) > 1:
+            for job in jobs:
+                self._process([job])
+        else:
+            self._fail_all(jobs, error)
+
     def _transact(self, jobs: Sequence[AnyJob]) -> tuple[list[Callable[[], None]], int]:
         """Do all of ``jobs`` in one transaction; their answers, and the log's size if it grew."""
-        connection = self._connection or self._open()
-        connection.execute("BEGIN IMMEDIATE")
-        head = read_head(connection)
-        source = SqliteSource(connection)
-        source.preload(job.keys for job in jobs if job.keys is not None)
-        batch = Batch(source, head, self._clock.now())
+        wanted = [job.keys for job in jobs if job.keys is not None]
+        if not wanted:
+            connection, _ = self._begun(lambda usable: usable.begin())
+            answers = [job.run(None, connection) for job in jobs]
+            connection.commit()
+            return answers, 0
+        connection, (row, its_time) = self._begun(lambda usable: usable.begin_chain())
+        head = head_of(row)
+        source = RowSource(connection)
+        source.preload(wanted)
+        batch = Batch(source, head, self._now(its_time))
         answers = [job.run(batch, connection) for job in jobs]
-        flush(connection, batch.changes, batch.at)
-        connection.execute("COMMIT")
-        return answers, batch.changes.head.seq if batch.changes.events else 0
+        if self.heads is not None:
+            batch.sign_head(self.heads)
+        flush(connection, batch.changes, batch.at, due_at=batch.now)
+        grown_to = batch.changes.head.seq if batch.changes.events else 0
+        if grown_to:
+            connection.announce(grown_to)
+        connection.commit()
+        return answers, grown_to
+
+    def _now(self, its_time: datetime | None) -> datetime:
+        is_its = its_time is not None and self._trusts_database_time
+        return its_time if is_its and its_time is not None else self._clock.now()
 
     def _fail_all(self, jobs: Sequence[AnyJob], error: Exception) -> None:
-        told = error if isinstance(error, Unavailable) else _of_file(error)
+        told = error if isinstance(error, Unavailable) else _unwritten(error)
         _log.error("the ledger did not commit", extra={"items": len(jobs), "why": told.message})
         _send(jobs, [job.fail(told) for job in jobs])
 
-    def _open(self) -> sqlite3.Connection:
-        self._connection = connect(self._db, busy_timeout_s=self._busy_timeout_s)
+    def _begun(self, begin: Callable[[Connection], T]) -> tuple[Connection, T]:
+        """Begin; a connection that is found broken, with nothing done on it yet, is made anew."""
+        if self._connection is not None:
+            try:
+                return self._connection, begin(self._connection)
+            except Exception:
+                if not self._connection.is_broken:
+                    raise
+                self._disconnect()
+        connection = self._open()
+        return connection, begin(connection)
+
+    def _open(self) -> Connection:
+        self._connection = self._db.connect(busy_timeout_s=self._busy_timeout_s)
         return self._connection
 
     def _roll_back(self) -> None:
@@ -200,9 +205,8 @@ class Writer:
         if self._connection is None:
             return
         try:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        except sqlite3.Error:
+            self._connection.rollback()
+        except Exception:  # noqa: BLE001  # either driver's
             self._disconnect()
 
     def _disconnect(self) -> None:
@@ -211,7 +215,7 @@ class Writer:
             return
         try:
             connection.close()  # rolls back what was open
-        except sqlite3.Error as error:
+        except Exception as error:  # noqa: BLE001  # either driver's
             _log.warning("a connection did not close", extra={"why": _name(error)})
 
 
@@ -232,9 +236,10 @@ def _call_all(answers: Sequence[Callable[[], None]]) -> None:
         answer()
 
 
-def _of_file(error: Exception) -> Unavailable:
+def _unwritten(error: Exception) -> Unavailable:
     return unavailable(f"the ledger could not be written ({_name(error)})")
 
 
 def _name(error: Exception) -> str:
+    """The error's kind alone: a driver's text may quote values, or a password."""
     return str(getattr(error, "sqlite_errorname", type(error).__name__))

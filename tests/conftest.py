@@ -6,9 +6,13 @@ Under ``PLACET_REQUIRE_ALL=1`` a skipped test fails; elsewhere it is listed by n
 import os
 import socket
 from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Postgres
 
 settings.register_profile("fast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("full", parent=settings.get_profile("fast"), max_examples=2000)
@@ -40,3 +44,13 @@ def _loopback_only() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
     yield
     socket.socket.connect = real  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Postgres"]:
+    """A PostgreSQL server of this process of the run."""
+    pytest.importorskip("psycopg", reason="psycopg")
+    from tests.support.postgres import server
+
+    with server() as made:
+        yield made

@@ -11,11 +11,12 @@ from aiohttp.typedefs import Handler
 from bot.api import auth
 from bot.api.calls import Call, OpenCall, answer
 from bot.api.deps import ApiDeps
+from bot.api.described import OpenRoute, Route
 from bot.api.explaining import SIMULATIONS
 from bot.api.jobs import WAITING, Waiting
 from bot.api.middleware import outermost, seal
 from bot.api.openapi import document
-from bot.api.routes import OPEN_ROUTES, OPENAPI, ROUTES, OpenRoute, Route
+from bot.api.routes import OPEN_ROUTES, OPENAPI, ROUTES
 from bot.api.webhooks import SEEN, Seen
 from bot.candidate import Simulations
 
@@ -26,8 +27,9 @@ def build_api(deps: ApiDeps) -> web.Application:
     app[WAITING] = waiting = Waiting()
     app[SEEN] = Seen()
     app[SIMULATIONS] = Simulations()
+    known = auth.Credentials(deps.reader)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _guarded(route, deps))
+        app.router.add_route(route.method, route.path, _guarded(route, deps, known))
     for open_route in OPEN_ROUTES:
         app.router.add_route(open_route.method, open_route.path, _open(open_route, deps))
     app.router.add_route("GET", OPENAPI, _document)
@@ -37,9 +39,9 @@ def build_api(deps: ApiDeps) -> web.Application:
     return app
 
 
-def _guarded(route: Route, deps: ApiDeps) -> Handler:
+def _guarded(route: Route, deps: ApiDeps, known: auth.Credentials) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
-        who = await auth.authenticate(request.headers, deps.reader, deps.service.tenant)
+        who = await auth.authenticate(request.headers, known, deps.service.tenant)
         auth.check_scope(who, route.scopes)
         return await route.handler(Call(request=request, deps=deps, credential=who))
 

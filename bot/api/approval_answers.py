@@ -94,6 +94,8 @@ class ApprovalAnswer(ApprovalItem):
     votes: list[VoteAnswer]
     content: ContentAnswer | None
     content_digest: str
+    content_erased_at: str | None = None
+    """Since when the content is gone for good."""
     full_view_recorded: bool
 
 

@@ -53,6 +53,7 @@ async def get_approval(call: Call) -> web.Response:
     elif call.confined_to is None:
         raw = None  # neither a person who answers for having seen it, nor the agent that wrote it
     content = None if raw is None else parse_content(raw)
+    erased_at = await call.deps.reader.erased_at(ticket.ask.content_digest)
     body = people.ApprovalAnswer.model_validate(
         {
             **wire.approval_fields(ticket),
@@ -71,6 +72,7 @@ async def get_approval(call: Call) -> web.Response:
                 justification=content.justification,
             ),
             "content_digest": ticket.ask.content_digest,
+            "content_erased_at": None if erased_at is None else stamp(erased_at),
             "full_view_recorded": is_recorded,
         }
     )

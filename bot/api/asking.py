@@ -6,7 +6,6 @@ core judges; a raw secret is refused with its place, so that no card and no log 
 """
 
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -16,15 +15,19 @@ from bot.api.calls import Call
 from bot.api.middleware import is_trace_id, trace_id_of
 from bot.api.problems import IDS
 from bot.api.schemas import ActionForm, JobForm, is_unused
+from bot.ids import RandomIds
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
 from governance.canonical import Json
 from governance.errors import Code, InvalidInput
 from governance.policy.model import Bundle
+from governance.policy.tools import WIDTH
 from governance.principal import Agent, PersonId
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}")
 _KEY_HEADERS = ("Idempotency-Key", "X-Idempotency-Key")
 _MS = 1_000
+_KINDS = {kind.value: kind for kind in ActionKind}
+_RANDOM = RandomIds()
 
 
 def without_unused(value: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -102,7 +105,7 @@ def idempotency_key(call: Call, form: JobForm) -> str:
                     pointer=f"/{header}",
                 )
             return named
-    return f"auto-{secrets.token_hex(16)}"
+    return f"auto-{_RANDOM.nonce()}"
 
 
 def trace_of(call: Call, form: ActionForm) -> str:
@@ -114,6 +117,8 @@ def trace_of(call: Call, form: ActionForm) -> str:
 
 
 def _labels(form: ActionForm) -> dict[str, str]:
+    if not form.labels and not form.meta.labels:
+        return {}
     merged = dict(form.labels)
     for name, value in form.meta.labels.items():
         if merged.setdefault(name, value) != value:
@@ -134,7 +139,7 @@ def _disagree(pointer: str) -> InvalidInput:
 
 
 def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*one, *other)))
+    return tuple(dict.fromkeys((*one, *other))) if one or other else ()
 
 
 def _named(labels: Mapping[str, str], label: str) -> str:
@@ -151,11 +156,10 @@ def _named(labels: Mapping[str, str], label: str) -> str:
 
 def _kind(bundle: Bundle, word: str, tool: str) -> ActionKind:
     """What is stated; else the widest that the tool's registration has, else the widest."""
-    if word in set(ActionKind):
-        return ActionKind(word)
+    if word in _KINDS:
+        return _KINDS[word]
     registered = bundle.tools.get(tool)
-    kinds = tuple(ActionKind)
-    return kinds[-1] if registered is None else max(registered.actions, key=kinds.index)
+    return WIDTH[-1] if registered is None else max(registered.actions, key=WIDTH.index)
 
 
 def _dispatch(bundle: Bundle, form: ActionForm, tool: str) -> Dispatch:
@@ -177,7 +181,7 @@ def _ttl_s(form: ActionForm) -> int | None:
 def _refuse_secrets(call: Call, form: ActionForm, key: str) -> None:
     """Every text that a client sends; names that it makes up for itself may look like a hash."""
     named = {"trace_id", "idempotency_key"}
-    leaks.refuse({name: value for name, value in form if name not in named})
+    leaks.refuse({name: getattr(form, name) for name in form.model_fields_set - named})
     leaks.refuse_issued(form.trace_id, "/trace_id")
     leaks.refuse_issued(call.request.headers.get("X-Trace-Id", ""), "/X-Trace-Id")
     leaks.refuse_issued(key, "/idempotency_key")

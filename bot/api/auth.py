@@ -5,15 +5,17 @@ a ticket (``calls``, the core). Law: only the digest of a secret is kept; every 
 prove an identity gets the same answer; nothing that a client says about itself is believed.
 """
 
+import asyncio
 import hmac
 import re
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
+from typing import Protocol
 
 from governance.errors import Code, Refused
-from governance.ports import Reader
 from governance.principal import Agent, Credential, PersonId, Scope, TenantId
 
 _TOKEN = re.compile(r"plt_([a-z0-9]{16})_([A-Za-z0-9_-]{43})")
@@ -62,17 +64,57 @@ def digest_of(secret: str) -> str:
     return sha256(secret.encode("ascii")).hexdigest()
 
 
-async def authenticate(headers: Mapping[str, str], reader: Reader, tenant: TenantId) -> Credential:
+class KnownCredentials(Protocol):
+    """Whoever knows the credentials there are."""
+
+    async def credential(self, credential_id: str) -> Credential | None:
+        """A credential, revoked ones included."""
+
+
+class Credentials:
+    """Credentials as they stand, each read once in one pass of the event loop.
+
+    Whoever is woken in the same pass had arrived before the read, and whoever arrives after it is
+    woken in a later one: a revocation takes effect with the next request. Where a read takes longer
+    than its pass, nobody shares it.
+    """
+
+    def __init__(self, reader: KnownCredentials) -> None:
+        self._reader = reader
+        self._read: dict[str, Credential | None] = {}
+        self._pass: object | None = None
+
+    async def credential(self, credential_id: str) -> Credential | None:
+        """A credential, revoked ones included."""
+        if credential_id in self._read:
+            return self._read[credential_id]
+        if self._pass is None:
+            self._pass = object()
+            asyncio.get_running_loop().call_soon(self._end)
+        mine = self._pass
+        found = await self._reader.credential(credential_id)
+        if self._pass is mine:
+            self._read[credential_id] = found
+        return found
+
+    def _end(self) -> None:
+        self._pass = None
+        self._read.clear()
+
+
+async def authenticate(
+    headers: Mapping[str, str], known: KnownCredentials, tenant: TenantId
+) -> Credential:
     """The live credential whose token the request carries.
 
     Raises:
         Refused: ``unauthenticated`` for every failure alike; ``forbidden`` for another tenant.
     """
     found = _TOKEN.fullmatch(_token(headers))
-    credential = await reader.credential(found[1]) if found else None
-    known = credential.secret_digest if credential is not None else _NOBODY
+    credential = await known.credential(found[1]) if found else None
+    expected = credential.secret_digest if credential is not None else _NOBODY
     given = digest_of(found[2]) if found else ""
-    is_proven = hmac.compare_digest(given.encode("ascii"), known.encode("ascii"))
+    is_proven = hmac.compare_digest(given.encode("ascii"), expected.encode("ascii"))
     if credential is None or not is_proven or credential.revoked_at is not None:
         raise _unauthenticated()
     if credential.tenant != tenant:
@@ -103,13 +145,18 @@ def check_tenant(claimed: str | None, credential: Credential, *, pointer: str) -
         raise Refused(Code.FORBIDDEN, "the tenant named is not this credential's", pointer=pointer)
 
 
+@cache
+def _granted(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    """``scopes`` and what they imply."""
+    return scopes.union(*(_IMPLIED.get(scope, ()) for scope in scopes))
+
+
 def check_scope(credential: Credential, wanted: frozenset[Scope]) -> None:
     """One of ``wanted`` must be granted.
 
     Raises:
         Refused: ``forbidden``.
     """
-    granted = credential.scopes.union(*(_IMPLIED.get(s, ()) for s in credential.scopes))
-    if granted.isdisjoint(wanted):
+    if _granted(credential.scopes).isdisjoint(wanted):
         names = " or ".join(sorted(scope.value for scope in wanted))
         raise Refused(Code.FORBIDDEN, f"this needs a credential with scope {names}")

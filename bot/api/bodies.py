@@ -27,6 +27,7 @@ _DURATION = re.compile(r"([0-9]{1,6})(ms|s|m)?")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0}
 _TICKET_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _WHOLE = re.compile(r"[0-9]{1,6}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 async def read_bytes(request: web.Request, limits: Limits) -> bytes:
@@ -41,6 +42,8 @@ async def read_bytes(request: web.Request, limits: Limits) -> bytes:
     if (request.content_length or 0) > limits.max_body_bytes:
         raise _too_large(limits)
     try:
+        if request.content.is_eof():  # it came with its head, as most do: nothing is waited for
+            return await request.read()
         async with asyncio.timeout(limits.body_timeout_s):
             return await request.read()
     except TimeoutError as error:
@@ -161,6 +164,20 @@ def query_whole(request: web.Request, name: str, *, default: int, most: int) -> 
     if not _WHOLE.fullmatch(text) or not int(text):
         raise _bad_query(name, "a whole number from 1")
     return min(int(text), most)
+
+
+def query_number(request: web.Request, name: str, *, default: int | None = None) -> int:
+    """A number of the query, from 0, such as a place in the log.
+
+    Raises:
+        InvalidInput: it is no such number, or is absent and has no ``default``.
+    """
+    text = query_text(request, name)
+    if not text and default is not None:
+        return default
+    if not _NUMBER.fullmatch(text):
+        raise _bad_query(name, "a number from 0")
+    return int(text)
 
 
 def query_flag(request: web.Request, name: str, *, default: bool) -> bool:

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from aiohttp import web
 
+from governance.note_keys import NoteKey
 from governance.ports import Clock, Reader
 from governance.service import Service
+from governance.transparency import Transparency
 
 
 class WebhookSecrets(Protocol):
@@ -58,5 +60,11 @@ class ApiDeps:
     readiness: Callable[[], Awaitable[Sequence[str]]] = nothing_else
     notes: Callable[[], Sequence[str]] = tuple
     webhook_secrets: WebhookSecrets | None = None
+    transparency: Transparency | None = None
+    """Proofs of the log; without it those routes say that they are not ready."""
+    origin: str = ""
+    """The log's name in its checkpoints."""
+    witnesses: Sequence[NoteKey] = ()
+    """Whose cosignatures are kept."""
     routes: Sequence[web.AbstractRouteDef] = ()
     limits: Limits = field(default_factory=Limits)

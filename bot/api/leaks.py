@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import BaseModel
 
-from bot.scan.scanner import scan
+from bot.scan.scanner import scan_for_secrets
 from governance.errors import Code, InvalidInput
 
 _REFERENCE = "secret://"
@@ -24,11 +24,10 @@ def refuse(parts: Mapping[str, object]) -> None:
     Raises:
         InvalidInput: ``invalid_field`` with its place.
     """
-    texts = list(_texts(parts, ""))
     # One look at everything together; only where that finds something is each text looked at.
-    if not scan("\n".join(text for _, text in texts)):
+    if not scan_for_secrets("\n".join(_flat(parts))):
         return
-    for pointer, text in texts:
+    for pointer, text in _texts(parts, ""):
         rule = _rule(text)
         if rule:
             raise _refused(rule, pointer)
@@ -47,8 +46,10 @@ def refuse_issued(text: str, pointer: str) -> None:
 
 def issued(text: str) -> str:
     """The rule by which ``text`` holds a secret with its issuer's prefix; empty for none."""
-    rules = (found.rule for found in scan(text) if found.scanner == "secrets")
-    return next((rule for rule in rules if rule not in _BY_CONTEXT), "")
+    for found in scan_for_secrets(text) if text else ():
+        if found.rule not in _BY_CONTEXT:
+            return found.rule
+    return ""
 
 
 def safe_pointer(pointer: str) -> str:
@@ -63,11 +64,28 @@ def _refused(rule: str, pointer: str) -> InvalidInput:
 
 def _rule(text: str) -> str:
     """The rule by which ``text`` holds a raw secret; empty for none, or a reference to one."""
-    for found in scan(text):
+    for found in scan_for_secrets(text):
         start, _, end = found.place.partition("-")
-        if found.scanner == "secrets" and _REFERENCE not in text[int(start) : int(end)]:
+        if _REFERENCE not in text[int(start) : int(end)]:
             return found.rule
     return ""
+
+
+def _flat(parts: Mapping[str, object]) -> list[str]:
+    """The same texts without their places, which cost more than the texts."""
+    out: list[str] = []
+    waiting: list[object] = [parts]
+    for value in waiting:  # grows while it is walked
+        if isinstance(value, str):
+            out.append(value)
+        elif isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101  # dearer
+            out += value
+            waiting += value.values()
+        elif isinstance(value, BaseModel):
+            waiting.append({name: getattr(value, name) for name in value.model_fields_set})
+        elif isinstance(value, Sequence):
+            waiting += value
+    return out
 
 
 def _texts(value: object, pointer: str) -> Iterator[tuple[str, str]]:
@@ -75,7 +93,8 @@ def _texts(value: object, pointer: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, str):
         yield pointer, value
     elif isinstance(value, BaseModel):
-        yield from _texts(dict(value), pointer)
+        sent = {name: getattr(value, name) for name in value.model_fields_set}
+        yield from _texts(sent, pointer)
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield pointer, key

@@ -7,7 +7,6 @@ which answers ``internal_error`` for our own faults alone.
 
 import logging
 import re
-import secrets
 import traceback
 from collections.abc import Mapping
 
@@ -24,10 +23,12 @@ from bot.api.problems import (
     problem_of,
 )
 from bot.http import INTERNAL_ERROR, METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
+from bot.ids import RandomIds
 from bot.replies import reply_for
 from governance.errors import Code, PlacetError
 
 _LOG = logging.getLogger("placet.api")
+_RANDOM = RandomIds()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _HTTP_CODES = {405: METHOD_NOT_ALLOWED, 415: UNSUPPORTED_MEDIA_TYPE}
@@ -64,7 +65,7 @@ def _is_name(text: str) -> bool:
 
 def new_trace_id() -> str:
     """128 random bits in hex."""
-    return secrets.token_hex(16)
+    return _RANDOM.nonce()
 
 
 @web.middleware
@@ -73,7 +74,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
     asked = request.headers.get("X-Request-Id", "")
     ids = Ids(
         trace_id=trace_id_of(request.headers) or new_trace_id(),
-        request_id=asked if _is_name(asked) else secrets.token_hex(8),
+        request_id=asked if _is_name(asked) else _RANDOM.short(),
     )
     IDS.set(ids)
     try:

@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from bot.api.answers import ProblemAnswer
-from bot.api.routes import OPEN_ROUTES, QUERY, ROUTES, Described, OpenRoute, Route
+from bot.api.described import QUERY, Described, OpenRoute, Route
+from bot.api.routes import OPEN_ROUTES, ROUTES
 from bot.api.schemas import UNUSED
 from governance.canonical import Json
 

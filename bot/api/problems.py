@@ -12,8 +12,9 @@ from aiohttp import web
 
 from bot.api.leaks import safe_pointer
 from bot.replies import reply_for
-from governance.canonical import Json, to_text
+from governance.canonical import Json
 from governance.errors import Code, PlacetError
+from governance.json_text import to_text
 
 MAX_POINTER_CHARS = 200
 _RETRY_AFTER_S = 1

@@ -5,12 +5,6 @@ document are both made from it. Must not live here: handlers. Law: a route witho
 that proves its caller otherwise or needs no proof, and says so.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-
-from aiohttp import web
-from pydantic import BaseModel
-
 from bot.api import answers as ans
 from bot.api import approval_answers as people
 from bot.api import (
@@ -27,55 +21,15 @@ from bot.api import (
     webhooks,
 )
 from bot.api import read_answers as reads
-from bot.api.calls import Call, OpenCall
+from bot.api.audit_routes import AUDIT
+from bot.api.described import BASE, OpenRoute, Route
 from governance.principal import Scope
 
-BASE = "/api/v1"
 OPENAPI = f"{BASE}/openapi.json"
 _SUBMIT, _READ, _APPROVE = (frozenset({s}) for s in (Scope.SUBMIT, Scope.READ, Scope.APPROVE))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """What the published document says of a route."""
-
-    method: str
-    path: str
-    answer: type[BaseModel]
-    body: type[BaseModel] | None = None
-    is_list: bool = False
-    query: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route(Described):
-    """A route for the holder of a credential with one of ``scopes``."""
-
-    handler: Callable[[Call], Awaitable[web.Response]]
-    scopes: frozenset[Scope]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenRoute(Described):
-    """A route that asks for no bearer token."""
-
-    handler: Callable[[OpenCall], Awaitable[web.Response]]
-
-
 _PAGE = ("limit", "cursor")
-QUERY = {
-    "agent": "only this agent's",
-    "cursor": "next_cursor of the page before",
-    "include_resolved": "true: also what is decided already; default false",
-    "limit": "how many at most",
-    "state": "only jobs in this state of the wire",
-    "tenant": "only this tenant's; another than the credential's finds nothing",
-    "topic": "only this topic, exactly",
-    "trace_id": "only this trace",
-    "wait": "wait until there is something to do, at most so long: 30s, 500ms, 1m",
-}
-"""What each query parameter means."""
-
 JOBS = (
     Route(
         method="POST",
@@ -236,7 +190,7 @@ READS = (
 )
 """Questions to policy and to the log."""
 
-ROUTES: tuple[Route, ...] = (*JOBS, *PEOPLE, *READS)
+ROUTES: tuple[Route, ...] = (*JOBS, *PEOPLE, *READS, *AUDIT)
 
 OPEN_ROUTES: tuple[OpenRoute, ...] = (
     OpenRoute(

@@ -53,7 +53,9 @@ _UNUSED_FAMILY = re.compile(r"max_[a-z]{1,20}_tokens")
 
 def is_unused(key: str) -> bool:
     """Whether a stock client's key is accepted and dropped."""
-    return key in UNUSED or _UNUSED_FAMILY.fullmatch(key) is not None
+    if key in UNUSED:
+        return True
+    return key.startswith("max_") and _UNUSED_FAMILY.fullmatch(key) is not None
 
 
 class Form(BaseModel):
@@ -66,9 +68,13 @@ class MetaForm(Form):
     """The part that some clients put under ``meta``; it is merged with the top level."""
 
     capability: Line = ""
-    risk_tags: Words = []
-    requires: Words = []
-    labels: Labels = {}
+    risk_tags: Words = Field(default_factory=list)
+    requires: Words = Field(default_factory=list)
+    labels: Labels = Field(default_factory=dict)
+
+
+_NO_META = MetaForm()
+"""One for all: a default that holds lists would be copied deeply for each body."""
 
 
 class ActionForm(MetaForm):
@@ -79,18 +85,18 @@ class ActionForm(MetaForm):
     """Empty where a tool or topic says it."""
     tenant_id: Line = ""
     tenant: Line = ""
-    meta: MetaForm = MetaForm()
+    meta: MetaForm = Field(default_factory=lambda: _NO_META)
     trace_id: str = ""
     tool: Name | Literal[""] = ""
     action: Literal["read", "write", "execute", ""] = ""
     environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     target: Line = ""
-    arguments: dict[str, object] = {}
+    arguments: dict[str, object] = Field(default_factory=dict)
     context: object = None
     justification: Annotated[str, Field(max_length=4_000)] = ""
     on_behalf_of: PersonName | None = None
     """Canonical and nothing else: an alias of a person would not be kept from approving."""
-    data_classes: Words = []
+    data_classes: Words = Field(default_factory=list)
     dispatch: Literal["execute", "release"] | None = None
     """Default: execute where the tool has a registered action, else release."""
     deadline_ms: Whole | None = None
@@ -184,3 +190,9 @@ class FreezeForm(Form):
 
     target: Name
     reason: Annotated[str, Field(max_length=500)] = ""
+
+
+class CosignatureForm(Form):
+    """A checkpoint of this log as a signed note, with the line of a witness under it."""
+
+    checkpoint: Annotated[str, Field(min_length=1, max_length=65_536)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli import verify
+from bot.cli import audit_segments, hold, verify
 from bot.cli.environment import settings_now
 from bot.cli.output import (
     AsJson,
@@ -23,9 +23,9 @@ from bot.cli.output import (
     table,
     visible,
 )
+from bot.cli.progress import bar
 
 if TYPE_CHECKING:
-    from governance.control import PublicKey
     from governance.ports import Logged, Reader
 
 app = typer.Typer(
@@ -39,49 +39,85 @@ _BATCH = 500
 _POLL_S = 1.0
 
 app.command(epilog=verify.EXAMPLES)(verify.verify)
+app.command(epilog=audit_segments.EXAMPLES)(audit_segments.seal)
+app.command(epilog="Example: placet audit erase --ticket t-1a2b --reason 'asked by its subject'")(
+    hold.erase
+)
+app.add_typer(hold.app)
 
 Print = Callable[["Sequence[Logged]"], None]
 
 
-@app.command(epilog="Example: placet audit export log.jsonl")
+@app.command(
+    epilog="Example: placet audit export log.jsonl\n\n"
+    "Example: placet audit export /mnt/elsewhere/log --segment 100000"
+)
 @answered
 def export(
-    file: Annotated[Path, typer.Argument(help="New file to write; it is made for you alone.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="New file to write, made for you alone; with --segment, a folder, new or not."
+        ),
+    ],
     *,
+    segment: Annotated[
+        int,
+        typer.Option(
+            help="Events to a file: the folder gets what it lacks, also after an interruption.",
+            min=0,
+        ),
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write the log to a file, one record a line: enough to verify it elsewhere.
 
     Arguments and words of agents are not in it, only their digests.
     """
-    from bot.compose import tools
+    from bot.compose import verification
 
-    count = tools.export_ledger(settings_now().database, file)
+    database = settings_now().database
+    with bar("exporting") as progress:
+        if segment:
+            count = verification.export_to_folder(database, file, events=segment, progress=progress)
+        else:
+            count = verification.export_ledger(database, file, progress=progress)
     if as_json:
         emit({"file": str(file), "events": count})
         return
     name = visible(str(file))
-    show(f"{name} holds the log ({count} in all); verify it: placet audit verify --export {name}")
+    held = f"gained {count} in all" if segment else f"holds the log ({count} in all)"
+    show(f"{name} {held}; verify it: placet audit verify --export {name}")
 
 
 @app.command(epilog="Example: placet audit keys --json > keys.json")
 @answered
 def keys(*, as_json: AsJson = False) -> None:
-    """List the public keys that the log trusts; keep the JSON elsewhere, for verify --keys."""
+    """List the public keys of the log, ended ones too; keep the JSON elsewhere, for verifying."""
     from bot.compose import tools
+    from governance.transparency import key_facts
 
     settings = settings_now()
 
-    async def read() -> "list[PublicKey]":
+    async def read() -> list[dict[str, str]]:
         async with tools.open_tools(settings) as opened:
-            return list((await opened.reader.control()).keys.values())
+            return key_facts(await opened.reader.control())
 
     found = run(read())
     if as_json:
-        emit({item.id: {"purpose": item.purpose, "pem": item.pem} for item in found})
+        emit({item["id"]: {k: v for k, v in item.items() if k != "id"} for item in found})
         return
-    rows = ((item.id, item.purpose, stamp(item.valid_from)) for item in found)
-    show(table("", ("id", "purpose", "valid from"), rows) if found else "No keys yet.")
+    rows = (
+        (item["id"], item["purpose"], _second(item["valid_from"]), _second(item["ended_at"]))
+        for item in found
+    )
+    columns = ("id", "purpose", "valid from", "ended")
+    show(table("", columns, rows) if found else "No keys yet.")
+
+
+def _second(at: str) -> str:
+    """A stored instant to the second, as every table has it."""
+    return f"{at.partition('.')[0]}Z" if at else ""
 
 
 @app.command(epilog="Example: placet audit tail -n 5 --follow")

@@ -129,19 +129,25 @@ def _surroundings(report: _Report, settings: "Settings", manifest: Path | None) 
     from bot.cli.checks import machine
     from bot.cli.checks import manifest as manifest_checks
     from bot.cli.checks.findings import Finding, Level
+    from bot.cli.checks.rollback import rollback_findings
+    from bot.cli.checks.server import server_findings
+    from bot.compose.databases import server as ask
     from bot.compose.tools import ledger_file
 
     report.findings += manifest_checks.findings(manifest or manifest_checks.packaged(), settings)
     report.findings += machine.settings_findings(settings, production=report.production)
     report.findings += machine.key_findings(settings)
     try:
-        file = ledger_file(settings.database)
+        file, server = ledger_file(settings.database), ask(settings.database)
     except InvalidInput as error:
         report.findings.append(
             Finding(area="ledger", level=Level.PROBLEM, text=error.message, place="PLACET_DATABASE")
         )
         return
+    if server is not None:
+        report.findings += server_findings(server, production=report.production)
     report.findings += machine.ledger_findings(settings, file, production=report.production)
+    report.findings += rollback_findings(settings)
 
 
 def _described(report: _Report, *, is_ok: bool) -> dict[str, object]:

@@ -2,7 +2,8 @@
 
 Lives here: the tree of commands. Must not live here: any command's work, and any import that
 would slow ``--help`` down. Law: every command has help, an example, and exits with one of the
-documented codes (0 done, 1 a problem was found, 2 usage, 3 refused, 4 not possible now).
+documented codes (0 done, 1 a problem was found, 2 usage, 3 refused, 4 not possible now, 5 a log
+contradicts itself).
 """
 
 from importlib import import_module
@@ -10,13 +11,14 @@ from importlib.util import find_spec
 
 import typer
 
-from bot.cli import audit, check, info, policy, serve, ticket, token
+from bot.cli import audit, check, db, info, keys, policy, receipt, serve, ticket, token, witness
 
 app = typer.Typer(
     name="placet",
     help="People approve what AI agents want to do.\n\n"
     "Settings come from the environment, as PLACET_* variables. Exit codes: 0 done, 1 a problem "
-    "was found, 2 usage, 3 refused, 4 not possible now.",
+    "was found, 2 usage, 3 refused, 4 not possible now, 5 a log contradicts "
+    "itself.",
     epilog="Example: placet check --help",
     no_args_is_help=True,
     add_completion=False,
@@ -25,12 +27,15 @@ app = typer.Typer(
 
 
 def _build() -> None:
-    for module in (serve, check, info):
+    for module in (serve, witness, check, info):
         module.register(app)
     app.add_typer(token.app)
     app.add_typer(ticket.app)
     app.add_typer(policy.app)
     app.add_typer(audit.app)
+    app.add_typer(db.app)
+    app.add_typer(receipt.app)
+    app.add_typer(keys.app)
     if find_spec("bot.cli.demo") is not None:
         app.add_typer(import_module("bot.cli.demo").app, name="demo")
 

@@ -16,13 +16,28 @@ def bar(doing: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    with Progress(console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(doing, total=None)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(doing, total=None, rate="")
 
         def move(done: int, total: int) -> None:
-            shown.update(task, completed=done, total=total or None)
+            speed = shown.tasks[0].speed
+            rate = f"{speed:,.0f}/s" if speed else ""
+            shown.update(task, completed=done, total=total or None, rate=rate)
 
         yield move
 

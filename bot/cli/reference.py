@@ -21,6 +21,8 @@ EXITS = {
     Exit.USAGE: "What was typed is not well formed.",
     Exit.REFUSED: "It is well formed and the laws say no.",
     Exit.UNAVAILABLE: "It cannot be done now, or only a part of it could be.",
+    Exit.CONTRADICTED: "A log contradicts what it showed before: rolled back, forked, or not its "
+    "key's; `placet witness` alone ends so, with the code `log_contradicted`.",
 }
 
 

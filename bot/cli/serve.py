@@ -10,11 +10,11 @@ import os
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
-from bot.cli.environment import settings_now
+from bot.cli.environment import actor, settings_now
 from bot.cli.output import AsJson, answered, emit_line
 
 T = TypeVar("T")
@@ -29,21 +29,39 @@ def register(app: typer.Typer) -> None:
 
 
 @answered
-def serve(*, as_json: AsJson = False) -> None:
-    """Run the service: HTTP for agents, Slack for people, the clock; until SIGINT or SIGTERM."""
+def serve(
+    *,
+    accept_rollback: Annotated[
+        bool,
+        typer.Option(
+            "--accept-rollback",
+            help="Start although the log lacks records that a checkpoint saw; it is recorded.",
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the service: HTTP for agents, Slack for people, the clock; until SIGINT or SIGTERM.
+
+    It refuses to start on a log that is older than the newest checkpoint in PLACET_CHECKPOINTS.
+    """
     import uvloop
 
-    from bot.compose.serve import run_serve
+    from bot import memory
+    from bot.compose.serve import Serving, run_serve
     from bot.observability import set_up
 
     settings = settings_now()
     set_up()
+
+    def ready(running: Serving) -> None:
+        memory.settle()
+        url = running.base_url
+        _announce("serve", f"placet serve: listening on {url}", url, as_json)
+
     uvloop.run(
         until_stopped(
-            run_serve(settings),
-            lambda running: _announce(
-                "serve", f"placet serve: listening on {running.base_url}", running.base_url, as_json
-            ),
+            run_serve(settings, accepted_by=actor() if accept_rollback else ""),
+            ready,
         )
     )
 
@@ -61,7 +79,7 @@ def executor(*, as_json: AsJson = False) -> None:
             run_executor(settings),
             lambda running: _announce(
                 "executor",
-                f"placet executor: {settings.executor_name} works off {settings.database}. "
+                f"placet executor: {settings.executor_name} works off {running.core.ledger.name}. "
                 f"{running.availability.reason}",
                 None,
                 as_json,

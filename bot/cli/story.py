@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from bot.cli.output import facts, span, stamp, table, visible
 from governance.action import Content
-from governance.canonical import Json, to_text
+from governance.canonical import Json
+from governance.json_text import to_text
 from governance.ports import Logged
 from governance.tickets.binding import SHOWN_DIGITS
 from governance.tickets.lifecycle import LIVE
@@ -31,6 +32,7 @@ class Story:
 
     ticket: Ticket
     content: Content | None
+    erased_at: datetime | None = None
     history: Sequence[Logged]
 
 
@@ -108,6 +110,7 @@ def whole(story: Story) -> dict[str, object]:
     report = ticket.report
     return brief(ticket) | {
         "content": None if content is None else cast("Json", json.loads(content.to_bytes())),
+        "content_erased_at": None if story.erased_at is None else stamp(story.erased_at),
         "votes": [
             {
                 "person": vote.person,
@@ -161,7 +164,7 @@ def tell(story: Story, now: datetime) -> Iterator["RenderableType"]:
     yield visible(f"{ask.agent} asks to {what}{on}{where}: {ticket.state.value}")
     yield ""
     yield facts(_facts(ticket, now))
-    yield from _content(story.content)
+    yield from _content(story.content, story.erased_at)
     if ticket.votes or ticket.refusals:
         yield table("\nVotes", ("person", "says", "role", "weight", "at"), _votes(ticket))
     yield table(
@@ -217,9 +220,10 @@ def _result(ticket: Ticket) -> str:
     )
 
 
-def _content(content: Content | None) -> Iterator["RenderableType"]:
+def _content(content: Content | None, erased_at: datetime | None) -> Iterator["RenderableType"]:
     if content is None:
-        yield "\nThe content of this request is not kept any more."
+        when = f"was erased at {stamp(erased_at)}" if erased_at else "cannot be read back"
+        yield f"\nThe content of this request {when}; its digest is in the log."
         return
     yield "\nArguments"
     yield visible(to_text(content.arguments, indent=2), is_multiline=True)

@@ -99,6 +99,7 @@ def show_(
             told = story.Story(
                 ticket=found,
                 content=None if raw is None else parse_content(raw),
+                erased_at=await opened.reader.erased_at(found.ask.content_digest),
                 history=await opened.reader.history(found.id),
             )
             now = opened.clock.now()

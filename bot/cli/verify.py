@@ -18,7 +18,7 @@ from bot.replies import Exit
 from governance.errors import Code, InvalidInput
 
 if TYPE_CHECKING:
-    from bot.compose.tools import Verdict
+    from bot.compose.verification import Fault, Verdict
 
 EXAMPLES = (
     "Example: placet audit verify\n\n"
@@ -36,7 +36,9 @@ def verify(
     ] = "",
     export: Annotated[
         Path | None,
-        typer.Option(help="Verify this export instead, alone.", exists=True, dir_okay=False),
+        typer.Option(
+            help="Verify this export instead, alone: a file, or a folder of segments.", exists=True
+        ),
     ] = None,
     checkpoints: Annotated[
         Path | None,
@@ -55,31 +57,63 @@ def verify(
             dir_okay=False,
         ),
     ] = None,
+    segments: Annotated[
+        Path | None,
+        typer.Option(
+            help="Compare the sealed segments in this folder with their seals, too.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    since_seal: Annotated[
+        bool,
+        typer.Option(
+            "--since-seal", help="Begin at the newest seal; what it vouches for is not looked at."
+        ),
+    ] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="A sealed file that is missing is a problem.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Re-derive everything from the raw records: chain, tickets, votes, signatures, checkpoints.
 
-    Exit code 0: it verifies; 1: something is wrong, and the event is named. What only an outside
-    copy shows (newest events cut off, the whole log replaced) needs checkpoints and keys that were
-    kept elsewhere.
+    Exit code 0: it verifies; 1: something is wrong, and the event or row is named with a code;
+    2: wrong usage; 4: there is no such ledger, or its checkpoints cannot be read. What only an
+    outside copy shows (newest events cut off, the whole log replaced) needs checkpoints and keys
+    that were kept elsewhere. With --segments the files of sealed segments are compared with
+    what was signed and with what the records say; --since-seal begins at the newest seal.
     """
-    from bot.compose import tools
+    from bot.compose import verification
+    from bot.compose.segments import given
 
     if database and export:
         raise InvalidInput(Code.INVALID_FIELD, "say --database or --export, not both")
+    if export and (segments or since_seal or complete):
+        raise InvalidInput(Code.INVALID_FIELD, "segments are compared with a database's seals")
     settings = settings_now()
     outside = _read(checkpoints) if checkpoints else ""
     if not (database or export or checkpoints):
-        outside = tools.published_checkpoints(settings)
+        outside = verification.published_checkpoints(settings)
     known = _keys(keys) if keys else None
     with bar("verifying") as progress:
         if export:
-            verdict = tools.verify_exported(
+            verdict = verification.verify_exported(
                 export, checkpoints=outside, keys=known, progress=progress
             )
         else:
-            verdict = tools.verify_ledger(
-                database or settings.database, checkpoints=outside, keys=known, progress=progress
+            verdict = verification.verify_ledger(
+                database or settings.database,
+                checkpoints=outside,
+                witnesses=verification.witnesses_text(settings),
+                keys=known,
+                progress=progress,
+                sealed=given(
+                    database or settings.database,
+                    segments,
+                    since_seal=since_seal,
+                    complete=complete,
+                ),
             )
     _tell(verdict, as_json=as_json)
     if not verdict.is_verified:
@@ -94,26 +128,42 @@ def _tell(verdict: "Verdict", *, as_json: bool) -> None:
         "signatures": verdict.signatures,
         "checkpoints": verdict.checkpoints,
         "uncovered": verdict.uncovered,
+        "unsigned": verdict.unsigned,
+        "seals": verdict.seals,
+        "since": verdict.since,
         "head": verdict.head,
         "root": verdict.root,
     }
     listed = verdict.problems[:_SHOWN]
     if as_json:
-        problems = [{"seq": i.seq, "what": i.what, "detail": i.detail} for i in listed]
+        problems = [_entry(item) for item in listed]
         emit(
             {"verified": verdict.is_verified}
             | counted
-            | {"problem_count": len(verdict.problems), "problems": problems}
+            | {"problem_count": verdict.problem_count, "problems": problems}
         )
         return
     show(facts(counted.items()))
     if verdict.is_verified:
         count = f"{verdict.events} event{'s' * (verdict.events != 1)}"
-        show(f"\nverified: {count}; {_covered(verdict)}")
+        begun = f", the first {verdict.since} by their seal alone" if verdict.since else ""
+        show(f"\nverified: {count}{begun}; {_covered(verdict)}")
         return
-    rows = ((f"event {i.seq}" if i.seq else "the log", i.what, i.detail) for i in listed)
+    rows = ((visible(i.place), i.what, visible(i.detail)) for i in listed)
     show(table("\nProblems", ("where", "what", "how"), rows))
-    show(f"NOT verified, {len(verdict.problems)} in all. First: {visible(str(listed[0]))}")
+    show(f"NOT verified, {verdict.problem_count} in all. First: {visible(str(listed[0]))}")
+
+
+def _entry(fault: "Fault") -> dict[str, object]:
+    """A problem as programs read it; ``code`` is one of the documented ones."""
+    return {
+        "code": fault.what,
+        "seq": fault.seq,
+        "table": fault.table,
+        "row": fault.row,
+        "field": fault.field,
+        "detail": fault.detail,
+    }
 
 
 def _covered(verdict: "Verdict") -> str:

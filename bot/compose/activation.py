@@ -16,7 +16,7 @@ from bot.scheduler import WallClock
 from bot.settings import Settings
 from bot.signing import NoSigner
 from governance.policy.active import ActiveBundle
-from storage.ledger import SqliteLedger
+from storage.ledger import SqlLedger
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ async def activate(
         Unavailable: ``ledger_*``; ``snapshot_changed``: somebody activated another meanwhile.
     """
     bundle, signature = given.bundle, given.signature
-    async with SqliteLedger(settings.database, WallClock()) as ledger:
+    async with SqlLedger(settings.database, WallClock()) as ledger:
         core = core_over(
             ledger,
             settings,

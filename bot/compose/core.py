@@ -12,15 +12,17 @@ from bot.compose import policy
 from bot.ids import RandomIds
 from bot.scheduler import WallClock
 from bot.settings import Settings
-from bot.signing import FileSigner
-from governance.administration import CHECKPOINT, Administration
+from governance.administration import Administration
+from governance.custody import Custody
 from governance.errors import Code, Unavailable
+from governance.idempotency import Repeats
 from governance.policy.active import ActiveBundle
 from governance.policy.model import Bundle
 from governance.ports import Directory, Signer
 from governance.principal import Eligible, Person, PersonId, TenantId
 from governance.service import Service
-from storage.ledger import SqliteLedger
+from storage.ledger import SqlLedger
+from storage.proving import Prover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +30,14 @@ class Core:
     """What every edge of one process is given."""
 
     settings: Settings
-    ledger: SqliteLedger
+    ledger: SqlLedger
     """Ledger, Reader and Outbox in one."""
     clock: WallClock
     service: Service
     administration: Administration
+    custody: Custody
+    proofs: Prover
+    """Proofs of the log, up to its newest checkpoint."""
 
     @property
     def bundle(self) -> Bundle:
@@ -69,21 +74,6 @@ def bundle_of(settings: Settings) -> Bundle:
     return policy.from_disk(settings).bundle
 
 
-def signer_of(settings: Settings, bundle: Bundle) -> FileSigner:
-    """The keys of this deployment: one per role that votes, and one for checkpoints.
-
-    Raises:
-        Unavailable: a key file that others can read.
-    """
-    return FileSigner(settings.keys, (CHECKPOINT, *vote_purposes(bundle)))
-
-
-def vote_purposes(bundle: Bundle) -> tuple[str, ...]:
-    """The purposes of the keys by which the roles of ``bundle`` vote."""
-    roles = {item.role for tier in bundle.tiers.values() for item in tier.roles}
-    return tuple(f"vote:{role}" for role in sorted(roles))
-
-
 @asynccontextmanager
 async def open_core(
     settings: Settings, *, bundle: Bundle, directory: Directory, signer: Signer
@@ -94,7 +84,7 @@ async def open_core(
         InvalidInput: ``invalid_settings``: no such database.
         Unavailable: the ledger cannot be opened.
     """
-    async with SqliteLedger(settings.database, WallClock()) as ledger:
+    async with SqlLedger(settings.database, WallClock()) as ledger:
         yield core_over(
             ledger,
             settings,
@@ -105,12 +95,13 @@ async def open_core(
 
 
 def core_over(
-    ledger: SqliteLedger,
+    ledger: SqlLedger,
     settings: Settings,
     *,
     active: ActiveBundle,
     directory: Directory,
     signer: Signer,
+    repeats: Repeats | None = None,
 ) -> Core:
     """The core over a ledger that is open; it decides by what ``active`` holds."""
     clock, tenant = WallClock(), TenantId(settings.tenant)
@@ -127,8 +118,11 @@ def core_over(
             ids=RandomIds(),
             bundle=active,
             tenant=tenant,
+            repeats=repeats,
         ),
         administration=Administration(
             ledger=ledger, reader=ledger, clock=clock, signer=signer, tenant=tenant
         ),
+        custody=Custody(ledger=ledger, reader=ledger, tenant=tenant),
+        proofs=Prover(ledger.tiles),
     )

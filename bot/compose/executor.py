@@ -25,7 +25,7 @@ from governance.outbox import Owed, OwedKind
 from governance.policy.active import ActiveBundle
 from governance.policy.model import Bundle
 from governance.tickets.ticket import TicketId
-from storage.ledger import SqliteLedger
+from storage.ledger import SqlLedger
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ async def run_executor(settings: Settings) -> AsyncIterator[RunningExecutor]:
         Unavailable: the ledger cannot be opened.
     """
     async with AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(SqliteLedger(settings.database, WallClock()))
+        ledger = await stack.enter_async_context(SqlLedger(settings.database, WallClock()))
         start = await policy.at_start(settings, ledger)
         active = ActiveBundle(start.bundle)
         plans = [Plans(bundle=start.bundle, actions=actions_of(start.bundle, settings))]

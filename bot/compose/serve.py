@@ -5,7 +5,6 @@ Law: it answers 503 until everything that it needs is proven, and what it began 
 stops.
 """
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,16 +19,20 @@ from bot.api import server
 from bot.api.app import build_api
 from bot.api.deps import ApiDeps
 from bot.compose import policy
-from bot.compose.checkpoints import checkpoint
-from bot.compose.core import Core, core_over, signer_of, vote_purposes
+from bot.compose.checkpoints import witnesses_of
+from bot.compose.clock import start_clock
+from bot.compose.core import Core, core_over
 from bot.compose.effects import AuditChannel, Cards
 from bot.compose.following import PolicyFollower
+from bot.compose.keys import open_signer, purposes_of, sign_heads
+from bot.compose.repeats import open_repeats
+from bot.compose.rollback import check_published
 from bot.delivery import Delivery, Worker, owe_all_cards
 from bot.identity import SlackDirectory, StaticDirectory, Workspace
 from bot.reassess import judge_open
-from bot.scheduler import SWEEP_S, JumpGuard, Sweeper, Ticker, WallClock
+from bot.scheduler import JumpGuard, WallClock
 from bot.settings import Settings, SlackMode
-from bot.signing import FileSigner
+from bot.signing import StoreSigner
 from bot.sinks.follower import Follower
 from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
@@ -41,7 +44,7 @@ from governance.policy.active import ActiveBundle
 from governance.policy.model import Bundle, Members
 from governance.principal import TenantId
 from governance.tickets.ticket import TicketId
-from storage.ledger import SqliteLedger
+from storage.ledger import SqlLedger
 
 SLACK_PATH = "/slack/events"
 AUDIT_CURSOR = "slack-audit"
@@ -75,30 +78,41 @@ class _Watch:
 
 @asynccontextmanager
 async def run_serve(
-    settings: Settings, *, listener: socket.socket | None = None
+    settings: Settings, *, listener: socket.socket | None = None, accepted_by: str = ""
 ) -> AsyncIterator[Serving]:
     """Serve until the context ends; ``listener`` replaces the address of the settings.
 
+    ``accepted_by`` is who lets it start on a log that lacks what was published.
+
     Raises:
         InvalidInput: ``invalid_bundle`` or ``invalid_settings``.
-        Unavailable: the ledger, the keys or Slack cannot be used.
+        Unavailable: the ledger, the keys or Slack cannot be used; ``rolled_back``.
     """
     async with AsyncExitStack() as stack:
-        ledger = await stack.enter_async_context(SqliteLedger(settings.database, WallClock()))
+        ledger = await stack.enter_async_context(SqlLedger(settings.database, WallClock()))
+        await check_published(settings, ledger, accepted_by=accepted_by)
         start = await policy.at_start(settings, ledger)
         active = ActiveBundle(start.bundle)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         config = slack_config(settings)
         directory = _directory(settings, active, config, session)
-        signer = signer_of(settings, start.bundle)
-        core = core_over(ledger, settings, active=active, directory=directory, signer=signer)
+        signer = await stack.enter_async_context(open_signer(settings, ledger, start.bundle))
+        core = core_over(
+            ledger,
+            settings,
+            active=active,
+            directory=directory,
+            signer=signer,
+            repeats=await stack.enter_async_context(open_repeats(settings)),
+        )
+        sign_heads(settings, ledger)
         await core.administration.register_keys()
         await policy.activate_first(core.administration, start)
-        follower = await _policy(stack, core, active, signer, start)
+        follower = await _policy(stack, core, active, signer, start.disk)
         slack = await _slack(stack, core, config, session, directory)
         delivery = await _delivery(stack, core, slack)
         guard = JumpGuard(core.clock)
-        await _clock(stack, core, guard)
+        await start_clock(stack, core, guard)
         watch = _Watch(guard=guard, follower=follower)
         base_url = await _http(stack, core, slack, watch, listener)
 
@@ -128,10 +142,10 @@ def _secret(value: SecretStr | None) -> str:
 
 
 async def _policy(
-    stack: AsyncExitStack, core: Core, active: ActiveBundle, signer: FileSigner, start: policy.Start
+    stack: AsyncExitStack, core: Core, active: ActiveBundle, signer: StoreSigner, disk: str
 ) -> PolicyFollower:
     async def adopt(bundle: Bundle) -> None:
-        await asyncio.to_thread(signer.ensure, vote_purposes(bundle))
+        await signer.ensure(purposes_of(core.settings.signer, bundle))
         await core.administration.register_keys()
         active.replace(bundle)
 
@@ -144,7 +158,7 @@ async def _policy(
         current=lambda: active.current,
         adopt=adopt,
         hold=hold,
-        disk=start.disk,
+        disk=disk,
     )
     follower.start()
     stack.push_async_callback(follower.stop)
@@ -215,7 +229,11 @@ async def _delivery(stack: AsyncExitStack, core: Core, slack: SlackApp | None) -
         workers[OwedKind.CARD] = cards.work
         audit = AuditChannel(slack.publisher, channel=settings.slack_audit_channel)
         follower = Follower(
-            name=AUDIT_CURSOR, reader=core.ledger, outbox=core.ledger, emit=audit.emit
+            name=AUDIT_CURSOR,
+            reader=core.ledger,
+            outbox=core.ledger,
+            emit=audit.emit,
+            leads=partial(core.ledger.leads, AUDIT_CURSOR),
         )
         follower.start()
         stack.push_async_callback(follower.stop)
@@ -223,23 +241,6 @@ async def _delivery(stack: AsyncExitStack, core: Core, slack: SlackApp | None) -
     delivery.start()
     stack.push_async_callback(delivery.stop)
     return delivery
-
-
-async def _clock(stack: AsyncExitStack, core: Core, guard: JumpGuard) -> None:
-    sweeper = Sweeper(
-        service=core.service,
-        reader=core.ledger,
-        outbox=core.ledger,
-        clock=core.clock,
-        guard=guard,
-    )
-    ticker = Ticker()
-    ticker.every(SWEEP_S, "sweep", sweeper.sweep)
-    ticker.every(
-        core.settings.checkpoint_every_s, "checkpoint", partial(checkpoint, core), at_once=True
-    )
-    ticker.start()
-    stack.callback(ticker.stop)
 
 
 async def _http(
@@ -257,6 +258,9 @@ async def _http(
         readiness=watch.reasons,
         notes=watch.notes,
         webhook_secrets=FileWebhookSecrets(core.settings.keys / "webhooks"),
+        transparency=core.proofs,
+        origin=core.settings.origin,
+        witnesses=witnesses_of(core.settings),
         routes=routes,
     )
     runner = server.runner(build_api(deps))

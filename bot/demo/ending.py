@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from bot.compose.checkpoints import checkpoint
-from bot.compose.tools import ledger_file, verify_ledger, verify_running
-from bot.demo.moves import Told, expect
+from bot.compose.tools import ledger_file
+from bot.compose.verification import verify_ledger, verify_running
+from bot.demo.moves import StoryError, Told, expect
 from bot.demo.world import World
 from governance.tickets.ticket import TicketId
 
@@ -46,6 +47,8 @@ async def tampered(world: World) -> Told:
         StoryError: it was not found.
     """
     original = ledger_file(world.settings.database)
+    if original is None:
+        raise StoryError("the demo's ledger is a file")
     copy = original.with_name("tampered.db")
     with closing(sqlite3.connect(original)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)

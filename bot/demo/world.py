@@ -57,11 +57,12 @@ class World:
 
 @asynccontextmanager
 async def run_world(
-    *, port: int, policies: Path | None, with_executor: bool = True
+    *, port: int, policies: Path | None, with_executor: bool = True, database: str = ""
 ) -> AsyncIterator[World]:
     """A demo that is ready: page up, service ready, executor at work.
 
-    ``port`` is the page's (0: any free one); ``policies`` replaces the shipped demo bundle.
+    ``port`` is the page's (0: any free one); ``policies`` replaces the shipped demo bundle, and
+    ``database`` the file in the demo's own folder.
     """
     async with AsyncExitStack() as stack:
         home = Path(stack.enter_context(TemporaryDirectory(prefix="placet-demo-")))
@@ -69,7 +70,7 @@ async def run_world(
         emulator = Emulator(seed.WORKSPACE, manifest())
         await emulator.start(port)
         stack.push_async_callback(emulator.stop)
-        settings = _settings(home, site, emulator, policies)
+        settings = _settings(home, site, emulator, policies, database)
         listener = socket.create_server(("127.0.0.1", 0))
         serving = await stack.enter_async_context(run_serve(settings, listener=listener))
         emulator.busy = lambda: not serving.is_idle()
@@ -102,9 +103,11 @@ def _site(folder: Path) -> Path:
     return folder
 
 
-def _settings(home: Path, site: Path, emulator: Emulator, policies: Path | None) -> Settings:
+def _settings(
+    home: Path, site: Path, emulator: Emulator, policies: Path | None, database: str
+) -> Settings:
     return Settings(
-        database=f"sqlite:///{home / 'placet.db'}",
+        database=database or f"sqlite:///{home / 'placet.db'}",
         policies=policies or shipped("demo"),
         keys=home / "keys",
         checkpoints=home / "checkpoints.txt",

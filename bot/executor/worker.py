@@ -19,9 +19,9 @@ from bot.executor.launcher import Launcher
 from bot.executor.report import Reported, of_failure, of_result
 from bot.executor.sandbox import Limits, SandboxSpec
 from governance.action import ActionRequest, Content, action_digest, parse_content
-from governance.canonical import to_text
 from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.execution import SandboxTier
+from governance.json_text import to_text
 from governance.policy.decision import Constraints
 from governance.policy.model import Bundle
 from governance.ports import Reader

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from governance.policy.secret_rules import SECRET_RULES
 
+SECRETS, PERSONAL = "secrets", "personal"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
@@ -20,6 +22,8 @@ class Pattern:
     scanner: str
     rule: str
     regex: re.Pattern[str]
+    hints: tuple[str, ...] = ()
+    """Without one of these pieces a text, in lower case, holds none; empty: nothing tells."""
     check: Callable[[str], bool] = lambda _text: True
 
 
@@ -39,27 +43,32 @@ def _iban(text: str) -> bool:
 
 
 PATTERNS = (
-    *(Pattern(scanner="secrets", rule=secret.id, regex=secret.regex) for secret in SECRET_RULES),
+    *(
+        Pattern(scanner=SECRETS, rule=secret.id, regex=secret.regex, hints=secret.hints)
+        for secret in SECRET_RULES
+    ),
     Pattern(
-        scanner="personal",
+        scanner=PERSONAL,
         rule="email",
+        hints=("@",),
         regex=re.compile(r"\b[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{2,63}){1,5}\b"),
     ),
     Pattern(
-        scanner="personal",
+        scanner=PERSONAL,
         rule="card_number",
         regex=re.compile(r"\b\d(?:[ -]?\d){12,18}\b"),
         check=_luhn,
     ),
     Pattern(
-        scanner="personal",
+        scanner=PERSONAL,
         rule="iban",
         regex=re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"),
         check=_iban,
     ),
     Pattern(
-        scanner="personal",
+        scanner=PERSONAL,
         rule="us_ssn",
+        hints=("-",),
         regex=re.compile(r"\b(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}\b"),
     ),
 )

@@ -23,6 +23,8 @@ _LISTED_OF_BACKLOG = 60
 _WORD_CHARS = 60
 _PLAIN = "ALLOW"
 _SHORT_ID = 6
+_ROOT_LINE = 2
+"""Where a checkpoint's root stands in its note."""
 _ACCOUNT = re.compile(r"person:slack:[A-Z0-9]{2,30}/([UW][A-Z0-9]{1,30})")
 _TELLS_OUTCOME = frozenset({"ExecutionSucceeded", "ExecutionFailed"})
 _INDENT = " " * 8
@@ -250,6 +252,13 @@ def _run(payload: Json) -> str:
     return f"after {_word(_at(payload, 'report', 'duration_ms'))} ms, output {_word(output)}"
 
 
+def _checkpoint(payload: Json) -> str:
+    """Size and root: what nobody can change afterwards is what a receipt is held against."""
+    lines = str(_at(payload, "note")).split("\n")
+    root = f" root {_word(lines[_ROOT_LINE])}" if len(lines) > _ROOT_LINE else ""
+    return f"size {_field(payload, 'size')}{root}"
+
+
 _DETAILS: Mapping[str, Callable[[Json], str]] = {
     "TicketOpened": _opened,
     "SubmissionThrottled": _opened,
@@ -273,7 +282,7 @@ _DETAILS: Mapping[str, Callable[[Json], str]] = {
     "UnfreezeAsked": lambda payload: _field(payload, "target"),
     "AgentUnfrozen": lambda payload: _field(payload, "target"),
     "BundleActivated": lambda payload: _field(payload, "snapshot"),
-    "CheckpointSigned": lambda payload: f"size {_field(payload, 'size')}",
+    "CheckpointSigned": _checkpoint,
 }
 
 

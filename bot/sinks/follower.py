@@ -43,13 +43,16 @@ class Follower:
         emit: Emit,
         batch: int = 2000,
         pause_s: float = 1.0,
+        leads: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
+        """``leads``: whether this process is the one that delivers; None: it is the only one."""
         self._name = name
         self._reader = reader
         self._outbox = outbox
         self._emit = emit
         self._batch = batch
         self._pause_s = pause_s
+        self._leads = leads
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -81,6 +84,8 @@ class Follower:
 
     async def step(self) -> int:
         """Deliver some of what is new; how many records went out."""
+        if self._leads is not None and not await self._leads():
+            return 0
         after = await self._outbox.cursor(self._name)
         records = await self._reader.records(after, self._batch)
         if not records:

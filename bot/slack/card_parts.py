@@ -13,7 +13,7 @@ from bot.slack.blocks import Block, line, ours, person, preformatted, quote, run
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, head, inert, mixed_alphabets, words
 from governance.action import Content, Dispatch
-from governance.canonical import to_text
+from governance.json_text import to_text
 from governance.policy.decision import Warned
 from governance.tickets.ticket import Ticket, TicketState
 

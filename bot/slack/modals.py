@@ -24,7 +24,7 @@ from bot.slack.blocks import (
 )
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, inert, pages, words
-from governance.canonical import to_text
+from governance.json_text import to_text
 from governance.tickets.ticket import Choice, Ticket, TicketState
 
 PAGE_CHARS = 9_000

@@ -35,7 +35,7 @@ from governance.policy.model import (
     Strategy,
     snapshot_of,
 )
-from governance.policy.sections import DirectoryForm, SignalsForm, TicketForm
+from governance.policy.sections import AuditForm, DirectoryForm, SignalsForm, TicketForm
 from governance.policy.seeds import credential_ttl_s
 from governance.policy.tools import ToolRegistry
 from governance.principal import PersonId
@@ -43,6 +43,8 @@ from governance.principal import PersonId
 DEFAULT_APPROVAL = frozenset({ActionKind.WRITE.value, ActionKind.EXECUTE.value})
 DEFAULT_TTL_HOURS = 48
 DEFAULT_RETENTION_DAYS = 365
+RETENTION_BY_CLASS = {"financial": 2555}
+"""Seven years for what books are kept of; a bundle may say otherwise."""
 
 
 def compile_bundle(form: BundleForm, source: Mapping[str, Json], notes: list[Note]) -> Bundle:
@@ -170,8 +172,17 @@ def _audit(form: BundleForm) -> AuditPolicy:
     return AuditPolicy(
         channel=next((audit.channel for audit in audits if audit.channel), ""),
         retention_days=max(days, default=DEFAULT_RETENTION_DAYS),
+        retention_by_class=_by_class(audits),
         fields=next((tuple(audit.fields) for audit in audits if audit.fields), ()),
     )
+
+
+def _by_class(audits: Iterable[AuditForm]) -> dict[str, int]:
+    written: dict[str, int] = {}
+    for audit in audits:
+        for name, days in audit.retention_by_class.items():
+            written[name] = max(days, written.get(name, 0))
+    return RETENTION_BY_CLASS | written
 
 
 def _directory(form: DirectoryForm) -> dict[str, Members]:

@@ -44,8 +44,9 @@ class ConstraintRule:
         """Whether ``subject`` violates it; a match that cannot be judged is a violation."""
         if self.match is not None:
             return self.match.judge(subject) is not Outcome.NOT_MATCHED
+        named = self.id.casefold()
         asked = (subject.topic, subject.tool, subject.target, *subject.capabilities)
-        return any(self.id.casefold() in words.casefold() for words in asked)
+        return any(named in words.casefold() for words in asked)
 
 
 def read_only(value: Json) -> Json:
@@ -95,7 +96,13 @@ class ConstraintRegistry:
     def violations(self, *subjects: Subject) -> tuple[ConstraintRule, ...]:
         """Every constraint that any of ``subjects`` violates, in the order of the file."""
         distinct = [*{id(subject): subject for subject in subjects}.values()]
-        return tuple(rule for rule in self if any(map(rule.is_violated_by, distinct)))
+        found: list[ConstraintRule] = []
+        for rule in self._rules.values():
+            for subject in distinct:
+                if rule.is_violated_by(subject):
+                    found.append(rule)
+                    break
+        return tuple(found)
 
     @property
     def digest(self) -> str:

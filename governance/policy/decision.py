@@ -5,7 +5,7 @@ Must not live here: how a decision is reached (``evaluate``). Law: effects are t
 the most restrictive wins; constraints of several rules merge to the tightest.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 
 from governance.canonical import Json
@@ -82,15 +82,13 @@ class Constraints:
     def to_json(self) -> dict[str, Json]:
         """Only what is set, for bindings, cards and answers."""
         shown: dict[str, Json] = {}
-        for spec in fields(self):
-            value = getattr(self, spec.name)
-            if (
-                value is None
-                or value is False
-                or (value == () and not spec.name.endswith("_allow"))
-            ):
+        if self is NO_CONSTRAINTS:
+            return shown
+        for name in Constraints.__slots__:
+            value = getattr(self, name)
+            if value is None or value is False or (value == () and not name.endswith("_allow")):
                 continue  # an empty allow list is set: it lets nothing through
-            shown[spec.name] = list(value) if isinstance(value, tuple) else value
+            shown[name] = list(value) if isinstance(value, tuple) else value
         return shown
 
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from governance.canonical import Json, to_text
+from governance.canonical import Json
+from governance.json_text import to_text
 from governance.policy.decision import Requirement
 
 

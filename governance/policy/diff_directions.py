@@ -32,6 +32,7 @@ _SILENT = frozenset(
         (Group.BUNDLE, "audit channel"),
         (Group.BUNDLE, "audit fields"),
         (Group.BUNDLE, "retention_days"),
+        (Group.BUNDLE, "retention_by_class"),
         (Group.BUNDLE, "not enforced"),
     }
 )

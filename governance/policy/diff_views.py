@@ -126,6 +126,7 @@ def _settings(bundle: Bundle, form: BundleForm) -> Item:
         "output": "quarantine" if bundle.output.quarantine else "redact",
         "audit channel": bundle.audit.channel,
         "retention_days": bundle.audit.retention_days,
+        "retention_by_class": dict(bundle.audit.retention_by_class),
         "audit fields": list(bundle.audit.fields),
         "not enforced": [note.pointer for note in bundle.not_enforced],
     }

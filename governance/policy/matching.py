@@ -277,7 +277,7 @@ class Match:
         # Written out, because nothing is done more often: (wanted by the rule) & (have) != empty.
         return (
             (not self.tools or subject.tool in self.tools)
-            and (not self.actions or subject.action.value in self.actions)
+            and (not self.actions or subject.action in self.actions)
             and (not self.tenants or subject.tenant in self.tenants)
             and (not self.agents or subject.agent in self.agents)
             and not (self.roles and self.roles.isdisjoint(subject.roles))

@@ -83,6 +83,8 @@ class AuditPolicy:
 
     channel: str = ""
     retention_days: int = 365
+    retention_by_class: Mapping[str, int] = field(default_factory=dict)
+    """Classes and marks that are kept for longer."""
     fields: tuple[str, ...] = ()
 
 

@@ -241,6 +241,8 @@ class AuditForm(Form):
 
     channel: Name | None = None
     retention_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
+    retention_by_class: dict[Name, Annotated[int, Field(ge=1, le=36_500)]] = {}
+    """Days for single classes and marks; a record is kept for the longest that applies."""
     fields: Words = []
     format: str | None = None
     hash_algorithm: str | None = None

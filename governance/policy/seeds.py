@@ -77,11 +77,12 @@ def _exception_routing(form: BundleForm) -> list[Note]:
                     text=f"the sandbox's own limit of {fixed} holds for {key}",
                 )
             )
-    if block.executor.idempotency_store is not None:
+    if block.executor.idempotency_store not in (None, "ledger"):
         notes.append(
             Note(
                 pointer=f"{at}/executor/idempotency_store",
-                text="idempotency is kept by the ledger, in no other store",
+                text="the ledger keeps idempotency; the setting PLACET_IDEMPOTENCY_STORE "
+                "puts a Redis server before it",
             )
         )
     return notes

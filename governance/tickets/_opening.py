@@ -8,8 +8,14 @@ request; everything that people approve is frozen per revision; a revision voids
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from governance.action import ActionRequest, Dispatch, action_digest, needs_full_view
-from governance.action import request_digest as fingerprint
+from governance.action import (
+    ActionRequest,
+    Digests,
+    Dispatch,
+    action_digest,
+    digests_of,
+    needs_full_view,
+)
 from governance.errors import Code, Refused
 from governance.policy.decision import Decision, Effect, Requirement
 from governance.principal import Agent, Eligible
@@ -35,7 +41,13 @@ def open_ticket(command: cmd.OpenTicket, at: datetime, counters: tuple[ev.Counte
         Refused: ``ttl_out_of_range``; nothing is recorded then.
     """
     request = command.request
-    ask = ask_of(request, command.agent, command.decision, content=command.content_digest)
+    ask = ask_of(
+        request,
+        command.agent,
+        command.decision,
+        content=command.content_digest,
+        digests=command.digests,
+    )
     eligible = without(command.eligible, ask)
     decision = escalated(command.decision, eligible)
     expires_at = at + timedelta(seconds=life_s(request, decision.requirement))
@@ -104,12 +116,22 @@ def without(eligible: Eligible, ask: Ask) -> Eligible:
     return {person: roles for person, roles in eligible.items() if person not in ask.excluded}
 
 
-def ask_of(request: ActionRequest, agent: Agent, decision: Decision, *, content: str) -> Ask:
-    """The part of a request that the log may keep.
+def ask_of(
+    request: ActionRequest,
+    agent: Agent,
+    decision: Decision,
+    *,
+    content: str,
+    digests: Digests | None = None,
+) -> Ask:
+    """The part of a request that the log may keep; ``digests`` are the request's, if known.
 
     The digest is over the environment as policy took it, since that is what people are shown.
     """
-    shown = replace(request, environment=decision.environment)
+    known = digests or digests_of(request)
+    shown = known.action
+    if decision.environment != request.environment:
+        shown = action_digest(replace(request, environment=decision.environment))
     return Ask(
         tenant=request.tenant,
         agent=request.agent,
@@ -127,9 +149,9 @@ def ask_of(request: ActionRequest, agent: Agent, decision: Decision, *, content:
         dispatch=request.dispatch,
         trace_id=request.trace_id,
         idempotency_key=request.idempotency_key,
-        request_digest=fingerprint(request),
+        request_digest=known.request,
         content_digest=content,
-        action_digest=action_digest(shown),
+        action_digest=shown,
         # What the card keeps to itself can be approved from Details only.
         needs_full_view=bool(decision.constraints.redact_deny)
         or needs_full_view(

@@ -6,6 +6,7 @@ a binding is computed once per revision and never again from a newer bundle.
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from governance.canonical import Json, canonical_bytes, digest
 from governance.policy.decision import Constraints, Requirement
@@ -14,6 +15,7 @@ from governance.tickets.ticket import Choice
 
 SHOWN_DIGITS = 12
 """Hex digits of a binding that card, command line and log show."""
+_STAMP_CHARS = 26
 
 
 def binding_of(
@@ -94,6 +96,11 @@ def vote_message(
     )
 
 
+@lru_cache(maxsize=4_096)
 def stamp(at: datetime) -> str:
-    """An instant as RFC 3339 in UTC with microseconds, always of one length."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """An instant as RFC 3339 in UTC with microseconds, always of one length.
+
+    The last are remembered: one event time stands in many places of one batch.
+    """
+    utc = at if at.tzinfo is UTC else at.astimezone(UTC)
+    return f"{utc.isoformat(timespec='microseconds')[:_STAMP_CHARS]}Z"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from governance.action import ActionRequest
+from governance.action import ActionRequest, Digests
 from governance.errors import Code
 from governance.execution import RunReport, SandboxTier
 from governance.policy.decision import Decision
@@ -28,6 +28,8 @@ class OpenTicket:
     content_digest: str
     eligible: Eligible = field(default_factory=dict)
     considered: Considered | None = None
+    digests: Digests | None = None
+    """The request's, where they are known already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

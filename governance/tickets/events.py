@@ -8,7 +8,7 @@ and golden bytes prove it. Only this package builds events that change a ticket'
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, TypeGuard, get_args
 
 from governance.errors import Code
 from governance.policy.decision import Effect, TraceLine
@@ -242,3 +242,10 @@ TicketEvent = (
     | TicketUpheld
 )
 """Everything that can happen to a ticket."""
+
+_OF_TICKETS = frozenset(get_args(TicketEvent))
+
+
+def is_of_ticket(event: object) -> TypeGuard[TicketEvent]:
+    """Whether ``event`` happens to a ticket: asked of every record, so by its very class."""
+    return type(event) in _OF_TICKETS

@@ -160,7 +160,7 @@ def evolve(ticket: Ticket | None, event: ev.TicketEvent, at: datetime) -> Ticket
         return _born(event, at)
     if ticket is None or ticket.id != event.ticket_id:
         raise ValueError(f"{type(event).__name__} of {event.ticket_id} without its ticket")
-    after = replace(_after(ticket, event, at), updated_at=at)
+    after = _after(ticket, event, at)
     is_move = after.state is not ticket.state or isinstance(event, _MOVES)
     if is_move and after.state not in TRANSITIONS[ticket.state]:
         raise ValueError(f"{type(event).__name__}: {ticket.state} cannot become {after.state}")
@@ -188,34 +188,37 @@ def _born(event: ev.TicketOpened, at: datetime) -> Ticket:
 def _after(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
     match event:
         case ev.VoteCast():
-            return replace(ticket, votes=_with_vote(ticket, event.vote))
+            return replace(ticket, updated_at=at, votes=_with_vote(ticket, event.vote))
         case ev.VoteWithdrawn():
             kept = tuple(vote for vote in ticket.votes if vote.person != event.person)
-            return replace(ticket, votes=kept)
+            return replace(ticket, updated_at=at, votes=kept)
         case ev.VoteRefused():
             entry = (event.person, event.code.value)
-            return replace(ticket, refusals=(*ticket.refusals, entry))
+            return replace(ticket, updated_at=at, refusals=(*ticket.refusals, entry))
         case ev.TicketUpheld():
-            return replace(ticket, upheld_by=event.snapshot)
+            return replace(ticket, updated_at=at, upheld_by=event.snapshot)
         case ev.FullViewOpened():
             view = FullView(person=event.person, revision=event.revision)
-            return replace(ticket, full_views=(*ticket.full_views, view))
+            return replace(ticket, updated_at=at, full_views=(*ticket.full_views, view))
         case ev.TicketApproved():
-            return replace(ticket, state=S.APPROVED, basis=Basis.PEOPLE, approved_at=at)
+            return replace(
+                ticket, updated_at=at, state=S.APPROVED, basis=Basis.PEOPLE, approved_at=at
+            )
         case ev.TicketRejected():
-            return replace(ticket, state=S.REJECTED, decided_by=event.person, note=event.cause)
+            return replace(
+                ticket, updated_at=at, state=S.REJECTED, decided_by=event.person, note=event.cause
+            )
         case ev.TicketExpired():
             was = "decided" if ticket.state is S.PENDING else "used"
-            return replace(ticket, state=S.EXPIRED, note=f"not {was} in time")
+            return replace(ticket, updated_at=at, state=S.EXPIRED, note=f"not {was} in time")
         case ev.TicketCancelled():
-            return replace(ticket, state=S.CANCELLED, decided_by=event.actor, note=event.reason)
-        case ev.TicketDenied():
             return replace(
-                ticket,
-                state=S.DENIED,
-                ruling=event.ruling,
-                note=event.ruling.reason,
-                upheld_by="",
+                ticket, updated_at=at, state=S.CANCELLED, decided_by=event.actor, note=event.reason
+            )
+        case ev.TicketDenied():
+            told = event.ruling
+            return replace(
+                ticket, updated_at=at, state=S.DENIED, ruling=told, note=told.reason, upheld_by=""
             )
         case _:
             return _after_approval(ticket, event, at)
@@ -224,33 +227,32 @@ def _after(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
 def _after_approval(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
     match event:
         case ev.TicketRevised():
-            return _revised(ticket, event)
+            return _revised(ticket, event, at)
         case ev.QuorumLost():
-            return _quorum_lost(ticket, event)
+            return _quorum_lost(ticket, event, at)
         case ev.ResponseOverdue():
-            return replace(ticket, is_overdue=True)
+            return replace(ticket, updated_at=at, is_overdue=True)
         case run_ev.ExecutionCleared():
-            return replace(ticket, cleared_at=at)
+            return replace(ticket, updated_at=at, cleared_at=at)
         case run_ev.ExecutionDeferred():
-            return replace(ticket, note=event.reason, deferrals=ticket.deferrals + 1)
+            return replace(ticket, updated_at=at, note=event.reason, deferrals=ticket.deferrals + 1)
         case run_ev.ExecutionStarted():
-            return replace(ticket, state=S.EXECUTING, run=event.run, note="")
+            return replace(ticket, updated_at=at, state=S.EXECUTING, run=event.run, note="")
         case run_ev.ExecutionSucceeded():
-            return replace(ticket, state=S.EXECUTED, report=event.report)
+            return replace(ticket, updated_at=at, state=S.EXECUTED, report=event.report)
         case run_ev.ExecutionFailed():
-            return replace(ticket, report=event.report)
+            return replace(ticket, updated_at=at, report=event.report)
         case run_ev.ExecutionLost():
             note = "its executor vanished: nobody knows whether it took effect"
-            return replace(ticket, state=S.UNKNOWN, note=note)
+            return replace(ticket, updated_at=at, state=S.UNKNOWN, note=note)
         case run_ev.UnknownResolved():
-            if not event.took_effect:
-                return replace(ticket, decided_by=event.person)
-            note = "found to have taken effect"
-            return replace(ticket, state=S.EXECUTED, decided_by=event.person, note=note)
+            state = S.EXECUTED if event.took_effect else ticket.state
+            note = "found to have taken effect" if event.took_effect else ticket.note
+            return replace(ticket, updated_at=at, state=state, decided_by=event.person, note=note)
         case run_ev.GrantRedeemed():
-            return replace(ticket, state=S.RELEASED)
+            return replace(ticket, updated_at=at, state=S.RELEASED)
         case run_ev.OutcomeReported():
-            return replace(ticket, report=event.report)
+            return replace(ticket, updated_at=at, report=event.report)
         case _:
             raise ValueError(f"{type(event).__name__} is not known to change a ticket")
 
@@ -259,10 +261,11 @@ def _with_vote(ticket: Ticket, vote: Vote) -> tuple[Vote, ...]:
     return (*(item for item in ticket.votes if item.person != vote.person), vote)
 
 
-def _quorum_lost(ticket: Ticket, event: ev.QuorumLost) -> Ticket:
+def _quorum_lost(ticket: Ticket, event: ev.QuorumLost, at: datetime) -> Ticket:
     kept = tuple(vote for vote in ticket.votes if vote.person not in event.dropped)
     return replace(
         ticket,
+        updated_at=at,
         state=S.PENDING,
         basis=None,
         votes=kept,
@@ -272,9 +275,10 @@ def _quorum_lost(ticket: Ticket, event: ev.QuorumLost) -> Ticket:
     )
 
 
-def _revised(ticket: Ticket, event: ev.TicketRevised) -> Ticket:
+def _revised(ticket: Ticket, event: ev.TicketRevised, at: datetime) -> Ticket:
     return replace(
         ticket,
+        updated_at=at,
         upheld_by=ticket.upheld_by if event.ruling == ticket.ruling else "",
         state=S.PENDING,
         basis=None,

@@ -28,7 +28,7 @@ from tests.support.activation import (
     process,
 )
 from tests.support.build import ANNA, BEN, FixedClock
-from tests.support.commits import whole
+from tests.support.commits import erase, whole
 from tests.support.core import agent, content, starting
 
 S = TicketState
@@ -250,7 +250,7 @@ async def test_what_was_erased_or_altered_is_denied(
     old = process(ledger, clock, BASE)
     await old.activate(BASE)
     ticket = await old.ask(content=content())
-    await ledger.erase_content(ticket.ask.content_digest)
+    await erase(ledger, ticket.ask.content_digest)
     await switch(old, SAME)
     await held(old)
     after = await now(old, ticket)

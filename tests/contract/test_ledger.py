@@ -20,7 +20,7 @@ from storage import codec, merkle
 from tests.contract.conftest import AnyLedger
 from tests.support import build
 from tests.support.build import ANNA, BEN, T0, FixedClock
-from tests.support.commits import append, appending, naming, whole
+from tests.support.commits import append, appending, erase, naming, whole
 
 
 async def test_an_empty_log_ends_at_genesis(ledger: AnyLedger):
@@ -116,6 +116,23 @@ async def test_a_failing_step_fails_alone_and_leaves_nothing(ledger: AnyLedger):
     assert await ledger.ticket(build.opened("t-half").ticket_id) is None
 
 
+async def test_a_ticket_is_not_born_again_under_its_id(ledger: AnyLedger):
+    """Nobody looks for it before: within a batch it is seen, beyond it the database refuses."""
+    await append(ledger, build.opened("t-1"))
+    other, third = (build.ask(idempotency_key=name) for name in ("other", "third"))
+    results = await asyncio.gather(
+        append(ledger, build.opened("t-2")),
+        append(ledger, build.opened("t-1", ask=other)),
+        append(ledger, build.opened("t-2", ask=third)),
+        append(ledger, build.opened("t-3")),
+        return_exceptions=True,
+    )
+    codes = [getattr(one, "code", None) for one in results]
+    assert codes == [None, Code.LEDGER_UNAVAILABLE, Code.LEDGER_UNAVAILABLE, None]
+    assert [record.header.ticket_id for record in await whole(ledger)] == ["t-1", "t-2", "t-3"]
+    assert (await ledger.queue(build.TENANT)).waiting == 3
+
+
 async def test_an_error_as_reply_is_raised_after_its_events_are_durable(ledger: AnyLedger):
     def expired(_: State) -> Result[str]:
         events = (build.opened("t-1"),)
@@ -200,7 +217,7 @@ async def test_contents_lie_under_their_digest_until_erased(ledger: AnyLedger):
     for _ in range(2):
         await ledger.commit(Keys(), lambda _: Result(reply=None, contents={digest: body}))
         assert await ledger.content(digest) == body
-        await ledger.erase_content(digest)
+        await erase(ledger, digest)
         assert await ledger.content(digest) is None
     with pytest.raises(Unavailable):
         await ledger.commit(Keys(), lambda _: Result(reply=None, contents={"0" * 64: body}))

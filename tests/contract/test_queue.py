@@ -1,8 +1,6 @@
 """The bounds of the approval queue, counted inside the transaction, by every ledger alike."""
 
 import asyncio
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -16,9 +14,10 @@ from governance.policy.decision import Effect
 from governance.ports import AgentKey, Committed, Keys, Result
 from governance.principal import AgentId
 from governance.service import Service
+from governance.submission import Submission
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId
-from storage.ledger import SqliteLedger
+from storage.ledger import SqlLedger
 from tests.contract.conftest import AnyLedger
 from tests.support import build
 from tests.support.build import AGENT, TENANT, FixedClock
@@ -72,8 +71,8 @@ async def test_a_failed_step_counts_for_nothing(ledger: AnyLedger):
     assert await counted(ledger, (TENANT, AGENT)) == {(TENANT, AGENT): 1}
 
 
-def asking(number: int, who: AgentId = AGENT, *, limit: int = 3) -> steps.Submission:
-    return steps.Submission(
+def asking(number: int, who: AgentId = AGENT, *, limit: int = 3) -> Submission:
+    return Submission(
         ticket_id=TicketId(f"t-{who}-{number}"),
         request=request(agent=who, idempotency_key=f"key-{number}"),
         agent=agent(id=who),
@@ -86,7 +85,7 @@ def asking(number: int, who: AgentId = AGENT, *, limit: int = 3) -> steps.Submis
     )
 
 
-async def submit(ledger: AnyLedger, given: steps.Submission) -> Committed[steps.Submitted]:
+async def submit(ledger: AnyLedger, given: Submission) -> Committed[steps.Submitted]:
     step = partial(steps.submit, given=given, request_digest=request_digest(given.request))
     return await ledger.commit(
         Keys(idempotency=(given.idempotency,), pending_of=(given.asker,)), step
@@ -166,10 +165,12 @@ async def test_altered_content_is_as_if_erased(ledger: AnyLedger):
     digest = content_digest(body)
     await ledger.commit(Keys(), lambda _: Result(reply=None, contents={digest: body}))
     assert await ledger.content(digest) == body
-    if isinstance(ledger, SqliteLedger):
-        file = ledger._url.removeprefix("sqlite:///")
-        with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-            connection.execute("UPDATE contents SET body = ?", (forged,))
+    if isinstance(ledger, SqlLedger):
+        other = ledger._db.connect(busy_timeout_s=5)
+        other.begin()
+        other.execute("UPDATE contents SET body = ?", (forged,))
+        other.commit()
+        other.close()
     else:
         ledger._contents[digest] = forged
     assert await ledger.content(digest) is None

@@ -110,3 +110,19 @@ async def test_waiting_ends_when_its_time_is_over(ledger: AnyLedger):
     await append(ledger, build.evaluated())
     assert await ledger.changed(1, 0.01) == 1
     assert await ledger.changed(5, 0) == 1
+
+
+async def test_what_nothing_can_be_called_is_not_found(ledger: AnyLedger):
+    """Whoever asks for a name with a NUL is told that there is none, whatever the engine."""
+    await append(ledger, build.opened("t-1"))
+    assert await ledger.ticket(TicketId("t-1\x00")) is None
+    assert await ledger.content("\x00") is None
+    assert await ledger.credential("\x00") is None
+    assert not await ledger.timeline("\x00")
+    assert not await ledger.history(TicketId("t-1\x00"))
+    for query in (
+        TicketQuery(topic="\x00"),
+        TicketQuery(trace_id="\x00"),
+        TicketQuery(before=TicketId("\x00")),
+    ):
+        assert not await ledger.tickets(query)

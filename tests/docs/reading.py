@@ -75,7 +75,7 @@ def curls(page: Path) -> Iterator[tuple[str, str]]:
         has_body = bool(re.search(r"(^|\s)(-d|--data)\b", line))
         said = re.search(r"-X (\w+)", line)
         method = said.group(1) if said else "POST" if has_body else "GET"
-        yield method, found.group(1).replace("$JOB", "{id}")
+        yield method, found.group(1).replace("$JOB", "{id}").replace("$SEQ", "{id}")
 
 
 def _blocks(page: Path) -> Iterator[str]:

@@ -21,12 +21,13 @@ from governance.execution import RunStatus, SandboxTier
 from governance.policy.decision import Decision, Effect, RejectPolicy, Requirement
 from governance.ports import Remembered, Result, State
 from governance.principal import Eligible, Person, PersonId
+from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.lifecycle import TRANSITIONS, evolve
 from governance.tickets.ticket import Basis, Choice, Ticket, TicketId, TicketState, Vote
-from tests.support.build import ANNA, BEN, OWNER, T0, TENANT, report, requirement
+from tests.support.build import ANNA, BEN, OWNER, T0, TENANT, public_key, report, requirement
 from tests.support.core import (
     ADMIN,
     CARA,
@@ -80,7 +81,10 @@ class Lifecycle(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.at: datetime = T0
-        self.control = Control(snapshot="s-1")
+        self.control = Control(
+            snapshot="s-1",
+            keys={role: public_key(role, purpose=f"vote:{role}") for role in (OPERATOR, ADMIN)},
+        )
         # Whoever asks and answers for the agent holds every role, and yet may never vote on it.
         asking = dict.fromkeys((OWNER, REQUESTER), frozenset({OPERATOR, ADMIN}))
         self.people: dict[PersonId, frozenset[str]] = {**asking, **PEOPLE}
@@ -247,7 +251,7 @@ class Lifecycle(RuleBasedStateMachine):
             idempotency_key=f"key-{key}",
             ttl_s=ttl,
         )
-        given = steps.Submission(
+        given = Submission(
             ticket_id=TicketId(f"t-{len(self.history) + 1}"),
             request=asked,
             agent=agent(id=agent_id),
@@ -379,7 +383,7 @@ class Lifecycle(RuleBasedStateMachine):
             binding=ticket.binding,
             signed_at=self.at,
             nonce="1",
-            key_id="k",
+            key_id=role,
             signature="s",
             comment_digest="c" * 64,
             eligible=self._eligible(),

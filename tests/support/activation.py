@@ -97,6 +97,7 @@ class Process:
 
     async def vote(self, ticket_id: TicketId, person: Any) -> Ticket:
         """One person approves."""
+        await self.administration.register_keys()
         ballot = Ballot(tenant=TENANT, ticket_id=ticket_id, person_id=person, choice=Choice.APPROVE)
         return (await self.service.vote(ballot)).ticket
 

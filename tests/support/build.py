@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance import control as ctl
+from governance import retention_events as rt
+from governance import segments as sg
 from governance.action import ActionKind, Dispatch
 from governance.audit import Event
 from governance.control import PublicKey
@@ -346,6 +348,27 @@ def public_key(key_id: str = "key:operator", pem: str = "PEM", **changes: Any) -
     return replace(PublicKey(id=key_id, purpose="vote:operator", pem=pem, valid_from=T0), **changes)
 
 
+def sealed(**changes: Any) -> sg.SegmentSealed:
+    """A segment of three records, sealed."""
+    base = sg.SegmentSealed(
+        tenant=TENANT,
+        actor="operator:root",
+        origin="placet.local/log",
+        first=1,
+        last=3,
+        previous="0" * 64,
+        head="c" * 64,
+        root="d" * 64,
+        events=3,
+        file_digest="e" * 64,
+        state_digest="f" * 64,
+        keep_until=T0 + timedelta(days=365),
+        key_id="key:checkpoint",
+        signature="c2ln",
+    )
+    return replace(base, **changes)
+
+
 def _other_events() -> list[Event]:
     throttled = ruling(Effect.THROTTLE, requirement=None)
     return [
@@ -377,5 +400,44 @@ def _other_events() -> list[Event]:
         ctl.CredentialIssued(tenant=TENANT, actor="system:placet", credential=credential()),
         ctl.CredentialRevoked(tenant=TENANT, actor="system:placet", credential_id="cred-1"),
         ctl.KeyRegistered(tenant=TENANT, key=public_key()),
-        ctl.CheckpointSigned(tenant=TENANT, size=3, head="c" * 64, note="note\n"),
+        ctl.KeyRotated(
+            tenant=TENANT,
+            actor="operator:root",
+            old_key_id="key:operator",
+            key=public_key("key:operator-2", pem="PEM 2"),
+            signed_by_old="b2xk",
+            signed_by_new="bmV3",
+        ),
+        ctl.KeyRevoked(
+            tenant=TENANT,
+            actor="operator:root",
+            key_id="key:operator",
+            reason="its disk was stolen",
+        ),
+        ctl.CheckpointSigned(
+            tenant=TENANT, size=3, head="c" * 64, note="note\n", key_id="key:checkpoint"
+        ),
+        rt.HoldPlaced(
+            tenant=TENANT,
+            actor="operator:root",
+            hold_id="hold-1",
+            scope=rt.HoldScope.AGENT,
+            target=AGENT,
+            reason="case 4711",
+        ),
+        rt.HoldLifted(
+            tenant=TENANT, actor="operator:root", hold_id="hold-1", reason="case 4711 is closed"
+        ),
+        rt.ContentErased(
+            tenant=TENANT, actor="operator:root", digest="d" * 64, reason="asked by its subject"
+        ),
+        rt.RollbackAccepted(
+            tenant=TENANT,
+            actor="operator:root",
+            size=3,
+            head="c" * 64,
+            published_size=5,
+            published_head="e" * 64,
+        ),
+        sealed(),
     ]

@@ -2,6 +2,8 @@
 
 from governance.audit import Event
 from governance.ports import Committed, Keys, Ledger, Logged, Reader, Result, State, Step
+from governance.principal import TenantId
+from governance.retention_events import ContentErased
 from governance.tickets.ticket import TicketId
 
 
@@ -17,6 +19,12 @@ def appending(*events: Event, reply: str = "ok") -> Step[str]:
 async def append(ledger: Ledger, *events: Event) -> Committed[str]:
     """Commit these events in one step."""
     return await ledger.commit(Keys(), appending(*events))
+
+
+async def erase(ledger: Ledger, digest: str) -> None:
+    """Erase a content as its event does, whatever law would say."""
+    event = ContentErased(tenant=TenantId("acme"), actor="a", digest=digest, reason="a test")
+    await append(ledger, event)
 
 
 async def whole(reader: Reader) -> list[Logged]:

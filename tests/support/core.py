@@ -26,6 +26,7 @@ from governance.tickets import lifecycle
 from governance.tickets.decided import Decided
 from governance.tickets.ticket import Choice, Ticket, TicketId
 from tests.support.build import AGENT, ANNA, BEN, OWNER, T0, TENANT, requirement
+from tests.support.world import pem_of
 
 CARA = PersonId("slack:T1/UCARA")
 DAN = PersonId("slack:T1/UDAN")
@@ -263,10 +264,10 @@ class FakeSigner:
         return base64.b64encode(half * 2).decode()
 
     def public_keys(self) -> Sequence[PublicKey]:
-        """Two keys."""
+        """A key for each role of the tests, and one for checkpoints."""
         return tuple(
-            PublicKey(id=f"key:{purpose}", purpose=purpose, pem="PEM", valid_from=T0)
-            for purpose in ("vote:operator", "checkpoint")
+            PublicKey(id=f"key:{purpose}", purpose=purpose, pem=pem_of(purpose), valid_from=T0)
+            for purpose in (f"vote:{OPERATOR}", f"vote:{ADMIN}", "checkpoint")
         )
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import control as ctl
 from governance.action import Dispatch, content_digest
-from governance.audit import Event, checkpoint_body, signed_note
+from governance.audit import Event, checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.control import PublicKey
 from governance.ports import Keys, Ledger, Result
 from governance.tickets import events as ev
@@ -31,6 +31,7 @@ from tests.support.build import ANNA, BEN, T0, TENANT
 from tests.support.commits import append
 
 CHECKPOINT = "checkpoint"
+ORIGIN = "acme.example/placet"
 PURPOSES = ("vote:operator", "vote:security-admin", CHECKPOINT)
 BODY = b'{"arguments": {"service": "web-1"}}'
 
@@ -87,9 +88,10 @@ def both(ticket_id: str, binding: str) -> tuple[Event, Event, Event]:
 
 def note_of(size: int, root: bytes, head: str, purpose: str = CHECKPOINT) -> str:
     """A signed checkpoint."""
-    body = checkpoint_body(origin="acme.example/placet", size=size, root=root, head=head, at=T0)
-    signature = sign(purpose, body.encode())
-    return signed_note(body, key_name="placet", key_hash=b"\1\2\3\4", signature=signature)
+    body = checkpoint_body(origin=ORIGIN, size=size, root=root, head=head, at=T0)
+    signature = note_signature(sign(purpose, body.encode()))
+    key_hash = note_key_hash(pem_of(purpose))
+    return signed_note(body, key_name=ORIGIN, key_hash=key_hash, signature=signature)
 
 
 async def tell(ledger: Ledger) -> None:
@@ -150,5 +152,10 @@ async def checkpointed(ledger: Ledger, tree_head: tuple[int, bytes, str]) -> str
     """Sign ``tree_head``, log it, and publish it."""
     size, root, head = tree_head
     note = note_of(size, root, head)
-    await append(ledger, ctl.CheckpointSigned(tenant=TENANT, size=size, head=head, note=note))
+    await append(
+        ledger,
+        ctl.CheckpointSigned(
+            tenant=TENANT, size=size, head=head, note=note, key_id=f"key:{CHECKPOINT}"
+        ),
+    )
     return note

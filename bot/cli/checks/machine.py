@@ -81,16 +81,23 @@ def _private(place: Path, mode: str) -> Iterator[Finding]:
         )
 
 
-def ledger_findings(settings: Settings, file: Path, *, production: bool) -> Iterator[Finding]:
-    """Whether ledger and checkpoints can be kept, and kept apart; ``file`` is the ledger's."""
-    if not file.exists():
+def ledger_findings(
+    settings: Settings, file: Path | None, *, production: bool
+) -> Iterator[Finding]:
+    """Whether ledger and checkpoints can be kept, and kept apart; ``file`` is the ledger's.
+
+    None: it is on a server, which is asked elsewhere.
+    """
+    checkpoints = settings.checkpoints.absolute()
+    kept = {"checkpoints": checkpoints} | ({"ledger": file} if file is not None else {})
+    if file is not None and not file.exists():
         yield Finding(
             area="ledger",
             level=Level.NOTE,
             text="there is no ledger yet; the first placet serve makes it",
             place=str(file),
         )
-    for name, path in (("ledger", file), ("checkpoints", settings.checkpoints.absolute())):
+    for name, path in sorted(kept.items(), reverse=True):
         if not _may_be_written(path):
             yield Finding(
                 area=name,
@@ -98,7 +105,7 @@ def ledger_findings(settings: Settings, file: Path, *, production: bool) -> Iter
                 text="it cannot be written by this account: nothing would be decided",
                 place=str(path),
             )
-    if file.parent == settings.checkpoints.absolute().parent:
+    if file is not None and file.parent == checkpoints.parent:
         yield Finding(
             area="checkpoints",
             level=problem_or_warning(is_problem=production),

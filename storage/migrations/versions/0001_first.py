@@ -15,17 +15,35 @@ depends_on = None
 _TRIGGERS = (
     """
     CREATE TRIGGER events_no_update BEFORE UPDATE ON events
-    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
-    """,
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
     """
     CREATE TRIGGER events_no_delete BEFORE DELETE ON events
-    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END
-    """,
+    BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END""",
     """
     CREATE TRIGGER events_in_order BEFORE INSERT ON events
     WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM events)
-    BEGIN SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing'); END
-    """,
+    BEGIN SELECT RAISE(ABORT, 'the log has no gaps and replaces nothing'); END""",
+)
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_POSTGRES = (
+    """
+    CREATE FUNCTION events_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'the log is append-only' USING ERRCODE = 'integrity_constraint_violation';
+    END $$""",
+    """
+    CREATE FUNCTION events_next() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM events) THEN
+    RAISE EXCEPTION 'the log has no gaps and replaces nothing'
+    USING ERRCODE = 'integrity_constraint_violation'; END IF;
+    RETURN NEW; END $$""",
+    """
+    CREATE TRIGGER events_no_change BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION events_kept()""",
+    """
+    CREATE TRIGGER events_in_order BEFORE INSERT ON events
+    FOR EACH ROW EXECUTE FUNCTION events_next()""",
+    "ALTER TABLE events ENABLE ALWAYS TRIGGER events_no_change",
+    "ALTER TABLE events ENABLE ALWAYS TRIGGER events_in_order",
 )
 
 
@@ -33,19 +51,19 @@ def upgrade() -> None:
     """Create every table, index and trigger, and the head of an empty log."""
     op.create_table(
         "buckets",
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
         sa.Column(
             "tokens_milli", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("updated_at", sa.Text(), nullable=False),
+        sa.Column("updated_at", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_buckets")),
     )
     op.create_table(
         "contents",
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("digest", _TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=True),
-        sa.Column("at", sa.Text(), nullable=False),
-        sa.Column("erased_at", sa.Text(), nullable=True),
+        sa.Column("at", _TEXT, nullable=False),
+        sa.Column("erased_at", _TEXT, nullable=True),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_contents")),
     )
     op.create_table(
@@ -57,15 +75,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "credentials",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("issued_at", sa.Text(), nullable=False),
-        sa.Column("revoked_at", sa.Text(), nullable=True),
+        sa.Column("id", _TEXT, nullable=False),
+        sa.Column("issued_at", _TEXT, nullable=False),
+        sa.Column("revoked_at", _TEXT, nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_credentials")),
     )
     op.create_table(
         "cursors",
-        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name", _TEXT, nullable=False),
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_cursors")),
     )
@@ -77,14 +95,14 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column("at", sa.Text(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("at", _TEXT, nullable=False),
+        sa.Column("type", _TEXT, nullable=False),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("trace_id", sa.Text(), nullable=False),
-        sa.Column("ticket_id", sa.Text(), nullable=False),
-        sa.Column("agent_id", sa.Text(), nullable=False),
-        sa.Column("hash", sa.Text(), nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("trace_id", _TEXT, nullable=False),
+        sa.Column("ticket_id", _TEXT, nullable=False),
+        sa.Column("agent_id", _TEXT, nullable=False),
+        sa.Column("hash", _TEXT, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_events")),
         sa.UniqueConstraint("hash", name=op.f("uq_events_hash")),
@@ -109,8 +127,8 @@ def upgrade() -> None:
         "head",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("hash", sa.Text(), nullable=False),
-        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("hash", _TEXT, nullable=False),
+        sa.Column("at", _TEXT, nullable=False),
         sa.Column("pending", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("tree", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint("id = 1", name=op.f("ck_head_one_row")),
@@ -118,31 +136,31 @@ def upgrade() -> None:
     )
     op.create_table(
         "idempotency",
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("agent", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("request_digest", sa.Text(), nullable=False),
-        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("agent", _TEXT, nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("request_digest", _TEXT, nullable=False),
+        sa.Column("ticket_id", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "agent", "key", name=op.f("pk_idempotency")),
         sa.UniqueConstraint("ticket_id", name=op.f("uq_idempotency_ticket_id")),
     )
     op.create_table(
         "outbox",
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("kind", _TEXT, nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
         sa.Column(
             "generation", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("due_at", sa.Text(), nullable=False),
-        sa.Column("claimed_until", sa.Text(), nullable=True),
-        sa.Column("token", sa.Text(), nullable=False),
+        sa.Column("due_at", _TEXT, nullable=False),
+        sa.Column("claimed_until", _TEXT, nullable=True),
+        sa.Column("token", _TEXT, nullable=False),
         sa.Column(
             "claimed_generation",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             nullable=False,
         ),
         sa.Column("attempts", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("error", _TEXT, nullable=False),
         sa.Column("dead", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("kind", "key", name=op.f("pk_outbox")),
     )
@@ -164,34 +182,34 @@ def upgrade() -> None:
     )
     op.create_table(
         "places",
-        sa.Column("ticket_id", sa.Text(), nullable=False),
-        sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("ts", sa.Text(), nullable=False),
-        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("ticket_id", _TEXT, nullable=False),
+        sa.Column("channel", _TEXT, nullable=False),
+        sa.Column("ts", _TEXT, nullable=False),
+        sa.Column("shown", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_places")),
     )
     op.create_table(
         "tickets",
-        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("id", _TEXT, nullable=False),
         sa.Column(
             "opened_seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("state", _TEXT, nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("agent", sa.Text(), nullable=False),
-        sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("tool", sa.Text(), nullable=False),
-        sa.Column("trace_id", sa.Text(), nullable=False),
+        sa.Column("agent", _TEXT, nullable=False),
+        sa.Column("topic", _TEXT, nullable=False),
+        sa.Column("tool", _TEXT, nullable=False),
+        sa.Column("trace_id", _TEXT, nullable=False),
         sa.Column(
             "needed_people", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
-        sa.Column("created_at", sa.Text(), nullable=False),
-        sa.Column("expires_at", sa.Text(), nullable=False),
-        sa.Column("expiring_at", sa.Text(), nullable=True),
-        sa.Column("overdue_at", sa.Text(), nullable=True),
-        sa.Column("lease_until", sa.Text(), nullable=True),
-        sa.Column("uncleared_since", sa.Text(), nullable=True),
+        sa.Column("created_at", _TEXT, nullable=False),
+        sa.Column("expires_at", _TEXT, nullable=False),
+        sa.Column("expiring_at", _TEXT, nullable=True),
+        sa.Column("overdue_at", _TEXT, nullable=True),
+        sa.Column("lease_until", _TEXT, nullable=True),
+        sa.Column("uncleared_since", _TEXT, nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_tickets")),
         sa.UniqueConstraint("opened_seq", name=op.f("uq_tickets_opened_seq")),
@@ -250,12 +268,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "votes",
-        sa.Column("ticket_id", sa.Text(), nullable=False),
+        sa.Column("ticket_id", _TEXT, nullable=False),
         sa.Column("revision", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("person", sa.Text(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("person", _TEXT, nullable=False),
+        sa.Column("role", _TEXT, nullable=False),
         sa.Column("weight", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("choice", sa.Text(), nullable=False),
+        sa.Column("choice", _TEXT, nullable=False),
         sa.Column(
             "withdrawn", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
@@ -275,3 +293,6 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         for trigger in _TRIGGERS:
             op.execute(trigger)
+    else:
+        for statement in _POSTGRES:
+            op.execute(statement)

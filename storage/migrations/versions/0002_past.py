@@ -12,6 +12,8 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
+_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
     """Create ``deeds`` and ``floods`` with their indexes."""
@@ -23,18 +25,18 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column("at", sa.Text(), nullable=False),
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("agent", sa.Text(), nullable=False),
-        sa.Column("trace_id", sa.Text(), nullable=False),
-        sa.Column("ticket_id", sa.Text(), nullable=False),
-        sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("tool", sa.Text(), nullable=False),
-        sa.Column("action", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("data_classes", sa.Text(), nullable=False),
-        sa.Column("risk_tags", sa.Text(), nullable=False),
-        sa.Column("labels", sa.Text(), nullable=False),
+        sa.Column("at", _TEXT, nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("agent", _TEXT, nullable=False),
+        sa.Column("trace_id", _TEXT, nullable=False),
+        sa.Column("ticket_id", _TEXT, nullable=False),
+        sa.Column("topic", _TEXT, nullable=False),
+        sa.Column("tool", _TEXT, nullable=False),
+        sa.Column("action", _TEXT, nullable=False),
+        sa.Column("target", _TEXT, nullable=False),
+        sa.Column("data_classes", _TEXT, nullable=False),
+        sa.Column("risk_tags", _TEXT, nullable=False),
+        sa.Column("labels", _TEXT, nullable=False),
         sa.Column("stands", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_deeds")),
     )
@@ -44,16 +46,16 @@ def upgrade() -> None:
     op.create_index("ix_deeds_trace", "deeds", ["tenant", "trace_id", "at"], unique=False)
     op.create_table(
         "floods",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("agent", sa.Text(), nullable=False),
-        sa.Column("effect", sa.Text(), nullable=False),
-        sa.Column("rule_id", sa.Text(), nullable=False),
-        sa.Column("ends_at", sa.Text(), nullable=False),
+        sa.Column("key", _TEXT, nullable=False),
+        sa.Column("tenant", _TEXT, nullable=False),
+        sa.Column("agent", _TEXT, nullable=False),
+        sa.Column("effect", _TEXT, nullable=False),
+        sa.Column("rule_id", _TEXT, nullable=False),
+        sa.Column("ends_at", _TEXT, nullable=False),
         sa.Column("recorded", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("first_at", sa.Text(), nullable=False),
-        sa.Column("last_at", sa.Text(), nullable=False),
+        sa.Column("first_at", _TEXT, nullable=False),
+        sa.Column("last_at", _TEXT, nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_floods")),
     )
     op.create_index("ix_floods_ends", "floods", ["ends_at"], unique=False)

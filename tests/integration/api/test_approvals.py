@@ -6,6 +6,7 @@ import pytest
 
 from governance.tickets.ticket import TicketState
 from tests.integration.api.world import MERGE, OLGA, World
+from tests.support.commits import erase
 
 LONG = {"text": "x" * 5_000}
 
@@ -120,9 +121,10 @@ async def test_the_view_is_on_record_before_the_whole_is_sent(world: World):
 
 async def test_content_that_was_erased_is_told_as_absent_and_not_as_seen(world: World):
     name = await world.job()
-    await world.ledger.erase_content((await world.ticket(name)).ask.content_digest)
+    await erase(world.ledger, (await world.ticket(name)).ask.content_digest)
     told = await world.get(f"approvals/{name}", "olga")
     assert (told["content"], told["full_view_recorded"]) == (None, False)
+    assert told["content_erased_at"] is not None
     assert (await world.ticket(name)).full_views == ()
 
 

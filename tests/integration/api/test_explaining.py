@@ -14,6 +14,7 @@ from bot.api.read_answers import SimulationAnswer
 from governance.principal import Scope
 from governance.recorded import UNKEPT_CONTENT
 from tests.integration.api.world import BUNDLE, MERGE, World, agent, running
+from tests.support.commits import erase
 
 STRICTER = {
     **BUNDLE,
@@ -85,7 +86,7 @@ async def test_a_job_is_explained_by_its_record_beside_what_would_be_said_now(wo
 
 async def test_a_job_whose_words_are_erased_is_not_guessed_at(world: World):
     name = await world.job(arguments={"branch": "main"})
-    await world.ledger.erase_content((await world.ticket(name)).ask.content_digest)
+    await erase(world.ledger, (await world.ticket(name)).ask.content_digest)
     told = await world.post("policy/explain", body={"ticket_id": name})
     assert (told.status, told["effect"]) == (200, "REQUIRE_APPROVAL")
     assert told["explanation"] is None
@@ -186,7 +187,7 @@ async def test_an_agent_simulates_over_its_own_requests(world: World):
 
 async def test_erased_words_are_counted_and_not_judged(world: World):
     name = await world.job(arguments={"a": 1})
-    await world.ledger.erase_content((await world.ticket(name)).ask.content_digest)
+    await erase(world.ledger, (await world.ticket(name)).ask.content_digest)
     told = await simulated(world, bundle=STRICTER)
     assert told["judged"] == 0
     assert told["not_judged"] == [{"reason": UNKEPT_CONTENT, "count": 1}]

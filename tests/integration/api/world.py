@@ -2,7 +2,7 @@
 
 # what aiohttp and the builders take as keywords
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from secrets import token_bytes
@@ -16,10 +16,12 @@ from bot.api.app import build_api
 from bot.api.auth import make_token
 from bot.api.deps import ApiDeps, Limits
 from bot.ids import RandomIds
-from governance.administration import Administration
+from governance.administration import Administration, TreeHead
 from governance.canonical import Json, parse
 from governance.errors import Code, Refused
+from governance.note_keys import NoteKey
 from governance.policy.bundle import load
+from governance.ports import Signer
 from governance.principal import (
     Agent,
     AgentId,
@@ -32,9 +34,12 @@ from governance.principal import (
 )
 from governance.service import Service
 from governance.tickets.ticket import Ticket, TicketId
+from governance.transparency import Published
 from storage.memory import MemoryLedger
+from storage.proving import Prover
 from tests.support.build import T0, FixedClock
 from tests.support.core import FakeSigner
+from tests.support.logs import ORIGIN
 
 TENANT = TenantId("default")
 OWNER = PersonId("slack:T1/UOWNER")
@@ -173,6 +178,7 @@ class World:
     people: People
     secrets: Secrets
     unready: list[str]
+    proofs: Prover
     tokens: dict[str, str] = field(default_factory=dict)
     credentials: dict[str, Credential] = field(default_factory=dict)
 
@@ -233,6 +239,15 @@ class World:
         assert found is not None
         return found
 
+    async def checkpoint(self) -> str:
+        """Sign the log as it is, and let proofs lead there; the note."""
+        size, root, head = await self.ledger.tree_head()
+        await self.proofs.catch_up(size, root)
+        tree = TreeHead(size=size, root=root, head=head)
+        note = await self.administration.checkpoint(tree, origin=ORIGIN)
+        await self.proofs.publish(Published(size=size, root=root, note=note))
+        return note
+
     async def size(self) -> int:
         """How many records the log holds."""
         return (await self.ledger.head())[0]
@@ -272,11 +287,15 @@ async def running(
     max_pending: int = 250,
     limits: Limits | None = None,
     routes: Sequence[web.AbstractRouteDef] = (),
+    signer: Signer | None = None,
+    witnesses: Sequence[NoteKey] = (),
+    over: Callable[[FixedClock], MemoryLedger] = MemoryLedger,
     **bundle: Any,
 ) -> AsyncIterator[World]:
-    """A served API with an agent, another agent, and people's credentials."""
+    """A served API with an agent, another agent, and people's credentials; ``over`` a ledger."""
     clock, people, secrets = FixedClock(), People(), Secrets()
-    ledger, signer = MemoryLedger(clock), FakeSigner()
+    ledger, signer = await over(clock).start(), signer or FakeSigner()
+    proofs = Prover(ledger.tiles)
     policy = load({**BUNDLE, "limits": {"max_pending": max_pending}, **bundle})
     service = Service(
         ledger=ledger,
@@ -291,6 +310,7 @@ async def running(
     administration = Administration(
         ledger=ledger, reader=ledger, clock=clock, signer=signer, tenant=TENANT
     )
+    await administration.register_keys()
     await administration.activate(policy, actor="test")
     unready: list[str] = []
 
@@ -304,6 +324,9 @@ async def running(
             clock=clock,
             readiness=readiness,
             webhook_secrets=secrets,
+            transparency=proofs,
+            origin=ORIGIN,
+            witnesses=witnesses,
             routes=routes,
             limits=limits or Limits(),
         )
@@ -318,6 +341,7 @@ async def running(
             people=people,
             secrets=secrets,
             unready=unready,
+            proofs=proofs,
         )
         await world.issue("agent", Scope.SUBMIT, Scope.READ, agent=agent())
         await world.issue("other", Scope.SUBMIT, Scope.READ, agent=agent("other-bot"))

@@ -115,7 +115,11 @@ class PlainSigner:
         return Signature(key_id=purpose, value=base64.b64encode(bytes(64)).decode())
 
     def public_keys(self) -> Sequence[PublicKey]:
-        return ()
+        purposes = {f"vote:{role}" for tier in BUNDLE["tiers"].values() for role in tier["roles"]}
+        return tuple(
+            PublicKey(id=name, purpose=name, pem="PEM", valid_from=datetime.now(UTC))
+            for name in sorted(purposes)
+        )
 
 
 @dataclass(kw_only=True)
@@ -283,4 +287,5 @@ async def _activate(service: Service, ledger: MemoryLedger, clock: RealClock) ->
     administration = Administration(
         ledger=ledger, reader=ledger, clock=clock, signer=PlainSigner(), tenant=TENANT
     )
+    await administration.register_keys()
     await administration.activate(service.bundle, actor="system:test", only_first=True)

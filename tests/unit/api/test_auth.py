@@ -1,8 +1,18 @@
 """Tokens and scopes, without HTTP."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
-from bot.api.auth import authenticate, check_scope, check_tenant, digest_of, make_token
+from bot.api.auth import (
+    Credentials,
+    authenticate,
+    check_scope,
+    check_tenant,
+    digest_of,
+    make_token,
+)
 from governance.errors import Code, Refused
 from governance.principal import Credential, Scope, TenantId
 from storage.memory import MemoryLedger
@@ -63,3 +73,48 @@ def test_admin_may_read_and_nothing_else_is_implied():
     for scope in (Scope.SUBMIT, Scope.APPROVE):
         with pytest.raises(Refused):
             check_scope(credential, frozenset({scope}))
+
+
+class Register:
+    """One credential as it stands, and how often it was looked up."""
+
+    def __init__(self, *, is_slow: bool = False) -> None:
+        self.now, _ = make_token(tenant=TENANT, scopes=[], at=T0)
+        self.reads = 0
+        self._is_slow = is_slow
+
+    def revoke(self) -> None:
+        self.now = replace(self.now, revoked_at=T0)
+
+    async def credential(self, _: str) -> Credential:
+        self.reads += 1
+        found = self.now
+        if self._is_slow:
+            await asyncio.sleep(0)
+        return found
+
+
+async def test_requests_that_wait_together_share_one_look_at_their_credential():
+    register = Register()
+    known = Credentials(register)
+    found = await asyncio.gather(*(known.credential("a") for _ in range(5)), known.credential("b"))
+    assert (set(map(id, found)), register.reads) == ({id(register.now)}, 2)
+
+
+@pytest.mark.parametrize("is_slow", [False, True])
+async def test_a_revocation_counts_for_every_request_that_comes_after_it(is_slow: bool):
+    register = Register(is_slow=is_slow)
+    known = Credentials(register)
+    earlier = asyncio.create_task(known.credential("a"))
+    await asyncio.sleep(0)
+    register.revoke()
+    later = asyncio.create_task(known.credential("a"))  # as the loop wakes whom data reached
+    assert (await later).revoked_at == T0
+    assert (await earlier).revoked_at is None
+
+
+async def test_a_slow_look_is_not_kept_for_whoever_comes_while_it_is_awaited():
+    register = Register(is_slow=True)
+    known = Credentials(register)
+    await asyncio.gather(known.credential("a"), known.credential("a"))
+    assert register.reads == 2

@@ -13,6 +13,7 @@ from governance.policy.model import Bundle
 from storage.memory import MemoryLedger
 from tests.support.activation import BASE, DENIES, SAME, Process, process
 from tests.support.build import FixedClock
+from tests.support.commits import erase
 
 
 @dataclass
@@ -105,7 +106,7 @@ async def test_bytes_that_are_gone_are_a_problem_by_code(room: Room):
     active = (await room.house.ledger.control()).activation
     assert active is not None
     assert isinstance(room.house.ledger, MemoryLedger)
-    await room.house.ledger.erase_content(active.content_digest)
+    await erase(room.house.ledger, active.content_digest)
     assert not await room.follower.turn()
     assert room.follower.problem == Code.NOT_READY
     assert room.tried == []

@@ -1,16 +1,23 @@
 """The clock only builds commands, and distrusts itself."""
 
+import asyncio
+
 import pytest
 
-from bot.scheduler import MAX_JUMP_S, JumpGuard, Sweeper, WallClock
+from bot.forgetting import forget_keys
+from bot.scheduler import BATCH, MAX_JUMP_S, JumpGuard, Sweeper, Ticker, WallClock
+from governance.idempotency import KEPT_FOR
 from governance.outbox import OwedKind
 from governance.policy.bundle import load
+from governance.ports import TicketQuery
 from governance.service import Service
+from governance.tickets.events import TicketExpired
 from governance.tickets.ticket import TicketId, TicketState
 from storage.memory import MemoryLedger
 from tests.support import core
-from tests.support.build import T0, TENANT, FixedClock, allowed, opened
+from tests.support.build import T0, TENANT, FixedClock, allowed, evaluated, on, opened
 from tests.support.commits import append
+from tests.support.failing import down
 
 
 class Steady:
@@ -91,6 +98,112 @@ async def test_a_clock_that_jumps_ahead_stops_the_sweeps(
     ticket = await ledger.ticket(TicketId("t-1"))
     assert ticket is not None
     assert ticket.state is TicketState.PENDING
+
+
+async def test_sweeps_go_on_once_the_clock_is_back(ledger: MemoryLedger, clock: FixedClock) -> None:
+    steady = Steady()
+    sweep = sweeper(ledger, clock, steady)
+    event = opened("t-1")
+    await append(ledger, event)
+    clock.pass_(48 * 3600)
+    assert await sweep.sweep() == 0
+    clock.pass_(-48 * 3600)
+    pass_(clock, steady, (event.expires_at - clock.now()).total_seconds())
+    assert await sweep.sweep() > 0
+    ticket = await ledger.ticket(TicketId("t-1"))
+    assert ticket is not None
+    assert ticket.state is TicketState.EXPIRED
+
+
+async def test_one_sweep_expires_more_than_one_batch(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    steady = Steady()
+    sweep = sweeper(ledger, clock, steady)
+    await append(ledger, *(opened(f"t-{number}") for number in range(2 * BATCH + 1)))
+    pass_(clock, steady, 3600)
+    assert await sweep.sweep() == 2 * BATCH + 1
+    expired = TicketQuery(states=(TicketState.EXPIRED,), limit=3 * BATCH)
+    assert len(await ledger.tickets(expired)) == 2 * BATCH + 1
+    assert await sweep.sweep() == 0
+
+
+async def test_a_sweep_that_gets_nothing_done_does_not_try_again_and_again(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    steady = Steady()
+    sweep = sweeper(ledger, clock, steady)
+    await append(ledger, *(opened(f"t-{number}") for number in range(BATCH)))
+    pass_(clock, steady, 3600)
+    with down(ledger):
+        assert await sweep.sweep() == BATCH
+    assert await sweep.sweep() == BATCH
+
+
+async def test_what_is_over_is_not_marked_as_overdue_as_well(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    steady = Steady()
+    sweep = sweeper(ledger, clock, steady)
+    await append(ledger, opened("t-1"))
+    pass_(clock, steady, 3600)
+    assert await sweep.sweep() == 1
+    told = [record.type for record in await ledger.history(TicketId("t-1"))]
+    assert told == ["TicketOpened", "TicketExpired"]
+
+
+async def test_keys_are_forgotten_batch_by_batch_and_not_while_the_clock_is_ahead(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    steady = Steady()
+    guard = JumpGuard(clock, monotonic=steady)
+    count = 2 * BATCH + 1
+    for number in range(count):
+        await append(ledger, opened(f"t-{number}"), on(f"t-{number}", TicketExpired))
+    clock.pass_(KEPT_FOR.total_seconds() + 3600)
+    await append(ledger, evaluated())
+    assert await forget_keys(ledger, guard) == 0
+    steady.at += KEPT_FOR.total_seconds() + 3600
+    assert await forget_keys(ledger, guard) == count
+    assert await forget_keys(ledger, guard) == 0
+
+
+def test_a_clock_that_runs_ahead_by_small_jumps_is_noticed(clock: FixedClock) -> None:
+    steady = Steady()
+    guard = JumpGuard(clock, monotonic=steady)
+    for _ in range(4):
+        clock.pass_(MAX_JUMP_S / 4)
+        pass_(clock, steady, 3600)
+        assert guard.check()
+    clock.pass_(1)
+    assert not guard.check()
+
+
+def test_a_clock_that_went_back_and_returned_is_not_ahead(clock: FixedClock) -> None:
+    steady = Steady()
+    guard = JumpGuard(clock, monotonic=steady)
+    clock.pass_(-7200)
+    assert guard.check()
+    clock.pass_(7200)
+    assert guard.check()
+
+
+async def test_a_clock_that_is_set_back_puts_off_no_tick(clock: FixedClock) -> None:
+    steady, done = Steady(), asyncio.Event()
+
+    async def work() -> None:
+        done.set()
+
+    ticker = Ticker(clock, steady, look_s=0.01)
+    ticker.every(3600, "work", work)  # as if its next turn were an hour too late
+    ticker.start()
+    try:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(done.wait(), 0.05)  # small steps are none
+        clock.pass_(-3600)
+        await asyncio.wait_for(done.wait(), 5)
+    finally:
+        ticker.stop()
 
 
 def test_a_small_correction_of_the_clock_is_no_jump(clock: FixedClock) -> None:

@@ -1,8 +1,11 @@
 """Ids, logs and the manifest: small rooms, each with its law."""
 
+import gc
 import json
 import logging
+import weakref
 
+from bot import memory
 from bot.ids import RandomIds
 from bot.manifest import manifest
 from bot.observability import JsonLines
@@ -21,6 +24,34 @@ def test_a_nonce_is_128_bits_in_hex() -> None:
     made = {ids.nonce() for _ in range(1_000)}
     assert len(made) == 1_000
     assert all(len(item) == 32 and int(item, 16) >= 0 for item in made)
+
+
+def test_no_random_bits_are_used_twice() -> None:
+    ids = RandomIds()
+    made = [ids.short() for _ in range(2_000)]
+    assert len(set(made)) == len(made)
+    assert all(len(item) == 16 for item in made)
+    taken = "".join(ids.short() for _ in range(512))  # more than is read at once
+    assert all(taken.count(ids.short()) == 0 for _ in range(512))
+
+
+class _Knot:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_what_is_made_after_the_start_is_still_collected() -> None:
+    before = gc.get_threshold()
+    try:
+        memory.settle()
+        assert gc.get_freeze_count() > 0
+        made = weakref.ref(_Knot())
+        gc.collect()
+        assert made() is None
+        assert gc.get_threshold()[0] > before[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 def test_a_log_line_is_json_and_never_quotes_an_exception() -> None:

@@ -28,6 +28,7 @@ from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage.memory import MemoryLedger
 from tests.support import core
 from tests.support.build import AGENT, TENANT, FixedClock
+from tests.support.commits import erase
 
 OUTPUT = b'{"changed": true}'
 
@@ -243,7 +244,7 @@ async def test_altered_content_never_runs(tmp_path: Path) -> None:
 
 async def test_erased_content_never_runs(tmp_path: Path) -> None:
     here = await room(tmp_path)
-    await here.ledger.erase_content((await here.ticket()).ask.content_digest)
+    await erase(here.ledger, (await here.ticket()).ask.content_digest)
     await here.worker.execute("t-1")
     assert here.launcher.ran == []
     assert "erased" in (await here.ticket()).note

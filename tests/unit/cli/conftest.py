@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typer.testing import CliRunner
 
 from bot.bundles import shipped
 from bot.cli.main import app
-from bot.compose.core import bundle_of, open_core, signer_of
+from bot.compose.core import Core, bundle_of, open_core
+from bot.compose.keys import open_signer
+from bot.compose.tools import open_tools
 from bot.identity import StaticDirectory
 from bot.scheduler import WallClock
 from bot.settings import Settings, from_environment
@@ -81,12 +84,24 @@ def story(environment: dict[str, str]) -> TicketId:
     return asyncio.run(_fill(from_environment(environment)))
 
 
-async def _fill(settings: Settings) -> TicketId:
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Core]:
+    """The service's core on the ledger of this test, with the tenant's people."""
     bundle, tenant = bundle_of(settings), TenantId(settings.tenant)
     directory = StaticDirectory(lambda: bundle.directory, tenant=tenant, clock=WallClock())
-    signer = signer_of(settings, bundle)
-    async with open_core(settings, bundle=bundle, directory=directory, signer=signer) as core:
+    async with AsyncExitStack() as stack:
+        tools = await stack.enter_async_context(open_tools(settings, create=True))
+        signer = await stack.enter_async_context(open_signer(settings, tools.reader, bundle))
+        core = await stack.enter_async_context(
+            open_core(settings, bundle=bundle, directory=directory, signer=signer)
+        )
         await core.administration.register_keys()
+        yield core
+
+
+async def _fill(settings: Settings) -> TicketId:
+    bundle, tenant = bundle_of(settings), TenantId(settings.tenant)
+    async with opened(settings) as core:
         await core.administration.activate(bundle, actor="system:start")
         submitted = await core.service.submit(
             sample.request(

@@ -1,15 +1,25 @@
 """The log by the command line: verify, tail, export, keys."""
 
+import asyncio
+import base64
 import json
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from bot.compose.checkpoints import checkpoint
 from bot.replies import Exit
+from bot.settings import Settings, from_environment
+from bot.witness.witness import cosign, public_of
 from governance.tickets.ticket import TicketId
-from tests.unit.cli.conftest import Placet
+from governance.transparency import Cosignature
+from tests.unit.cli.conftest import Placet, opened
+
+WITNESS = "watch.example"
 
 
 def _tamper(environment: dict[str, str], *statements: str) -> None:
@@ -59,7 +69,8 @@ def test_an_export_verifies_alone_and_shows_its_changes(
     assert story
     file = tmp_path / "log.jsonl"
     made = placet("audit", "export", file, "--json").json
-    assert made["events"] == len(file.read_text(encoding="utf-8").splitlines())
+    told = file.read_text(encoding="utf-8").splitlines()
+    assert made["events"] == sum(line.startswith('{"seq"') for line in told) == len(told) - 2
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert placet("audit", "verify", "--export", file).code == Exit.OK
     file.write_text(file.read_text(encoding="utf-8").replace("acme", "acne", 1), encoding="utf-8")
@@ -91,6 +102,74 @@ def test_a_checkpoint_that_saw_more_is_a_problem(
     path.write_bytes(b"\xff")
     assert placet("audit", "verify").code == Exit.UNAVAILABLE
     assert placet("audit", "verify", "--checkpoints", path).code == Exit.USAGE
+
+
+async def _cosigned(settings: Settings, by: Ed25519PrivateKey) -> None:
+    """Publish a checkpoint, and keep a line under it by somebody's key."""
+    async with opened(settings) as core:
+        await checkpoint(core)
+        newest = await core.proofs.newest()
+        assert newest is not None
+        line = cosign(newest.note, name=WITNESS, key=by, time_s=1_772_366_400).splitlines()[-1]
+        kept = Cosignature(size=newest.size, name=WITNESS, line=line)
+        await core.proofs.cosign(kept)
+
+
+def test_a_cosignature_in_the_name_of_a_known_witness_has_to_hold(
+    placet: Placet,
+    story: TicketId,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert story
+    keys = [Ed25519PrivateKey.from_private_bytes(bytes([n] * 32)) for n in (1, 2)]
+    asyncio.run(_cosigned(from_environment(environment), keys[0]))
+    witnesses = tmp_path / "witnesses"
+    monkeypatch.setenv("PLACET_WITNESSES", str(witnesses))
+    witnesses.write_text(f"# ours\n{public_of(WITNESS, keys[0]).vkey}\n")
+    assert placet("audit", "verify").code == Exit.OK
+    with closing(sqlite3.connect(tmp_path / "ledger" / "placet.db")) as db:
+        ((line,),) = db.execute("SELECT line FROM cosignatures").fetchall()
+        _, name, blob = line.split(" ")
+        raw = bytearray(base64.b64decode(blob))
+        raw[-1] ^= 1
+        forged = f"\u2014 {name} {base64.b64encode(bytes(raw)).decode()}"
+        db.execute("UPDATE cosignatures SET line = ?", (forged,))
+        db.commit()
+    found = placet("audit", "verify", "--json")
+    assert found.code == Exit.PROBLEM
+    assert [item["code"] for item in found.json["problems"]] == ["cosignature"]
+    witnesses.write_text(f"{public_of(WITNESS, keys[1]).vkey}\n")
+    assert placet("audit", "verify").code == Exit.OK, "whose key is not known is not judged"
+
+
+@pytest.mark.parametrize("raw", [b"no key", b"\xff", None])
+def test_where_witnesses_cannot_be_read_nothing_is_verified(
+    placet: Placet,
+    story: TicketId,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    raw: bytes | None,
+) -> None:
+    assert story
+    if raw is not None:
+        (tmp_path / "witnesses").write_bytes(raw)
+    monkeypatch.setenv("PLACET_WITNESSES", str(tmp_path / "witnesses"))
+    found = placet("audit", "verify", "--json")
+    assert found.code == Exit.PROBLEM
+    assert "verified" not in found.json
+    assert found.json["error"]["code"] == "invalid_settings"
+
+
+def test_all_problems_are_counted_and_some_are_listed(placet: Placet, tmp_path: Path) -> None:
+    noise = tmp_path / "log.jsonl"
+    noise.write_text("x\n" * 3_000)
+    found = placet("audit", "verify", "--export", noise, "--json").json
+    assert found["problem_count"] > 3_000
+    assert len(found["problems"]) == 50
+    shown = placet("audit", "verify", "--export", noise).out
+    assert f"NOT verified, {found['problem_count']} in all" in shown
 
 
 def test_keys_that_were_kept_elsewhere_are_compared(
@@ -158,3 +237,36 @@ def test_the_tail_of_a_trace_has_only_that_trace(placet: Placet, story: TicketId
     assert {json.loads(line)["event"]["traceId"] for line in lines} == {"a" * 32}
     assert len(placet("audit", "tail", "--trace", "a" * 32, "-n", 1).out.splitlines()) == 1
     assert placet("audit", "tail", "--trace", "none").out == ""
+
+
+def test_a_folder_of_segments_grows_with_the_log_and_verifies(
+    placet: Placet, story: TicketId, tmp_path: Path
+) -> None:
+    assert story
+    folder = tmp_path / "segments"
+    made = placet("audit", "export", folder, "--segment", 4, "--json").json
+    assert made["events"] > 4
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert "gained 0" in placet("audit", "export", folder, "--segment", 4).out
+    assert placet("audit", "verify", "--export", folder).code == Exit.OK
+    first, second = sorted(folder.iterdir())[:2]
+    second.write_bytes(first.read_bytes())
+    found = placet("audit", "verify", "--export", folder, "--json")
+    assert found.code == Exit.PROBLEM
+    problem = found.json["problems"][0]
+    assert (problem["code"], problem["table"], problem["row"]) == ("segment", second.name, "1")
+    second.write_text("cut", encoding="utf-8")
+    for other in sorted(folder.iterdir())[2:]:
+        other.unlink()
+    assert placet("audit", "export", folder, "--segment", 4).code == Exit.USAGE
+    assert placet("audit", "export", first, "--segment", 4).code == Exit.USAGE
+
+
+def test_a_problem_names_table_row_and_field(
+    placet: Placet, story: TicketId, environment: dict[str, str]
+) -> None:
+    _tamper(environment, f"UPDATE tickets SET state = 'EXECUTED' WHERE id = '{story}'")
+    problems = placet("audit", "verify", "--json").json["problems"]
+    (found,) = (item for item in problems if item["code"] == "projection")
+    assert (found["table"], found["row"], found["field"]) == ("tickets", story, "state")
+    assert f"tickets {story}" in placet("audit", "verify").out

@@ -36,7 +36,7 @@ def test_every_example_can_be_typed_as_it_stands(
     words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("log.jsonl", "published.txt", "keys.json"):
+    for name in ("log.jsonl", "published.txt", "keys.json", "receipt.json", "witness.vkey"):
         (tmp_path / name).touch()
     for example in reference.examples(COMMANDS[words]):
         typed = shlex.split(example.partition(" > ")[0])

@@ -24,6 +24,10 @@ def test_nothing_is_told_where_nobody_watches(capsys: pytest.CaptureFixture[str]
 def test_a_person_sees_how_far_it_is_on_standard_error_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
+    for name, value in {"TERM": "xterm", "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
+    for name in ("TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "stderr", Terminal())
     with bar("verifying") as far:
         assert far is not None
@@ -34,6 +38,6 @@ def test_a_person_sees_how_far_it_is_on_standard_error_alone(
         seen(7)
     told = sys.stderr.getvalue()
     assert "verifying" in told
-    assert "75%" in told
+    assert "3/4" in told
     assert "judging" in told
     assert capsys.readouterr().out == ""

@@ -36,7 +36,11 @@ def test_a_result_says_how_it_ended_and_not_what_came_out() -> None:
 
 
 def test_erased_content_is_said() -> None:
-    assert "not kept any more" in _told(build.sample_ticket())
+    assert "cannot be read back" in _told(build.sample_ticket())
+    gone = story.Story(ticket=build.sample_ticket(), content=None, history=(), erased_at=build.T0)
+    assert story.whole(gone)["content_erased_at"] == "2026-03-01T09:00:00Z"
+    told = "".join(str(part) for part in story.tell(gone, build.T0))
+    assert "was erased at 2026-03-01T09:00:00Z" in told
 
 
 def test_a_ticket_without_constraints_shows_none() -> None:

@@ -4,15 +4,20 @@ import base64
 from hashlib import sha256
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import control as ctl
 from governance.action import content_digest
 from governance.administration import CHECKPOINT, Administration, TreeHead
-from governance.errors import Code, Refused
+from governance.errors import Code, Refused, Unavailable
 from governance.policy.bundle import load
+from governance.ports import Keys, Result
 from storage.memory import MemoryLedger
-from tests.support.build import T0, TENANT, FixedClock, credential
+from tests.support.build import TENANT, FixedClock, credential
 from tests.support.core import FakeSigner
+from tests.support.world import private_key
+from tests.unit.governance.test_keys import key, rotation
 
 BUNDLE = load({"version": "v1", "rules": []})
 OTHER = load({"version": "v1", "name": "other", "rules": []})
@@ -64,10 +69,32 @@ async def test_a_first_start_never_replaces_the_active_bundle(office: Office):
 
 
 async def test_a_signers_keys_enter_the_log_once(office: Office):
-    assert await office.admin.register_keys() == 2
+    assert await office.admin.register_keys() == 3
     assert await office.admin.register_keys() == 0
     keys = (await office.ledger.control()).keys
-    assert {*keys} == {"key:vote:operator", "key:checkpoint"}
+    assert {*keys} == {"key:vote:operator", "key:vote:security-admin", "key:checkpoint"}
+
+
+async def test_a_key_that_was_revoked_has_ended_and_another_may_be_registered(office: Office):
+    await office.admin.register_keys()
+    ended = await office.admin.revoke_key("key:checkpoint", actor="operator:x", reason="stolen")
+    assert (ended.id, (await office.names())[-1]) == ("key:checkpoint", "KeyRevoked")
+    assert (await office.ledger.control()).active_key(CHECKPOINT) is None
+    assert await office.admin.register_keys() == 0
+    with pytest.raises(Refused) as caught:
+        await office.admin.revoke_key("key:checkpoint", actor="a", reason="again")
+    assert caught.value.code is Code.WRONG_STATE
+
+
+async def test_a_rotation_is_recorded_as_both_keys_signed_it(office: Office):
+    old, new = key("k1"), key("k2")
+    registered = ctl.KeyRegistered(tenant=TENANT, key=old)
+    await office.ledger.commit(Keys(), lambda _: Result(reply=None, events=(registered,)))
+    assert (await office.admin.rotate_key(rotation())).id == new.id
+    assert (await office.ledger.control()).active_key(old.purpose) == new
+    with pytest.raises(Refused):
+        await office.admin.rotate_key(rotation())
+    assert await office.names() == ["KeyRegistered", "KeyRotated"]
 
 
 async def test_a_credential_works_from_its_record_to_its_revocation(office: Office):
@@ -88,6 +115,7 @@ async def test_a_credential_that_was_never_issued_cannot_be_revoked(office: Offi
 
 
 async def test_a_checkpoint_signs_the_tree_and_is_recorded_as_it_was_signed(office: Office):
+    await office.admin.register_keys()
     tree = TreeHead(size=3, root=b"\1" * 32, head="ab")
     note = await office.admin.checkpoint(tree, origin="placet.example")
     body, _, line = note.partition("\n\n")
@@ -98,11 +126,29 @@ async def test_a_checkpoint_signs_the_tree_and_is_recorded_as_it_was_signed(offi
     assert (purpose, message) == (CHECKPOINT, body.encode())
     name, blob = line.removeprefix("\u2014 ").removesuffix("\n").split(" ")
     raw = base64.b64decode(blob)
-    assert raw[:4] == sha256(b"key:checkpoint").digest()[:4]
-    assert raw[4:] == base64.b64decode(FakeSigner.value(CHECKPOINT, message))
-    assert name.startswith("placet.example")
-    (logged,) = await office.ledger.records(0, 10)
-    event = ctl.CheckpointSigned(tenant=TENANT, size=3, head="ab", note=note)
-    assert (logged.type, logged.payload["note"]) == ("CheckpointSigned", note)  # type: ignore[index,call-overload]
-    assert event.note == note
-    assert office.clock.at == T0
+    der = (
+        private_key("checkpoint")
+        .public_key()
+        .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    )
+    assert name == "placet.example"
+    assert raw[:4] == sha256(der).digest()[:4]
+    r, s = decode_dss_signature(raw[4:])
+    value = base64.b64decode(FakeSigner.value(CHECKPOINT, message))
+    assert r.to_bytes(32, "big") + s.to_bytes(32, "big") == value
+    logged = (await office.ledger.records(0, 10))[-1]
+    assert logged.type == "CheckpointSigned"
+    assert logged.payload == {
+        "tenant": TENANT,
+        "size": 3,
+        "head": "ab",
+        "note": note,
+        "key_id": "key:checkpoint",
+    }
+
+
+async def test_a_checkpoint_by_a_key_that_the_log_does_not_know_is_not_recorded(office: Office):
+    tree = TreeHead(size=3, root=b"\1" * 32, head="ab")
+    with pytest.raises(Unavailable):
+        await office.admin.checkpoint(tree, origin="placet.example")
+    assert await office.names() == []

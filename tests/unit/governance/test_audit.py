@@ -3,7 +3,7 @@
 import base64
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import get_args
+from typing import cast, get_args
 
 import pytest
 
@@ -134,6 +134,13 @@ ACTORS = {
     "TicketRejected": f"person:{BEN}",
     "UnknownResolved": f"person:{ANNA}",
     "TicketCancelled": "agent:deployer",
+    "KeyRotated": "operator:root",
+    "KeyRevoked": "operator:root",
+    "HoldPlaced": "operator:root",
+    "HoldLifted": "operator:root",
+    "ContentErased": "operator:root",
+    "RollbackAccepted": "operator:root",
+    "SegmentSealed": "operator:root",
     "ExecutionStarted": "executor:exec-1",
     "ExecutionSucceeded": "executor:exec-1",
     "ExecutionFailed": "executor:exec-1",
@@ -187,6 +194,11 @@ def test_a_ticket_event_carries_its_tickets_fields():
 def test_a_ticket_event_without_its_ticket_is_no_record():
     with pytest.raises(ValueError, match="TicketExpired without its ticket"):
         describe(on("t-1", ev.TicketExpired), None)
+
+
+def test_what_is_no_event_has_no_header():
+    with pytest.raises(TypeError, match="Header is no event"):
+        describe(cast("Event", Header(tenant=TENANT, actor="x")), None)
 
 
 def test_a_run_that_is_gone_has_an_unknown_executor():

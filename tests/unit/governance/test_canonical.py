@@ -19,9 +19,9 @@ from governance.canonical import (
     digest,
     digest_bytes,
     parse,
-    to_text,
 )
 from governance.errors import Code, InvalidInput
+from governance.json_text import to_text
 
 # RFC 8785, appendix B: the bits of a double and how it prints.
 DOUBLES = {
@@ -320,6 +320,23 @@ def test_bad_text_is_refused_with_its_code_and_its_place(name: str):
     assert (error.code, error.pointer) == (code, pointer)
 
 
+def _outcome(text: str) -> tuple[Code, str] | int:
+    try:
+        found = parse(text)
+    except InvalidInput as error:
+        return error.code, error.pointer
+    assert isinstance(found, list)
+    return len(found)
+
+
+@pytest.mark.parametrize("name", [name for name in BAD if isinstance(BAD[name][0], str)])
+def test_what_stands_beside_it_changes_nothing_about_a_refusal(name: str):
+    text, _, _ = BAD[name]
+    # Most texts are ASCII and are read by a quicker decoder; any other character forbids that.
+    plain, beside = _outcome(f'["e",{text}]'), _outcome(f'["\u00e9",{text}]')
+    assert plain == beside
+
+
 def test_a_refusal_never_repeats_the_text():
     error = _refused('{"sk-secret":"\\ud800 sk-secret"}')
     assert "sk-secret" not in error.message
@@ -383,3 +400,10 @@ def test_a_digest_is_sha_256_over_the_domain_and_the_canonical_bytes():
 
 def test_domains_never_collide():
     assert digest_bytes("a", b"x") != digest_bytes("b", b"x")
+
+
+def test_what_is_nested_deeper_than_the_quick_writer_goes_is_written_all_the_same():
+    value: Json = 1
+    for _ in range(300):
+        value = {"a": value}
+    assert canonical_bytes(value) == b'{"a":' * 300 + b"1" + b"}" * 300

@@ -8,6 +8,7 @@ import pytest
 from governance import control as ctl
 from governance import control_steps
 from governance.control import Control
+from governance.errors import Unavailable
 from governance.ports import Result, State
 from tests.support.build import AGENT, ANNA, BEN, T0, TENANT, credential, public_key
 from tests.support.core import person
@@ -80,7 +81,8 @@ def test_a_bundle_recorded_without_the_place_of_its_bytes_is_recorded_once_more(
 
 
 def test_only_new_keys_are_registered_valid_from_event_time():
-    old, new = public_key("k-1"), public_key("k-2", valid_from=T0 - timedelta(days=1))
+    old = public_key("k-1")
+    new = public_key("k-2", purpose="checkpoint", valid_from=T0 - timedelta(days=1))
     state = _state(control=replace(ACTIVE, keys={"k-1": old}))
     result = control_steps.register_keys(state, TENANT, (old, new))
     assert result.reply == 1
@@ -99,6 +101,13 @@ def test_a_credential_is_issued_at_event_time_and_revoked_by_id():
     )
 
 
-def test_a_signed_checkpoint_is_recorded_as_it_is():
-    event = ctl.CheckpointSigned(tenant=TENANT, size=1, head="h", note="n")
-    assert control_steps.sign_off(event) == Result(reply=None, events=(event,))
+def test_a_signed_checkpoint_is_recorded_as_it_is_while_its_key_signs():
+    event = ctl.CheckpointSigned(tenant=TENANT, size=1, head="h", note="n", key_id="k")
+    known = replace(ACTIVE, keys={"k": public_key("k", purpose="checkpoint")})
+    signed = control_steps.sign_off(_state(control=known), event)
+    assert signed == Result(reply=None, events=(event,))
+    ended = replace(known, ended={"k": ctl.KeyEnd(at=T0, reason="stolen")})
+    for unknown in (ACTIVE, ended):
+        void = control_steps.sign_off(_state(control=unknown), event)
+        assert isinstance(void.reply, Unavailable)
+        assert void.events == ()

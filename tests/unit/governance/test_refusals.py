@@ -17,6 +17,7 @@ from governance.policy.model import Bundle
 from governance.ports import Result, State
 from governance.preparation import prepare
 from governance.service import Service
+from governance.submission import Submission
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId
 from storage.memory import MemoryLedger
@@ -37,8 +38,8 @@ KEY = flood_key(TENANT, AGENT, Effect.DENY, "prod-writes")
 LATER = T0 + timedelta(seconds=60)
 
 
-def given(effect: Effect = Effect.DENY, **changes: object) -> steps.Submission:
-    base = steps.Submission(
+def given(effect: Effect = Effect.DENY, **changes: object) -> Submission:
+    base = Submission(
         ticket_id=TicketId("t-1"),
         request=request(),
         agent=agent(),
@@ -73,7 +74,7 @@ def state(*floods: Flood, at: object = T0, **changes: object) -> State:
     )
 
 
-def submit(seen: State, asked: steps.Submission) -> Result[steps.Submitted]:
+def submit(seen: State, asked: Submission) -> Result[steps.Submitted]:
     return steps.submit(seen, asked, request_digest(asked.request))
 
 
@@ -185,7 +186,7 @@ BEFORE = Deed(
 )
 
 
-async def prepared(directory: FakeDirectory) -> steps.Submission:
+async def prepared(directory: FakeDirectory) -> Submission:
     return await prepare(
         ASKED,
         agent(),

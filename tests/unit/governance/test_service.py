@@ -64,6 +64,10 @@ BUNDLE = load(
 )
 
 
+READY = 4
+"""Events before a house is asked anything: its three keys and its bundle."""
+
+
 @dataclass
 class SlowClock:
     """A clock by which every look takes three seconds, once ``is_slow``."""
@@ -118,6 +122,7 @@ class House:
             signer=self.signer,
             tenant=TENANT,
         )
+        await admin.register_keys()
         await admin.activate(BUNDLE, actor="operator:x")
         return self
 
@@ -132,7 +137,7 @@ class House:
         return (await self.service.vote(_ballot(ticket, who, **changes))).ticket
 
     async def names(self) -> list[str]:
-        return [logged.type for logged in await self.ledger.records(1, 1000)]
+        return [logged.type for logged in await self.ledger.records(READY, 1000)]
 
 
 def _ballot(ticket: Ticket, who: PersonId, **changes: object) -> Ballot:

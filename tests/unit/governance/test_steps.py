@@ -15,12 +15,14 @@ from governance.policy.decision import BucketDemand, Effect
 from governance.policy.throttle import Bucket
 from governance.ports import Remembered, Result, State
 from governance.principal import TenantId
+from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId, TicketState
-from tests.support.build import AGENT, ANNA, T0, TENANT
+from tests.support.build import AGENT, ANNA, T0, TENANT, public_key
 from tests.support.core import (
     ADMIN,
+    OPERATOR,
     PEOPLE,
     TICKET,
     agent,
@@ -32,7 +34,10 @@ from tests.support.core import (
     request,
 )
 
-ACTIVE = Control(snapshot="s-1")
+KEYS = {
+    f"key:{role}": public_key(f"key:{role}", purpose=f"vote:{role}") for role in (OPERATOR, ADMIN)
+}
+ACTIVE = Control(snapshot="s-1", keys=KEYS)
 DEMAND = BucketDemand(key="b-1", rule_id="slow", capacity=2, refill_ms=1_000)
 OTHER_DEMAND = replace(DEMAND, key="b-2", rule_id="slower")
 
@@ -46,9 +51,9 @@ def _frozen(target: str) -> Control:
     return replace(ACTIVE, frozen={target: entry})
 
 
-def _given(**changes: object) -> steps.Submission:
+def _given(**changes: object) -> Submission:
     body = b"{}"
-    base = steps.Submission(
+    base = Submission(
         ticket_id=TICKET,
         request=request(),
         agent=agent(),
@@ -61,7 +66,7 @@ def _given(**changes: object) -> steps.Submission:
     return replace(base, **changes)
 
 
-def _submit(state: State, given: steps.Submission) -> Result[steps.Submitted]:
+def _submit(state: State, given: Submission) -> Result[steps.Submitted]:
     return steps.submit(state, given, request_digest(given.request))
 
 
@@ -284,3 +289,18 @@ def test_a_freeze_reaches_every_command_of_its_agent(target: str):
     assert _code(_handle(ready, redeeming(grant))) is Code.FROZEN
     elsewhere = replace(ready, control=_frozen("another"))
     assert _names(_handle(elsewhere, redeeming(grant))) == ["GrantRedeemed"]
+
+
+@pytest.mark.parametrize(
+    "control",
+    [
+        Control(snapshot="s-1"),
+        replace(ACTIVE, ended={"key:operator": ctl.KeyEnd(at=T0, reason="rotated")}),
+        Control(snapshot="s-1", keys={"key:operator": public_key(purpose="vote:other")}),
+    ],
+    ids=["never registered", "ended", "for another role"],
+)
+def test_a_vote_whose_key_is_not_active_at_its_place_in_the_log_is_not_counted(control: Control):
+    ticket = born()
+    result = _handle(_state(tickets={TICKET: ticket}, control=control), ballot(ticket, ANNA))
+    assert (_code(result), result.events, result.contents) == (Code.NOT_READY, (), {})

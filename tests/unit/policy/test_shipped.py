@@ -10,8 +10,8 @@ import pytest
 
 from bot.bundles import load_bundle, read, schema, shipped
 from bot.executor.action_parsing import parse_action
-from governance.canonical import to_text
 from governance.execution import SandboxTier
+from governance.json_text import to_text
 from governance.policy.decision import Effect
 from governance.policy.tiers import people_needed
 from tests.unit.policy.asking import AGENT, EXECUTE, READ, WRITE, ask, decide

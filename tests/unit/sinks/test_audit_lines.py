@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.emulator.limits import check_blocks, is_message_too_long
 from bot.sinks.audit_lines import BACKLOG_OVER, audit_messages
 from governance.audit import Event, describe
+from governance.control import CheckpointSigned
 from governance.policy.decision import Effect
 from governance.ports import Logged
 from governance.tickets.ticket import Ticket
@@ -69,6 +70,14 @@ def test_a_message_gives_a_tickets_whole_id_once_and_a_short_one_after() -> None
     assert whole.startswith("        ticket 1m7yzw297fnqe6m0bs3tf2 r")
     assert "  ..bs3tf2 " in second
     assert message.text == "Audit log, seq 1-2"
+
+
+def test_a_checkpoint_shows_its_size_and_root() -> None:
+    event, _ = build.samples()["CheckpointSigned"]
+    assert isinstance(event, CheckpointSigned)
+    note = "log.example/placet\n3\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
+    (message,) = audit_messages([logged(1, replace(event, note=note))])
+    assert "size 3 root AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" in message.lines[0]
 
 
 def test_a_backlog_is_counted_by_effect_and_says_so() -> None:

@@ -12,7 +12,7 @@ from governance.policy.bundle import load
 from governance.principal import AgentId
 from governance.service import Service
 from governance.tickets.ticket import TicketId
-from storage.ledger import SqliteLedger
+from storage.ledger import SqlLedger
 from tests.support.build import TENANT, FixedClock
 from tests.support.core import CountingIds, FakeDirectory, FakeSigner, agent, request
 
@@ -47,7 +47,9 @@ BUNDLE = replace(
 
 
 async def main(url: str, name: str, count: int) -> None:
-    async with SqliteLedger(url, FixedClock(), busy_timeout_s=60) as ledger:
+    async with SqlLedger(
+        url, FixedClock(), busy_timeout_s=60, trusts_database_time=False
+    ) as ledger:
         service = Service(
             ledger=ledger,
             reader=ledger,

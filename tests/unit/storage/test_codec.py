@@ -1,9 +1,13 @@
 """What is stored comes back as it was, and what never was stored is refused."""
 
+from dataclasses import is_dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from governance.audit import Event
 from governance.control import Control, Frozen
 from governance.errors import Code, Unavailable
 from governance.principal import Credential
@@ -69,8 +73,30 @@ def test_a_shape_that_was_never_written_is_refused(change: dict[str, object]):
 
 
 def test_a_foreign_type_is_not_stored():
-    with pytest.raises(TypeError):
-        codec.to_json(1.5)
+    for foreign in (object(), b"raw", 1j, 2**64):
+        with pytest.raises(TypeError):
+            codec.to_json(foreign)
+
+
+def _types_in(hint: Any, seen: set[Any]) -> set[Any]:
+    """Every type that a field of ``hint`` could hold, dataclasses looked into."""
+    if hint in seen:
+        return seen
+    seen.add(hint)
+    inner = [*get_args(hint), *([hint.__value__] if hasattr(hint, "__value__") else [])]
+    if is_dataclass(hint):
+        inner += get_type_hints(hint).values()
+    for one in inner:
+        _types_in(one, seen)
+    return seen
+
+
+def test_no_stored_class_has_a_field_that_could_hold_a_float():
+    stored: set[Any] = set()
+    for kind in (Event, Ticket, Control, Credential):
+        _types_in(kind, stored)
+    assert {str, int, datetime} < stored
+    assert stored.isdisjoint({float, complex, Decimal, Any, object})
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"7", b"\xff", b'{"a":1,"a":2}'])

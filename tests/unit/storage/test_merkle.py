@@ -53,8 +53,11 @@ def test_a_tree_grown_in_parts_is_the_tree_from_scratch(leaves: list[bytes], cut
 @given(st.lists(st.binary(max_size=4), max_size=70))
 def test_the_verifier_grows_the_same_tree(leaves: list[bytes]):
     tree = verify_chain.Tree()
-    for leaf in leaves:
-        tree.add(leaf)
+    raws = [verify_chain.Raw(seq, "", leaf) for seq, leaf in enumerate(leaves, start=1)]
+    hashes = verify_chain.leaves(raws)
+    for start in range(0, len(hashes), verify_chain.HASH_BYTES):
+        tree.add(hashes[start : start + verify_chain.HASH_BYTES])
+    assert tree.size == len(leaves)
     assert verify_chain.root(tree.peaks) == merkle.root_of(leaves)
 
 

@@ -283,9 +283,17 @@ async def test_an_unreadable_folder_is_unavailable(tmp_path: Path, clock: FixedC
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "placet.db", "sqlite://", "sqlite:///:memory:", "postgresql://localhost/placet"]
+    "bad",
+    [
+        "",
+        "placet.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "mysql://localhost/placet",
+        "postgresql+asyncpg://h/d",
+    ],
 )
-def test_a_url_without_a_file_is_refused(bad: str, clock: FixedClock):
+def test_a_url_of_another_kind_is_refused(bad: str, clock: FixedClock):
     with pytest.raises(InvalidInput) as caught:
         SqliteLedger(bad, clock)
     assert caught.value.code is Code.INVALID_SETTINGS

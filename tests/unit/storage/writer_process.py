@@ -3,13 +3,16 @@
 import asyncio
 import sys
 
-from storage.ledger import SqliteLedger
+from storage.ledger import SqlLedger
 from tests.support import build
 from tests.unit.storage.story import ask, commit
 
 
 async def main(url: str, name: str, count: int) -> None:
-    async with SqliteLedger(url, build.FixedClock(), busy_timeout_s=60) as ledger:
+    clock = build.FixedClock()
+    async with SqlLedger(
+        url, clock, busy_timeout_s=60, batch_limit=4, trusts_database_time=False
+    ) as ledger:
         await asyncio.gather(
             *(
                 commit(ledger, build.allowed(f"{name}-{number}", ask=ask(f"{name}-{number}")))

@@ -1,0 +1,57 @@
+"""The service's clock: what is done every so often, and how often.
+
+Lives here: which ticks a service has. Must not live here: what they do. Law: of several processes
+on one log one publishes checkpoints, one seals and one erases what was kept for long enough.
+"""
+
+from contextlib import AsyncExitStack
+from functools import partial
+
+from bot.compose.checkpoints import checkpoint
+from bot.compose.core import Core
+from bot.compose.segments import seal_old
+from bot.forgetting import FORGET_S, forget_keys
+from bot.retention import EVERY_S, Eraser, retention_of
+from bot.scheduler import SWEEP_S, JumpGuard, Sweeper, Ticker
+
+
+async def start_clock(stack: AsyncExitStack, core: Core, guard: JumpGuard) -> None:
+    """Begin to tick, until ``stack`` ends."""
+    sweeper = Sweeper(
+        service=core.service,
+        reader=core.ledger,
+        outbox=core.ledger,
+        clock=core.clock,
+        guard=guard,
+    )
+    ticker = Ticker()
+    ticker.every(SWEEP_S, "sweep", sweeper.sweep)
+    ticker.every(
+        core.settings.checkpoint_every_s, "checkpoint", partial(_checkpoint, core), at_once=True
+    )
+    ticker.every(EVERY_S, "retention", partial(_expire, core, guard), at_once=True)
+    if core.settings.seal_days:
+        ticker.every(EVERY_S, "seal", partial(_seal, core, guard), at_once=True)
+    ticker.every(FORGET_S, "forget keys", partial(forget_keys, core.ledger, guard))
+    stack.push_async_callback(core.proofs.close)
+    ticker.start()
+    stack.callback(ticker.stop)
+
+
+async def _checkpoint(core: Core) -> None:
+    if await core.ledger.leads("checkpoint"):
+        await checkpoint(core)
+
+
+async def _seal(core: Core, guard: JumpGuard) -> None:
+    if guard.check() and await core.ledger.leads("seal"):
+        await seal_old(core)
+
+
+async def _expire(core: Core, guard: JumpGuard) -> None:
+    """Not while the clock is ahead: a year that did not pass would end every retention."""
+    if guard.check() and await core.ledger.leads("retention"):
+        eraser = Eraser(
+            custody=core.custody, reader=core.ledger, past=core.ledger, clock=core.clock
+        )
+        await eraser.sweep(retention_of(core.bundle))

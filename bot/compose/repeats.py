@@ -1,0 +1,43 @@
+"""What stands beside the ledger to answer repeated requests early.
+
+Lives here: reading the setting, and whether what it names is there. Must not live here: asking it
+(``bot.repeats``). Law: a store that is named and cannot be used is an error at start, never
+silently another; afterwards the service does without it whenever it fails.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.util import find_spec
+
+from bot.settings import Settings
+from governance.errors import Code, InvalidInput
+from governance.idempotency import Repeats
+
+LEDGER = "ledger"
+
+
+@asynccontextmanager
+async def open_repeats(settings: Settings) -> AsyncIterator[Repeats | None]:
+    """The store that the settings name; None: the ledger alone remembers.
+
+    Raises:
+        InvalidInput: ``invalid_settings``: no such store, its client is not installed, or its
+            server does not answer.
+    """
+    if settings.idempotency_store == LEDGER:
+        yield None
+        return
+    if find_spec("redis") is None:
+        raise InvalidInput(
+            Code.INVALID_SETTINGS,
+            "PLACET_IDEMPOTENCY_STORE names a Redis server, whose client is not installed: "
+            "pip install 'placet[redis]'",
+        )
+    from bot.repeats import RedisRepeats
+
+    repeats = RedisRepeats(settings.idempotency_store, log=settings.origin)
+    try:
+        await repeats.check()
+        yield repeats
+    finally:
+        await repeats.close()

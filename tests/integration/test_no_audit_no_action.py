@@ -1,0 +1,394 @@
+"""While the log cannot be written every door says so, nothing happens, and then all goes on.
+
+The doors are the API's routes, webhooks, Slack's clicks, forms and commands, the clock's ticks and
+delivery; the executor's start is held to it in ``tests/unit/bot/test_worker.py``.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from bot.api.routes import OPEN_ROUTES, ROUTES
+from bot.api.webhooks import AGENT, signature_of
+from bot.delivery import Delivery
+from bot.forgetting import forget_keys
+from bot.replies import reply_for
+from bot.scheduler import JumpGuard, Sweeper
+from bot.slack import names
+from governance.errors import Code, Unavailable
+from governance.outbox import OwedKind
+from governance.tickets.ticket import TicketState
+from storage.ledger import SqlLedger
+from storage.memory import MemoryLedger
+from tests.integration.api.world import MERGE, Got, World, running
+from tests.integration.slack import world as slack
+from tests.support import failing
+from tests.support.build import FixedClock
+from tests.support.commits import whole
+
+LONG = {"text": "x" * 5_000}
+Call = Callable[[World], Awaitable[Got]]
+Prepare = Callable[[World], Awaitable[Call]]
+
+
+def at(path: str, name: str, body: object = None, *, method: str = "POST") -> Call:
+    async def call(world: World) -> Got:
+        return await world.send(method, path, name, body)
+
+    return call
+
+
+async def submit(_: World) -> Call:
+    return at("jobs", "agent", {**MERGE, "idempotency_key": "once"})
+
+
+async def evaluate(_: World) -> Call:
+    return at("policy/evaluate", "agent", MERGE)
+
+
+async def approve(world: World) -> Call:
+    return at(f"approvals/{await world.job()}/approve", "olga")
+
+
+async def approve_last(world: World) -> Call:
+    name = await world.job()
+    await world.post(f"approvals/{name}/approve", "olga")
+    return at(f"approvals/{name}/approve", "sara")
+
+
+async def reject(world: World) -> Call:
+    return at(f"approvals/{await world.job()}/reject", "olga", {"reason": "no"})
+
+
+async def cancel(world: World) -> Call:
+    return at(f"jobs/{await world.job()}/cancel", "agent", {"reason": "no"})
+
+
+async def consume(world: World) -> Call:
+    return at(f"jobs/{await world.approved(dispatch='release')}/consume", "agent", {})
+
+
+async def outcome(world: World) -> Call:
+    name = await world.approved(dispatch="release")
+    assert (await world.post(f"jobs/{name}/consume", body={})).status == 200
+    return at(f"jobs/{name}/outcome", "agent", {"status": "succeeded"})
+
+
+async def redeem_on_read(world: World) -> Call:
+    name = await world.job("redeemer", dispatch="release")
+    for who in ("olga", "sara"):
+        await world.post(f"approvals/{name}/approve", who)
+    return at(f"jobs/{name}", "redeemer", method="GET")
+
+
+async def full_view(world: World) -> Call:
+    name = await world.job(arguments=LONG)
+    return at(f"approvals/{name}", "olga", method="GET")
+
+
+async def freeze(_: World) -> Call:
+    return at("freeze", "olga", {"target": "merge-bot", "reason": "odd"})
+
+
+async def unfreeze(world: World) -> Call:
+    await world.post("freeze", "olga", {"target": "merge-bot"})
+    await world.post("unfreeze", "olga", {"target": "merge-bot"})
+    return at("unfreeze", "otto", {"target": "merge-bot"})
+
+
+async def webhook(world: World) -> Call:
+    secret, body = await world.webhook_secret("agent"), json.dumps(MERGE).encode()
+    when = str(int(world.clock.now().timestamp()))
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": "msg_1",
+        "webhook-timestamp": when,
+        "webhook-signature": signature_of(secret, webhook_id="msg_1", timestamp=when, body=body),
+        AGENT: world.credentials["agent"].id,
+    }
+
+    async def call(world: World) -> Got:
+        return await world.post("/webhooks/jobs", "", data=body, headers=headers)
+
+    return call
+
+
+DOORS: dict[str, tuple[Prepare, str]] = {
+    "submit": (submit, "POST /api/v1/jobs"),
+    "cancel": (cancel, "POST /api/v1/jobs/{id}/cancel"),
+    "consume": (consume, "POST /api/v1/jobs/{id}/consume"),
+    "outcome": (outcome, "POST /api/v1/jobs/{id}/outcome"),
+    "redeem on read": (redeem_on_read, "GET /api/v1/jobs/{id}"),
+    "approve": (approve, "POST /api/v1/approvals/{id}/approve"),
+    "last approval": (approve_last, "POST /api/v1/approvals/{id}/approve"),
+    "reject": (reject, "POST /api/v1/approvals/{id}/reject"),
+    "full view": (full_view, "GET /api/v1/approvals/{id}"),
+    "freeze": (freeze, "POST /api/v1/freeze"),
+    "unfreeze": (unfreeze, "POST /api/v1/unfreeze"),
+    "evaluate": (evaluate, "POST /api/v1/policy/evaluate"),
+    "webhook": (webhook, "POST /webhooks/jobs"),
+}
+PROBLEM = {"error", "code", "status", "request_id"}
+"""All that a refusal says: nothing of a result is among it."""
+READ_ONLY = {
+    "POST /api/v1/policy/explain": "records nothing",
+    "POST /api/v1/policy/simulate": "records nothing",
+    "POST /api/v1/audit/cosignatures": "adds nothing to the log: a witness's line beside it",
+}
+
+
+def test_no_door_of_the_api_is_left_out():
+    routes = [f"{route.method} {route.path}" for route in (*ROUTES, *OPEN_ROUTES)]
+    writing = {name for name in routes if not name.startswith("GET ")}
+    assert (
+        writing
+        == {name for _, name in DOORS.values() if not name.startswith("GET ")} | READ_ONLY.keys()
+    )
+    assert {name for _, name in DOORS.values()} <= set(routes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """A ledger, and how it is brought down for a while."""
+
+    make: Callable[[FixedClock], MemoryLedger]
+    down: Callable[[MemoryLedger], AbstractContextManager[None]]
+
+
+def fake(_: Path) -> Trouble:
+    return Trouble(make=MemoryLedger, down=failing.down)
+
+
+def on_file(break_: Callable[[Path], AbstractContextManager[None]]) -> Callable[[Path], Trouble]:
+    def make(folder: Path) -> Trouble:
+        path = folder / "placet.db"
+
+        def ledger(clock: FixedClock) -> MemoryLedger:
+            made = SqlLedger(f"sqlite:///{path}", clock, busy_timeout_s=0.02)
+            return cast("MemoryLedger", made)
+
+        return Trouble(make=ledger, down=lambda _: break_(path))
+
+    return make
+
+
+TROUBLES = {
+    "fake": fake,
+    "locked": on_file(failing.locked),
+    "gone": on_file(failing.gone),
+}
+
+
+@pytest.fixture(params=TROUBLES)
+def trouble(request: pytest.FixtureRequest, tmp_path: Path) -> Trouble:
+    return TROUBLES[request.param](tmp_path)
+
+
+@asynccontextmanager
+async def served(trouble: Trouble) -> AsyncIterator[World]:
+    ledgers: list[MemoryLedger] = []
+
+    def over(clock: FixedClock) -> MemoryLedger:
+        ledgers.append(trouble.make(clock))
+        return ledgers[0]
+
+    try:
+        async with running(over=over) as world:
+            yield world
+    finally:
+        await ledgers[0].close()
+
+
+async def everything(world: World) -> tuple[object, ...]:
+    """What may not change while nothing can be written: the log, and what is owed to whom."""
+    records = [record.hash for record in await whole(world.ledger)]
+    control = await world.ledger.control()
+    return (records, control.frozen)
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_a_door_without_a_log_says_so_and_opens_by_itself_afterwards(
+    door: str, trouble: Trouble
+):
+    async with served(trouble) as world:
+        call = await DOORS[door][0](world)
+        before = await everything(world)
+        with trouble.down(world.ledger):
+            for _ in range(2):
+                told = await call(world)
+                assert (told.status, told["code"]) == (503, "ledger_unavailable"), told
+                assert set(cast("dict[str, object]", told.body)) <= PROBLEM, told
+        assert await everything(world) == before
+        again = await call(world)
+        assert again.status == 200, again
+        after = await everything(world)
+        assert after != before
+
+
+# Slack
+
+
+@pytest.fixture
+async def workspace() -> AsyncIterator[slack.World]:
+    async with slack.open_world() as opened:
+        yield opened
+
+
+async def click_approve(world: slack.World) -> str:
+    return slack.code_of(await world.click("olga", names.APPROVE))
+
+
+async def click_last_approve(world: slack.World) -> str:
+    return slack.code_of(await world.click("rita", names.APPROVE))
+
+
+async def type_freeze(world: slack.World) -> str:
+    return slack.code_of(await world.emu.command("olga", "/placet", "freeze all"))
+
+
+@pytest.mark.parametrize(
+    ("votes", "door"),
+    [((), click_approve), (("olga",), click_last_approve), ((), type_freeze)],
+)
+async def test_a_click_without_a_log_is_told_so_and_no_card_claims_it(
+    workspace: slack.World,
+    votes: tuple[str, ...],
+    door: Callable[[slack.World], Awaitable[str]],
+):
+    ticket = await workspace.ask()
+    for who in votes:
+        await workspace.click(who, names.APPROVE)
+    await workspace.deliver()
+    stood, card, head = (
+        await workspace.ticket(ticket.id),
+        str(workspace.card().current.blocks),
+        await workspace.ledger.head(),
+    )
+    with failing.down(workspace.ledger):
+        for _ in range(2):
+            assert await door(workspace) == "ledger_unavailable"
+    await workspace.deliver()
+    assert await workspace.ticket(ticket.id) == stood
+    assert str(workspace.card().current.blocks) == card
+    assert await workspace.ledger.head() == head
+    assert await door(workspace) == ""
+    await workspace.deliver()
+    assert await workspace.ledger.head() != head
+    assert str(workspace.card().current.blocks) != card
+
+
+async def test_a_form_without_a_log_says_so_and_counts_nothing(workspace: slack.World):
+    ticket = await workspace.ask()
+    await workspace.click("olga", names.REJECT)
+    form = workspace.emu.modal("olga")
+    assert form is not None
+    with failing.down(workspace.ledger):
+        told = await workspace.emu.submit("olga", form.id, {names.REASON_BLOCK: "no"})
+    assert told.errors[names.REASON_BLOCK].startswith(reply_for(Code.LEDGER_UNAVAILABLE).slack)
+    assert (await workspace.ticket(ticket.id)).state is TicketState.PENDING
+    await workspace.emu.submit("olga", form.id, {names.REASON_BLOCK: "no"})  # it is still open
+    assert (await workspace.ticket(ticket.id)).state is TicketState.REJECTED
+
+
+async def test_without_a_log_nobody_is_sent_the_last_page_that_would_let_them_vote(
+    workspace: slack.World,
+):
+    ticket = await workspace.ask()
+    with failing.down(workspace.ledger):
+        await workspace.click("olga", names.DETAILS)
+    shown = workspace.emu.modal("olga")
+    assert shown is not None
+    assert "placet.notice.ledger_unavailable" in str(shown.blocks)
+    assert names.APPROVE not in str(shown.blocks)
+    assert (await workspace.ticket(ticket.id)).full_views == ()
+
+
+# Messages owed
+
+
+async def test_no_message_is_lost_or_given_up_while_nothing_can_be_written(
+    workspace: slack.World,
+):
+    ticket = await workspace.ask()
+    await workspace.click("olga", names.APPROVE)  # its card is owed now
+    with failing.down(workspace.ledger):
+        for _ in range(20):
+            with pytest.raises(Unavailable):
+                await workspace.delivery.drain()
+    assert "weight 1 of 4" not in str(workspace.card().current.blocks)
+    await workspace.deliver()
+    assert "weight 1 of 4" in str(workspace.card().current.blocks)
+    assert await workspace.ledger.dead() == []
+    assert (await workspace.ticket(ticket.id)).state is TicketState.PENDING
+
+
+async def test_an_effect_that_could_not_be_ticked_off_is_done_again(trouble: Trouble):
+    async with served(trouble) as world:
+        await world.job()
+        done: list[str] = []
+        stack: list[AbstractContextManager[None]] = []
+
+        async def card(key: str) -> None:
+            done.append(key)
+            if len(done) == 1:  # the log goes away between the effect and its tick
+                stack.append(trouble.down(world.ledger))
+                stack[0].__enter__()
+
+        workers = {OwedKind.CARD: card}
+        clock = FixedClock()
+        delivery = Delivery(outbox=world.ledger, reader=world.ledger, clock=clock, workers=workers)
+        with pytest.raises(Unavailable):
+            await delivery.drain()
+        stack[0].__exit__(None, None, None)
+        clock.pass_(60)
+        assert await delivery.drain() == 1
+        assert len(done) == 2
+        assert await delivery.drain() == 0
+        assert await world.ledger.dead() == []
+
+
+# The clock
+
+
+async def test_a_tick_without_a_log_does_nothing_and_the_next_one_does_it_all(
+    trouble: Trouble,
+):
+    async with served(trouble) as world:
+        expired = await world.job()
+        guard = JumpGuard(world.clock, monotonic=lambda: world.clock.now().timestamp())
+        sweeper = Sweeper(
+            service=world.service,
+            reader=world.ledger,
+            outbox=world.ledger,
+            clock=world.clock,
+            guard=guard,
+        )
+        world.clock.pass_(49 * 3600)
+        before = await everything(world)
+        with trouble.down(world.ledger), suppress(Unavailable):
+            await sweeper.sweep()
+        with trouble.down(world.ledger), pytest.raises(Unavailable):
+            await forget_keys(world.ledger, guard)
+        assert await everything(world) == before
+        assert (await world.ticket(expired)).state is TicketState.PENDING
+        assert await sweeper.sweep() >= 1
+        assert (await world.ticket(expired)).state is TicketState.EXPIRED
+        assert await forget_keys(world.ledger, guard) == 0
+
+
+async def test_200_requests_without_a_log_are_200_refusals_and_then_one_job(trouble: Trouble):
+    async with served(trouble) as world:
+        call = await submit(world)
+        before = await everything(world)
+        with trouble.down(world.ledger):
+            found = await asyncio.gather(*(call(world) for _ in range(200)))
+        assert {told["code"] for told in found} == {"ledger_unavailable"}
+        assert await everything(world) == before
+        found = await asyncio.gather(*(call(world) for _ in range(200)))
+        assert len({told["job_id"] for told in found}) == 1

@@ -1,0 +1,54 @@
+"""Ledgers that cannot be written for a while: a fake at the port, and a real file.
+
+Every write fails, messages owed included; reads go on where the trouble leaves them.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from governance.errors import Code, Unavailable
+from storage.memory import MemoryLedger
+
+_WRITES = ("commit", "claim", "done", "retry", "bury", "owe", "advance", "put_place", "forget_keys")
+
+
+@contextmanager
+def down(ledger: MemoryLedger) -> Iterator[None]:
+    """No write of this ledger succeeds."""
+
+    async def refuse(*_: object, **__: object) -> NoReturn:
+        raise Unavailable(Code.LEDGER_UNAVAILABLE, "the ledger could not be written (fake)")
+
+    for name in _WRITES:
+        setattr(ledger, name, refuse)
+    try:
+        yield
+    finally:
+        for name in _WRITES:
+            delattr(ledger, name)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process holds the file's write lock."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+@contextmanager
+def gone(path: Path) -> Iterator[None]:
+    """The file is not where it was."""
+    away = path.with_suffix(".away")
+    path.rename(away)
+    try:
+        yield
+    finally:
+        away.rename(path)
