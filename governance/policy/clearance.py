@@ -5,10 +5,11 @@ Must not live here: what a missing clearance leads to (``sources``).
 Law: a class that needs clearance and has no mapping clears nobody; an unknown class needs it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 ORDERED = ("public", "internal", "restricted", "confidential")
+_FROM_THE_HIGHEST = ORDERED[::-1]
 MARKS = frozenset({"pii", "financial"})
 DEFAULT_RESTRICTED = frozenset({"confidential"}) | MARKS
 DEFAULT_CLEARANCE: Mapping[str, frozenset[str]] = {"confidential": frozenset({"security-admin"})}
@@ -16,9 +17,12 @@ UNSTATED = "internal"
 """The class of a request for which neither the registry nor the agent names one."""
 
 
-def highest(classes: Iterable[str]) -> str:
+def highest(classes: Collection[str]) -> str:
     """The highest ordered class among ``classes``; marks do not count."""
-    return max((name for name in classes if name in ORDERED), key=ORDERED.index, default=UNSTATED)
+    for name in _FROM_THE_HIGHEST:
+        if name in classes:
+            return name
+    return UNSTATED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +57,10 @@ class Clearance:
         covering = ORDERED[ORDERED.index(name) :] if name in ORDERED else (name,)
         return frozenset().union(*(self.roles.get(other, frozenset()) for other in covering))
 
-    def missing(self, classes: Iterable[str], roles: frozenset[str]) -> tuple[str, ...]:
+    def missing(self, classes: frozenset[str], roles: frozenset[str]) -> tuple[str, ...]:
         """Those of ``classes`` for which none of ``roles`` is cleared."""
+        if classes <= self._free:
+            return ()
         return tuple(
-            [
-                name
-                for name in sorted(frozenset(classes) - self._free)
-                if self.clearing(name).isdisjoint(roles)
-            ]
+            [name for name in sorted(classes - self._free) if self.clearing(name).isdisjoint(roles)]
         )

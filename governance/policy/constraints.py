@@ -95,6 +95,8 @@ class ConstraintRegistry:
 
     def violations(self, *subjects: Subject) -> tuple[ConstraintRule, ...]:
         """Every constraint that any of ``subjects`` violates, in the order of the file."""
+        if not self._rules:
+            return ()
         distinct = [*{id(subject): subject for subject in subjects}.values()]
         found: list[ConstraintRule] = []
         for rule in self._rules.values():

@@ -280,7 +280,7 @@ def _by_operators(asked: Judged) -> Iterator[Change]:
         )
     clearing = (
         role
-        for data_class in bundle.clearance.missing(asked.data_classes, asked.facts.roles)
+        for data_class in bundle.clearance.missing(asked.claims.data_classes, asked.facts.roles)
         for role in sorted(bundle.clearance.clearing(data_class))
     )
     for role in _few(clearing):

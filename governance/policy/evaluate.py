@@ -7,8 +7,7 @@ Law: the most restrictive word wins; where nothing answers, ``default_decision``
 cannot be judged does not loosen; whatever else goes wrong is DENY ``policy_unavailable``.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import attrgetter
@@ -24,15 +23,12 @@ from governance.policy.decision import (
     TraceLine,
 )
 from governance.policy.facts import Deed, Facts, Past
-from governance.policy.hearing import hear, word_of
+from governance.policy.hearing import hear
 from governance.policy.index import Rule
 from governance.policy.model import Bundle
 from governance.policy.required import required
-from governance.policy.sources import (
-    LOOKED_FOR_SIGNALS,
-    Said,
-    sources,
-)
+from governance.policy.said import Said, approve, deny
+from governance.policy.sources import LOOKED_FOR_SIGNALS, sources
 from governance.policy.vouching import (
     Judged,
     environment_of,
@@ -65,6 +61,10 @@ _TOLD = {
 _NO_PAST = Past()
 _RANK = attrgetter("rank")
 _ANSWERS = frozenset({"registry", "rule", "constraint"})
+_DEFAULT = {
+    effect: Said(source="default", id="default_decision", effect=effect, reason="no rule matches")
+    for effect in Effect
+}
 
 
 def evaluate(
@@ -126,7 +126,7 @@ def _vouched(request: ActionRequest, agent: Agent, bundle: Bundle, environment: 
 def _decide(asked: Judged) -> Decision:
     said = sources(asked)
     heard = hear(asked)
-    said += [word_of(rule) for rule in heard.deciding]
+    said += [rule.said for rule in heard.deciding]
     said += _default(asked, said)
     effect = _strictest(said)
     people = required(asked, said) if effect is Effect.REQUIRE_APPROVAL else None
@@ -159,7 +159,7 @@ def _decide(asked: Judged) -> Decision:
         demands=() if stops else heard.demands,
         retry_after_s=STATIC_RETRY_S if effect is Effect.THROTTLE else 0,
         trace=(
-            *[word.trace() for word in said],
+            *[word.line for word in said],
             *(() if people is None else people.trace),
             LOOKED_FOR_SIGNALS,
             *heard.trace,
@@ -169,28 +169,23 @@ def _decide(asked: Judged) -> Decision:
     )
 
 
-def _default(asked: Judged, said: Iterable[Said]) -> list[Said]:
+def _default(asked: Judged, said: Iterable[Said]) -> tuple[Said, ...]:
     """What holds where neither a rule, nor a tool's grant, nor an exception answers.
 
     Write and execute are not let through by a default that allows.
     """
-    if any(word.effect is not None and word.source in _ANSWERS for word in said):
-        return []
+    for word in said:
+        if word.effect is not None and word.source in _ANSWERS:
+            return ()
     effect = asked.bundle.default_decision
-    answer = Said(
-        source="default",
-        id="default_decision",
-        effect=effect,
-        reason="no rule matches",
-    )
     action = asked.claims.action.value
     if effect.loosens and action in asked.bundle.approval_required_for:
         reason = f"no rule matches, and {action} requires approval"
-        return [replace(answer, effect=Effect.REQUIRE_APPROVAL, reason=reason)]
-    return [answer]
+        return (approve("default", "default_decision", reason, ""),)
+    return (_DEFAULT[effect],)
 
 
-def _tightest(rules: Iterable[Rule]) -> Constraints:
+def _tightest(rules: Sequence[Rule]) -> Constraints:
     given = {rule.constraints: None for rule in rules if rule.constraints is not NO_CONSTRAINTS}
     if not given:
         return NO_CONSTRAINTS
@@ -208,7 +203,7 @@ def _refuse_ticket(asked: Judged, requirement: Requirement | None) -> Said | Non
     request = asked.request
     if request.dispatch is Dispatch.RELEASE and not requirement.release_allowed:
         reason = f"tier {requirement.tier} is executed by the service, never released"
-        return Said(source="tier", id=requirement.tier, effect=Effect.DENY, reason=reason)
+        return deny("tier", requirement.tier, reason)
     if not asked.bundle.required_fields:
         return None
     given = {
@@ -220,7 +215,7 @@ def _refuse_ticket(asked: Judged, requirement: Requirement | None) -> Said | Non
     if not missing:
         return None
     reason = f"a ticket needs {' and '.join(missing)}"
-    return Said(source="ticket", id=missing[0], effect=Effect.DENY, reason=reason)
+    return deny("ticket", missing[0], reason)
 
 
 def _reason(said: Iterable[Said], effect: Effect) -> str:
@@ -241,6 +236,11 @@ def _blocked(said: Iterable[Said]) -> tuple[str, ...]:
     )
 
 
-def _rule_ids(rules: Iterable[Rule]) -> tuple[str, ...]:
+def _rule_ids(rules: Sequence[Rule]) -> tuple[str, ...]:
     """The deciding rules, the strictest first; the order of the file plays no part."""
-    return tuple(rule.id for rule in sorted(rules, key=lambda rule: (-rule.effect.rank, rule.id)))
+    ranked = rules if len(rules) == 1 else sorted(rules, key=_place)
+    return tuple([rule.id for rule in ranked])
+
+
+def _place(rule: Rule) -> tuple[int, str]:
+    return -rule.effect.rank, rule.id

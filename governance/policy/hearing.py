@@ -15,7 +15,6 @@ from governance.policy.history import After, label_of
 from governance.policy.index import Rule
 from governance.policy.matching import Outcome
 from governance.policy.model import Strategy
-from governance.policy.sources import Said
 from governance.policy.vouching import Judged
 
 _SEARCHING = (Expression, After)
@@ -149,16 +148,4 @@ def cost(asked: Judged) -> int:
     return 1 + sum(
         1 + _COST_OF_SEARCHING * any(isinstance(item, _SEARCHING) for item in rule.match.conditions)
         for rule in asked.bundle.rules.candidates(asked.claims)
-    )
-
-
-def word_of(rule: Rule) -> Said:
-    """The word of a rule that decides."""
-    return Said(
-        source="rule",
-        id=rule.id,
-        effect=rule.effect,
-        reason=rule.reason or f"rule {rule.id}",
-        tier=rule.tier,
-        line=rule.line if rule.reason else None,
     )

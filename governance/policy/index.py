@@ -6,12 +6,13 @@ Law: the index never loses a rule that a linear scan would match; candidates kee
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from governance.policy.decision import NO_CONSTRAINTS, Constraints, Effect, TraceLine
 from governance.policy.masks import Masks, words_of
 from governance.policy.matching import Match, Subject
+from governance.policy.said import Said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,16 @@ class Rule:
     constraints: Constraints = NO_CONSTRAINTS
     tier: str = ""
     rate: Rate | None = None
+    said: Said = field(init=False, repr=False, compare=False)
+    """Its word where it decides."""
     line: TraceLine = field(init=False, repr=False, compare=False)
-    """What a trace says of it where it matches and counts; made once and not for each request."""
+    """What a trace says of it where it matches and counts."""
 
     def __post_init__(self) -> None:
-        line = TraceLine(source="rule", id=self.id, verdict=self.effect.value, note=self.reason)
+        reason = self.reason or f"rule {self.id}"
+        said = Said(source="rule", id=self.id, effect=self.effect, reason=reason, tier=self.tier)
+        object.__setattr__(self, "said", said)
+        line = said.line if self.reason else replace(said.line, note="")
         object.__setattr__(self, "line", line)
 
 

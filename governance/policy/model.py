@@ -51,6 +51,10 @@ class Gate:
     tier: str = ""
 
 
+_CLOSED = Gate()
+"""Where nothing is written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
     """Who holds a role: people by id, and Slack user groups by id."""
@@ -135,7 +139,7 @@ class Bundle:
 
     def gate(self, environment: str) -> Gate:
         """The gate of a normalised environment; prod may have none."""
-        return self.environments.get(environment, Gate())
+        return self.environments.get(environment, _CLOSED)
 
     def to_bytes(self) -> bytes:
         """Canonical bytes of the source: ``load(parse(bytes))`` is this bundle again."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from governance.policy.decision import Effect, Requirement, TraceLine
 from governance.policy.matching import NOTHING, fold
 from governance.policy.model import Bundle
-from governance.policy.sources import SIGNAL, Said
+from governance.policy.said import SIGNAL, Said
 from governance.policy.tiers import burdened, join
 from governance.policy.vouching import Judged
 

@@ -13,7 +13,9 @@ from types import MappingProxyType
 from governance.action import ActionKind, ActionRequest, Dispatch
 from governance.canonical import Json, digest
 from governance.policy.argument_schema import ArgumentSchema
+from governance.policy.decision import Effect
 from governance.policy.matching import Match, Outcome, Subject
+from governance.policy.said import Said
 from governance.policy.scopes import Scope
 from governance.principal import Agent
 
@@ -61,6 +63,20 @@ class Tool:
     run: Mapping[str, Json] | None = None
     """The registered action, opaque here; None: the tool can only be released."""
     plan_digest: str = ""
+    granted: Mapping[ActionKind, Said] = field(init=False, repr=False, compare=False)
+    """The registry's word on a use that it does not refuse."""
+
+    def __post_init__(self) -> None:
+        granted = {
+            action: Said(
+                source="registry",
+                id=self.name,
+                effect=Effect.ALLOW,
+                reason=f"tool {self.name} may {action.value} within its grant",
+            )
+            for action in self.actions
+        }
+        object.__setattr__(self, "granted", MappingProxyType(granted))
 
     def action(self, claimed: ActionKind) -> ActionKind:
         """What it does to the world: a registered action does the widest that is allowed to it,

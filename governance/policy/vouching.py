@@ -56,7 +56,10 @@ def judged(request: ActionRequest, agent: Agent, bundle: Bundle, facts: Facts) -
         also = _WORDS.get(request.labels["mcp.action"], action)
         action = max(action, also, key=WIDTH.index)
     environment = environment_of(request, bundle)
-    named = fold([request.environment]) if request.environment else NOTHING
+    here = frozenset({environment})
+    # Where it acts is what it says, word for word, and where that counts as.
+    named = request.environment.strip().casefold()
+    everywhere = here if named == environment or not request.environment else here | {named}
     known = UNSTATED if tool is None else tool.classification
     claimed = Subject(
         tenant=request.tenant,
@@ -66,7 +69,7 @@ def judged(request: ActionRequest, agent: Agent, bundle: Bundle, facts: Facts) -
         tool=tool_name,
         action=action,
         target=request.target or _target_in(request, tool),
-        environments=named | {environment},
+        environments=everywhere,
         capabilities=fold([request.capability]) if request.capability else NOTHING,
         risk_tags=fold(request.risk_tags) if request.risk_tags else NOTHING,
         requires=fold(request.requires) if request.requires else NOTHING,
