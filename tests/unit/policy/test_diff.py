@@ -321,9 +321,10 @@ def test_a_default_tier_that_releases_nothing_makes_an_added_question_uncertain(
     added = rules({**A, "tier": "one"}, **allows)
     assert told(allows, added) == [("a", "", "different")]
     assert told(allows, rules(A, **allows)) == [("a", "", "stricter")]
-    assert told(rules({**A, "decision": "throttle"}, **shut), rules(A, **shut)) == [
-        ("a", "effect", "different")
-    ]
+    for mild in ("allow", "throttle"):
+        assert told(rules({**A, "decision": mild}, **shut), rules(A, **shut)) == [
+            ("a", "effect", "different")
+        ]
 
 
 def test_a_rate_is_silent_where_another_word_would_answer():
