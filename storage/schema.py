@@ -57,9 +57,12 @@ events = Table(
     _int("version"),
     *(_text(name) for name in ("tenant", "trace_id", "ticket_id", "agent_id", "hash")),
     _bytes("body"),
-    UniqueConstraint("hash"),
 )
-"""The log. ``body`` is the very bytes that were hashed; the other columns repeat it for queries."""
+"""The log. ``body`` is the very bytes that were hashed; the other columns repeat it for queries.
+
+No index by hash: it would be in no order, most of what a commit writes, and what it could refuse
+the number within the hashed bytes refuses already.
+"""
 
 head = Table(
     "head",

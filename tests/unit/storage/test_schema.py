@@ -5,7 +5,10 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import event
 
@@ -67,6 +70,41 @@ def test_the_writer_survives_power_loss_by_its_pragmas(ledger: SqliteLedger):
         "foreign_keys": 1,
         "recursive_triggers": 1,
     }
+
+
+_ALL = "SELECT * FROM events ORDER BY seq"
+_RECORD = "INSERT INTO events VALUES (?, 'at', 'type', 1, 'acme', 't', 'k', 'a', ?, ?)"
+
+
+def test_a_log_keeps_records_indexes_and_guards_when_its_index_by_hash_goes(url: str, path: Path):
+    migrate(url)
+    with closing(sqlite3.connect(path)) as connection:
+        wanted = structure(connection)
+        records = [(number, f"{number:064x}", bytes([number])) for number in range(1, 6)]
+    path.unlink()
+    engine = database(url).migrating_engine()
+    config = Config()
+    config.set_main_option("script_location", "storage:migrations")
+    with engine.begin() as old:
+        config.attributes["connection"] = old
+        command.upgrade(config, "0006")
+    engine.dispose()
+    with closing(sqlite3.connect(path)) as connection:
+        assert "UNIQUE(hash)" in structure(connection)["events"]
+        connection.executemany(_RECORD, records)
+        connection.commit()
+        before = connection.execute(_ALL).fetchall()
+    migrate(url)
+    with closing(sqlite3.connect(path)) as connection:
+        assert structure(connection) == wanted
+        assert connection.execute(_ALL).fetchall() == before
+        for refused in (
+            "UPDATE events SET hash = ''",
+            "DELETE FROM events",
+            "INSERT OR REPLACE INTO events SELECT * FROM events WHERE seq = 5",
+        ):
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(refused)
 
 
 async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
