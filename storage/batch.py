@@ -9,7 +9,7 @@ the batch; the head is read inside the transaction and never remembered between 
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -23,6 +23,7 @@ from governance.keys import head_message
 from governance.outbox import owed
 from governance.policy.throttle import Bucket
 from governance.ports import HeadSigner, Keys, Logged, Remembered, Signature, Step
+from governance.replacing import replace
 from governance.retention import named_contents
 from governance.retention_events import ContentErased
 from governance.tickets import events as ev

@@ -5,7 +5,7 @@ Must not live here: how they come about (``storage.batch``) or become rows (``st
 Law: one of these holds what one transaction writes, and nothing longer.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from governance.audit import GENESIS
@@ -16,6 +16,7 @@ from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Logged, Remembered, Signature
 from governance.principal import AgentId, Credential, TenantId
+from governance.replacing import replace
 from governance.retention import classes_of
 from governance.tickets.ticket import Ticket, TicketId, Vote
 from storage.deeds import DeedRow

@@ -21,7 +21,9 @@ from governance.tickets.ticket import Ticket, TicketId
 from storage.changes import Changes, use_of
 from storage.deeds import is_counted, is_of, past_of, ticket_stands
 
+K = TypeVar("K")
 V = TypeVar("V")
+_NO_PAST = Past()
 
 
 class Source(Protocol):
@@ -83,17 +85,15 @@ class Overlay:
 
     def state(self, keys: Keys) -> State:
         """What the step may look at."""
-        tickets = {key: self.ticket(key) for key in keys.tickets}
-        used = {key: self.remembered(key) for key in keys.idempotency}
         return State(
             at=self._at,
             control=self.control(),
-            tickets={key: value for key, value in tickets.items() if value is not None},
-            idempotency={key: value for key, value in used.items() if value is not None},
+            tickets=_known(keys.tickets, self.ticket),
+            idempotency=_known(keys.idempotency, self.remembered),
             buckets=_Found(keys.buckets, self._bucket),
             pending=self._own.head.pending,
             pending_of={key: self._pending_of(key) for key in keys.pending_of},
-            past=Past() if keys.past is None else self._past(keys.past),
+            past=_NO_PAST if keys.past is None else self._past(keys.past),
             floods=_Found(keys.floods, self._flood),
             contents=_Found(keys.contents, self._kept),
         )
@@ -171,6 +171,11 @@ class Overlay:
         key = TicketId(deed.ticket_id)
         ticket = self._own.tickets.get(key) or self._base.tickets.get(key)
         return deed if ticket is None else replace(deed, stands=ticket_stands(ticket))
+
+
+def _known(keys: Sequence[K], find: Callable[[K], V | None]) -> Mapping[K, V]:
+    """Those of ``keys`` that are there; most steps name one of few kinds, or none."""
+    return {key: value for key in keys if (value := find(key)) is not None} if keys else {}
 
 
 class _Found(Mapping[str, V]):

@@ -6,10 +6,10 @@ Law: nothing else changes a ticket's state, and no state is reached outside ``TR
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from governance.replacing import replace
 from governance.tickets import _opening, _running, _voting
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
