@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,7 +32,7 @@ from bot.scheduler import JumpGuard, Sweeper
 from bot.settings import Settings
 from bot.signing import NoSigner
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
-from governance.errors import Refused, Unavailable
+from governance.errors import PlacetError, Refused, Unavailable
 from governance.execution import SandboxTier
 from governance.outbox import OwedKind
 from governance.policy.active import ActiveBundle
@@ -91,6 +91,17 @@ class TellingLedger(SqliteLedger):
         if committed.seqs and not self.is_early:
             self.acks.say(seqs=committed.seqs)
         return committed
+
+    async def commit_all(
+        self, items: Sequence[tuple[Keys, Step[T]]]
+    ) -> Sequence[Committed[T] | PlacetError]:
+        """The same, of each."""
+        told = [(keys, self._answering_early(step)) for keys, step in items]
+        found = await super().commit_all(told if self.is_early else items)
+        for one in found:
+            if isinstance(one, Committed) and one.seqs and not self.is_early:
+                self.acks.say(seqs=one.seqs)
+        return found
 
     def _answering_early(self, step: Step[T]) -> Step[T]:
         def early(state: State) -> Result[T]:

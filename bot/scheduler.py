@@ -111,15 +111,11 @@ class Sweeper:
         over = frozenset(due.expiring)
         commands += [cmd.MarkOverdue(ticket_id=item) for item in due.overdue if item not in over]
         commands += [cmd.DeclareLost(ticket_id=item) for item in due.lost]
-        return await asyncio.gather(*(self._handle(command) for command in commands))
-
-    async def _handle(self, command: cmd.Command) -> bool:
-        try:
-            await self._service.handle(command)
-        except PlacetError as error:
-            _log.warning("sweep of %s: %s", command.ticket_id, error.code)
-            return False
-        return True
+        found = await self._service.handle_all(commands)
+        for command, one in zip(commands, found, strict=True):
+            if isinstance(one, PlacetError):
+                _log.warning("sweep of %s: %s", command.ticket_id, one.code)
+        return [not isinstance(one, PlacetError) for one in found]
 
 
 class Ticker:

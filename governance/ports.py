@@ -114,6 +114,11 @@ class Ledger(Protocol):
             PlacetError: what the step replied, after its events were committed.
         """
 
+    async def commit_all(
+        self, items: Sequence[tuple[Keys, Step[T]]]
+    ) -> Sequence[Committed[T] | PlacetError]:
+        """Commit each of ``items`` as by itself, all asked for at once; what each came to."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:

@@ -6,7 +6,7 @@ stored, signed or looked up (ports do). Law: Slack, REST, the command line, the 
 executor all come in here; no state changes anywhere else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -14,21 +14,13 @@ from functools import partial
 
 from governance import ballots, confirmation, control_steps, reassessment, refusals, steps
 from governance.action import ActionRequest, Digests, check_one_target, digests_of
-from governance.errors import Code, Refused, Unavailable
+from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.idempotency import Repeats, repeated
 from governance.policy.active import ActiveBundle
 from governance.policy.explain import Explanation, explain
 from governance.policy.facts import Past
 from governance.policy.model import Bundle
-from governance.ports import (
-    Clock,
-    Directory,
-    Ids,
-    Keys,
-    Ledger,
-    Reader,
-    Signer,
-)
+from governance.ports import Clock, Directory, Ids, Keys, Ledger, Reader, Signer
 from governance.preparation import prepare
 from governance.principal import Agent, Person, PersonId, TenantId
 from governance.submission import Submission
@@ -184,6 +176,15 @@ class Service:
                 again = await self.reassess(handled.ticket.id)
                 return replace(handled, ticket=again.ticket)
         return handled
+
+    async def handle_all(
+        self, commands: Sequence[cmd.Command]
+    ) -> Sequence[steps.Handled | PlacetError]:
+        """Run the clock's commands at once, each on its ticket and by itself; what each came to."""
+        step = partial(steps.handle, tenant=self.tenant, contents={})
+        items = [(Keys(tickets=(one.ticket_id,)), partial(step, command=one)) for one in commands]
+        found = await self._ledger.commit_all(items)
+        return [one if isinstance(one, PlacetError) else one.reply for one in found]
 
     async def reassess(self, ticket_id: TicketId) -> steps.Handled:
         """Judge an open ticket by the active bundle, unless that has judged it already.

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
-from governance.errors import Unavailable
+from governance.errors import PlacetError, Unavailable
 from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.ports import Clock, Committed, HeadSigner, Keys, Step
 from governance.tickets.ticket import TicketId
@@ -22,7 +22,7 @@ from storage.batch import Batch, Outcome, raised, unavailable
 from storage.bell import Bell
 from storage.connection import Connection
 from storage.engine import database, migrate
-from storage.jobs import Job, Upkeep
+from storage.jobs import Act, Job, Together, Upkeep
 from storage.queries import Queries
 from storage.tile_store import SqlTiles
 from storage.wakes import POLL_S
@@ -130,13 +130,27 @@ class SqlLedger(Queries):
     async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
         """See ``governance.ports.Ledger``; a cancelled caller's step may still be committed."""
 
-        def act(batch: Batch, _: Connection) -> Outcome[T]:
-            return batch.attempt(keys, step)
+        future: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Job(_attempting(keys, step), keys, future))
+        return _committed(await future)
 
-        job = Job(act, keys)
-        self._writer.submit(job)
-        outcome = await job.future
-        return Committed(reply=raised(outcome), seqs=outcome.seqs)
+    async def commit_all(
+        self, items: Sequence[tuple[Keys, Step[T]]]
+    ) -> Sequence[Committed[T] | PlacetError]:
+        """See ``governance.ports.Ledger``: one wake-up, however many there are."""
+        if not items:
+            return ()
+        together: Together[Outcome[T]] = Together(len(items))
+        for number, (keys, step) in enumerate(items):
+            place = together.place(number)
+            try:
+                self._writer.submit(Job(_attempting(keys, step), keys, place))
+            except Unavailable as error:
+                place.set_result(Outcome(reply=error))
+        return [
+            outcome.reply if isinstance(outcome.reply, PlacetError) else _committed(outcome)
+            for outcome in await together.future
+        ]
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         """See ``governance.ports.Reader``: own commits at once, others by wake or poll."""
@@ -190,15 +204,15 @@ class SqlLedger(Queries):
             gone = forgetting.forget_keys(connection, passed=batch.passed, limit=limit)
             return Outcome(reply=gone)
 
-        return await self._done(Job(act, Keys()))
+        future: asyncio.Future[Outcome[int]] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Job(act, Keys(), future), is_bounded=False)
+        return raised(await future)
 
     async def _upkeep(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` inside the writer's next transaction."""
-        return await self._done(Upkeep(work))
-
-    async def _done(self, job: Job[T] | Upkeep[T]) -> T:
-        self._writer.submit(job, is_bounded=False)
-        return raised(await job.future)
+        future: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Upkeep(work, future), is_bounded=False)
+        return raised(await future)
 
     def _committed(self, size: int) -> None:
         """On the writer's thread, after COMMIT."""
@@ -218,6 +232,14 @@ class SqlLedger(Queries):
             with contextlib.suppress(Unavailable):  # the next poll tries again
                 size, _ = await self.head()
                 self._bell.ring(size)
+
+
+def _attempting(keys: Keys, step: Step[T]) -> Act[T]:
+    return lambda batch, _: batch.attempt(keys, step)
+
+
+def _committed(outcome: Outcome[T]) -> Committed[T]:
+    return Committed(reply=raised(outcome), seqs=outcome.seqs)
 
 
 SqliteLedger = SqlLedger

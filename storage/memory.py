@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 
 from governance.action import content_digest
 from governance.control import Control
+from governance.errors import PlacetError
 from governance.kept import Named, Use
 from governance.policy.facts import Past, Wanted
 from governance.policy.floods import Flood
@@ -85,6 +86,18 @@ class MemoryLedger(MemoryOutbox):
         outcome = batch.attempt(keys, step)
         self._apply(batch.changes, batch.now)
         return Committed(reply=raised(outcome), seqs=outcome.seqs)
+
+    async def commit_all(
+        self, items: Sequence[tuple[Keys, Step[T]]]
+    ) -> Sequence[Committed[T] | PlacetError]:
+        """See ``governance.ports.Ledger``."""
+        found: list[Committed[T] | PlacetError] = []
+        for keys, step in items:
+            try:
+                found.append(await self.commit(keys, step))
+            except PlacetError as error:
+                found.append(error)
+        return found
 
     def _apply(self, changes: Changes, due_at: datetime) -> None:
         if changes.events:

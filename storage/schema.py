@@ -58,11 +58,7 @@ events = Table(
     *(_text(name) for name in ("tenant", "trace_id", "ticket_id", "agent_id", "hash")),
     _bytes("body"),
 )
-"""The log. ``body`` is the very bytes that were hashed; the other columns repeat it for queries.
-
-No index by hash: it would be in no order, most of what a commit writes, and what it could refuse
-the number within the hashed bytes refuses already.
-"""
+"""The log. ``body`` is the very bytes that were hashed; other columns, but ``hash``, are for queries."""
 
 head = Table(
     "head",

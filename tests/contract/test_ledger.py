@@ -11,7 +11,7 @@ from governance.audit import GENESIS, Record, encode, hash_of
 from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.outbox import OwedKind
 from governance.policy.throttle import Bucket
-from governance.ports import Keys, Remembered, Result, State
+from governance.ports import Committed, Keys, Remembered, Result, State
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.lifecycle import evolve
@@ -142,6 +142,55 @@ async def test_an_error_as_reply_is_raised_after_its_events_are_durable(ledger: 
         await ledger.commit(Keys(), expired)
     assert caught.value.code is Code.EXPIRED
     assert len(await whole(ledger)) == 1
+
+
+async def test_steps_that_are_committed_together_stand_and_fall_each_by_itself(ledger: AnyLedger):
+    refused = Refused(Code.NOT_FOUND, "no such thing")
+
+    def broken(_: State) -> Result[str]:
+        raise ValueError("a bug")
+
+    def replying(_: State) -> Result[str]:
+        return Result(reply=refused, events=(build.evaluated(),))
+
+    steps = (
+        appending(build.opened("t-1"), reply="one"),
+        broken,
+        replying,
+        appending(build.opened("t-2"), build.evaluated(), reply="two"),
+    )
+    one, bug, reply, two = await ledger.commit_all([(Keys(), step) for step in steps])
+    assert one == Committed(reply="one", seqs=(1,))
+    assert isinstance(bug, Unavailable)
+    assert bug.code is Code.LEDGER_UNAVAILABLE
+    assert reply is refused
+    assert two == Committed(reply="two", seqs=(3, 4))
+    assert len(await whole(ledger)) == 4
+
+
+async def test_each_of_steps_together_sees_what_its_keys_name_and_those_before_it_did(
+    ledger: AnyLedger,
+):
+    def states(state: State) -> Result[list[TicketState]]:
+        return Result(reply=[ticket.state for ticket in state.tickets.values()])
+
+    def expiring(_: State) -> Result[list[TicketState]]:
+        return Result(reply=[], events=(build.on("t-1", ev.TicketExpired),))
+
+    await append(ledger, build.opened("t-1"), build.opened("t-2"))
+    found = await ledger.commit_all(
+        [(naming("t-1"), states), (naming("t-1"), expiring), (naming("t-1", "t-2"), states)]
+    )
+    assert [one.reply for one in found if isinstance(one, Committed)] == [
+        [TicketState.PENDING],
+        [],
+        [TicketState.EXPIRED, TicketState.PENDING],
+    ]
+
+
+async def test_nothing_together_is_nothing(ledger: AnyLedger):
+    assert list(await ledger.commit_all([])) == []
+    assert await ledger.head() == (0, GENESIS)
 
 
 async def test_an_idempotency_key_is_used_once_per_tenant_and_agent(ledger: AnyLedger):

@@ -14,6 +14,7 @@ from governance.policy.bundle import load
 from governance.policy.decision import Effect
 from governance.principal import AgentId, PersonId
 from governance.service import Service
+from governance.steps import Handled
 from governance.tickets import commands as cmd
 from governance.tickets.binding import vote_message
 from governance.tickets.commands import Ballot
@@ -542,3 +543,19 @@ async def test_a_bundle_that_is_not_the_active_one_decides_nothing(house: House)
     with pytest.raises(Unavailable) as caught:
         await house.ask()
     assert caught.value.code is Code.SNAPSHOT_CHANGED
+
+
+async def test_the_clocks_commands_are_run_together_and_each_by_itself():
+    house = await House().ready()
+    first, second = await house.ask(), await house.ask(idempotency_key="other")
+    house.clock.pass_((second.expires_at - house.clock.now()).total_seconds())
+    names = (first.id, TicketId("t-none"), second.id)
+    gone, none, also = await house.service.handle_all(
+        [cmd.ExpireTicket(ticket_id=name) for name in names]
+    )
+    assert isinstance(none, Refused)
+    assert none.code is Code.NOT_FOUND
+    for one in (gone, also):
+        assert isinstance(one, Handled)
+        assert (one.is_changed, one.ticket.state) == (True, TicketState.EXPIRED)
+    assert (await house.service.ticket(second.id)).state is TicketState.EXPIRED

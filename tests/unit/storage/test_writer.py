@@ -100,6 +100,56 @@ async def test_a_full_queue_refuses_at_once_and_drains(url: str, clock: FixedClo
         assert [(await task).seqs for task in rest[:2]] == [(1,), (2,)]
 
 
+async def test_of_steps_together_those_that_find_no_room_are_refused_and_the_others_are_not(
+    url: str, clock: FixedClock
+):
+    gate, entered = threading.Event(), threading.Event()
+
+    def held(_: State) -> Result[str]:
+        entered.set()
+        assert gate.wait(30)
+        return Result(reply="held")
+
+    async with SqliteLedger(url, clock, queue_limit=2) as ledger:
+        first = asyncio.create_task(ledger.commit(Keys(), held))
+        await asyncio.to_thread(entered.wait, 30)
+        steps = [(Keys(), appending(build.evaluated())) for _ in range(4)]
+        rest = asyncio.create_task(ledger.commit_all(steps))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(gate.set)
+        assert (await first).reply == "held"
+        told = [getattr(one, "seqs", None) or getattr(one, "code", None) for one in await rest]
+    assert told == [(1,), (2,), Code.LEDGER_BUSY, Code.LEDGER_BUSY]
+
+
+async def test_of_steps_together_what_a_constraint_refuses_fails_alone(
+    ledger: SqliteLedger, path: Path
+):
+    await append(ledger, build.opened("t-1"))
+    with connect(path) as connection:  # a vote that the projection does not know of
+        connection.execute(
+            "INSERT INTO votes VALUES ('t-1', 1, ?, 'operator', 1, 'approve', 0)", (ANNA,)
+        )
+    steps = [
+        appending(build.opened("t-2")),
+        appending(build.cast()),
+        appending(build.opened("t-3")),
+    ]
+    found = await ledger.commit_all([(Keys(), step) for step in steps])
+    assert [isinstance(one, Unavailable) for one in found] == [False, True, False]
+    assert [record.seq for record in await whole(ledger)] == [1, 2, 3]
+
+
+async def test_whoever_gives_up_on_steps_together_leaves_the_writer_at_work(ledger: SqliteLedger):
+    steps = [(Keys(), appending(build.evaluated())) for _ in range(3)]
+    task = asyncio.create_task(ledger.commit_all(steps))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await append(ledger, build.evaluated())).seqs == (4,)
+
+
 async def test_what_waits_together_is_committed_together(url: str, clock: FixedClock):
     gate, entered = threading.Event(), threading.Event()
     inside: list[int] = []
