@@ -66,10 +66,9 @@ class SqlLedger(Queries):
             queue_limit=queue_limit,
             batch_limit=batch_limit,
             busy_timeout_s=busy_timeout_s,
-            on_commit=self._committed,
+            on_commit=self._wakes.wake_others,
             trusts_database_time=trusts_database_time,
         )
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._watch: asyncio.Task[None] | None = None
         self._hint = asyncio.Event()
 
@@ -85,13 +84,12 @@ class SqlLedger(Queries):
             Unavailable: ``ledger_unavailable``: it cannot be opened or migrated.
             InvalidInput: ``invalid_settings``: it would not keep what it acknowledges.
         """
-        self._loop = asyncio.get_running_loop()
         try:
             await asyncio.to_thread(migrate, self._url)
         except (OSError, DBAPIError) as error:
             why = type(error).__name__
             raise unavailable(f"the database cannot be opened ({why})") from error
-        self._writer.start()
+        self._writer.start(self._bell.ring)
         self._wakes.start(self._hint.set)
         size, _ = await self.head()
         self._bell.ring(size)
@@ -213,12 +211,6 @@ class SqlLedger(Queries):
         future: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
         self._writer.submit(Upkeep(work, future), is_bounded=False)
         return raised(await future)
-
-    def _committed(self, size: int) -> None:
-        """On the writer's thread, after COMMIT."""
-        self._wakes.wake_others()
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._bell.ring, size)
 
     async def _watch_others(self) -> None:
         """Look for other processes' commits while anybody waits: one poll for all who wait."""

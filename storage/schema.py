@@ -57,8 +57,9 @@ events = Table(
     _int("version"),
     *(_text(name) for name in ("tenant", "trace_id", "ticket_id", "agent_id", "hash")),
     _bytes("body"),
+    # No index by hash: it would double what a commit writes, and a number is taken once already.
 )
-"""The log. ``body`` is the very bytes that were hashed; other columns, but ``hash``, are for queries."""
+"""The log. ``body`` is the very bytes that were hashed; the other columns repeat it for queries."""
 
 head = Table(
     "head",

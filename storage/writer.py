@@ -14,6 +14,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ from storage.source import RowSource, head_of
 T = TypeVar("T")
 _log = logging.getLogger("placet.ledger")
 
+Growth = tuple[asyncio.AbstractEventLoop, Callable[[int], None]]
+"""Who is told of the log's new size, on their own loop."""
 TRIES = 5
 """How often a batch is begun again that got in another transaction's way."""
 
@@ -43,10 +46,13 @@ class Writer:
         queue_limit: int,
         batch_limit: int,
         busy_timeout_s: float,
-        on_commit: Callable[[int], None],
+        on_commit: Callable[[], None],
         trusts_database_time: bool = True,
     ) -> None:
-        """``trusts_database_time``: where the database has a time of its own, it counts."""
+        """``on_commit`` is called on the writer's thread once the log has grown.
+
+        ``trusts_database_time``: where the database has a time of its own, it counts.
+        """
         self._db = db
         self._clock = clock
         self._queue_limit = queue_limit
@@ -60,9 +66,13 @@ class Writer:
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._work, name="placet-ledger", daemon=True)
         self._is_open = False
+        self._growth: Growth | None = None
 
-    def start(self) -> None:
+    def start(self, on_growth: Callable[[int], None]) -> None:
         """Open the database and begin to work.
+
+        ``on_growth`` is told on the running loop how large the log is, before any caller is
+        answered whose commit made it grow.
 
         Raises:
             Unavailable: ``ledger_unavailable``: it cannot be opened.
@@ -74,6 +84,7 @@ class Writer:
             raise
         except Exception as error:
             raise _unwritten(error) from error
+        self._growth = asyncio.get_running_loop(), on_growth
         self._is_open = True
         self._thread.start()
 
@@ -132,9 +143,10 @@ class Writer:
         except Exception as error:  # noqa: BLE001  # whatever one item broke must not reach others
             self._recover(jobs, error, tries - 1)
         else:
+            heard = [] if self._growth is None or not grown_to else [(self._growth, grown_to)]
+            _send(jobs, answers, heard)
             if grown_to:
-                self._on_commit(grown_to)
-            _send(jobs, answers)
+                self._on_commit()
 
     def _recover(self, jobs: Sequence[AnyJob], error: Exception, tries: int) -> None:
         trouble = self._db.trouble(error)
@@ -219,9 +231,15 @@ class Writer:
             _log.warning("a connection did not close", extra={"why": _name(error)})
 
 
-def _send(jobs: Sequence[AnyJob], answers: Sequence[Callable[[], None]]) -> None:
+def _send(
+    jobs: Sequence[AnyJob],
+    answers: Sequence[Callable[[], None]],
+    heard: Sequence[tuple[Growth, int]] = (),
+) -> None:
     """Answer every caller on its own loop, with one wake-up for each loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Callable[[], None]]] = {}
+    for (loop, on_growth), size in heard:
+        by_loop[loop] = [partial(on_growth, size)]
     for job, answer in zip(jobs, answers, strict=True):
         by_loop.setdefault(job.loop, []).append(answer)
     for loop, mine in by_loop.items():
