@@ -28,6 +28,7 @@ bench: $(VENV)/.ready-bench
 	$(BIN)/python -m bench.decide $(ARGS)
 	$(BIN)/python -m bench.verify $(ARGS)
 	$(BIN)/python -m bench.tickets $(ARGS)
+	$(BIN)/python -m bench.append
 
 torture: $(VENV)/.ready-dev
 	$(BIN)/python -m bench.kill $(ARGS)
