@@ -100,6 +100,16 @@ def ticket(body: bytes) -> Ticket:
     return load(Ticket, body)
 
 
+@lru_cache(8)
+def control(body: bytes) -> Control:
+    """The governing state that ``dump`` wrote, which every batch reads and few change.
+
+    Raises:
+        Unavailable: as ``load``.
+    """
+    return load(Control, body)
+
+
 def load(kind: type[T], body: bytes) -> T:
     """Read a value back, strictly.
 

@@ -100,7 +100,7 @@ class Queries:
 
     async def control(self) -> Control:
         body = await self._points.value("SELECT body FROM control")
-        return codec.load(Control, body) if body is not None else Control()
+        return codec.control(bytes(body)) if body is not None else Control()
 
     async def credential(self, credential_id: str) -> Credential | None:
         body = await self._points.value("SELECT body FROM credentials WHERE id = ?", credential_id)

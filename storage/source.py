@@ -94,7 +94,7 @@ class RowSource:
         """The governing state."""
         if self._control is None:
             row = self._connection.execute("SELECT body FROM control").fetchone()
-            self._control = codec.load(Control, row[0]) if row else Control()
+            self._control = codec.control(bytes(row[0])) if row else Control()
         return self._control
 
     def ticket(self, ticket_id: TicketId) -> Ticket | None:
