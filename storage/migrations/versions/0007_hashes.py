@@ -2,7 +2,7 @@
 
 A migration is frozen: it repeats what ``storage.schema`` said on its day and imports none of it.
 SQLite cannot drop such a constraint, so there the records are copied within the one transaction:
-that takes seconds for each million of them, and their room once more until it is committed.
+that takes some tens of seconds for each million of them, and room for two copies meanwhile.
 """
 
 from collections.abc import Iterable
