@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from governance.canonical import Json, digest, digest_bytes, parse
+from governance.canonical import (
+    Json,
+    canonical_bytes,
+    canonical_bytes_of_stored,
+    digest_bytes,
+    is_plain,
+    parse,
+)
 from governance.errors import Code, InvalidInput
 from governance.json_text import to_text
 from governance.principal import AgentId, PersonId, TenantId
@@ -115,23 +122,25 @@ def parse_content(raw: bytes) -> Content:
 
 def action_digest(request: ActionRequest) -> str:
     """The digest of everything that says what will happen and for whom."""
-    return digest(
-        "action",
-        {
-            "tenant": request.tenant,
-            "agent": request.agent,
-            "on_behalf_of": request.on_behalf_of,
-            "tool": request.tool,
-            "topic": request.topic,
-            "action": request.action.value,
-            "environment": request.environment,
-            "target": request.target,
-            "arguments": request.content.arguments,
-            "prompt": request.content.prompt,
-            "context": request.content.context,
-            "dispatch": request.dispatch.value,
-        },
-    )
+    content = request.content
+    value: Mapping[str, Json] = {
+        "tenant": request.tenant,
+        "agent": request.agent,
+        "on_behalf_of": request.on_behalf_of,
+        "tool": request.tool,
+        "topic": request.topic,
+        "action": request.action.value,
+        "environment": request.environment,
+        "target": request.target,
+        "arguments": content.arguments,
+        "prompt": content.prompt,
+        "context": content.context,
+        "dispatch": request.dispatch.value,
+    }
+    # All else is text by its type; only what the agent wrote freely must be looked through.
+    is_known = is_plain(content.arguments) and (content.context is None or is_plain(value))
+    written = canonical_bytes_of_stored(value) if is_known else canonical_bytes(value)
+    return digest_bytes("action", written)
 
 
 def request_digest(request: ActionRequest, *, action: str = "") -> str:
@@ -139,33 +148,46 @@ def request_digest(request: ActionRequest, *, action: str = "") -> str:
 
     ``action`` is the request's action digest where it is known already.
     """
-    return digest(
-        "request",
-        {
-            "action": action or action_digest(request),
-            "capability": request.capability,
-            "risk_tags": sorted(request.risk_tags),
-            "requires": sorted(request.requires),
-            "labels": dict(request.labels),
-            "data_classes": sorted(request.data_classes),
-            "justification": request.content.justification,
-            "ttl_s": request.ttl_s,
-        },
-    )
+    value: Mapping[str, Json] = {
+        "action": action or action_digest(request),
+        "capability": request.capability,
+        "risk_tags": sorted(request.risk_tags),
+        "requires": sorted(request.requires),
+        "labels": dict(request.labels),
+        "data_classes": sorted(request.data_classes),
+        "justification": request.content.justification,
+        "ttl_s": request.ttl_s,
+    }
+    return digest_bytes("request", canonical_bytes_of_stored(value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digests:
-    """A request's two digests, carried along: each costs as much as deciding by a rule."""
+    """What is made of a request once and carried along: each costs as much as deciding by a rule.
+
+    ``needs_full_view``: whether a card cannot show all of it.
+    """
 
     action: str
     request: str
+    needs_full_view: bool
 
 
-def digests_of(request: ActionRequest) -> Digests:
-    """What it will do, and by what it is known again."""
+def digests_of(request: ActionRequest, content: bytes = b"") -> Digests:
+    """What it will do, by what it is known again, and whether a card shows it whole.
+
+    ``content`` are the bytes of the request's content where they were made already.
+    """
     action = action_digest(request)
-    return Digests(action=action, request=request_digest(request, action=action))
+    return Digests(
+        action=action,
+        request=request_digest(request, action=action),
+        needs_full_view=needs_full_view(
+            request.content,
+            *(request.target, request.tool, request.topic, request.environment),
+            raw=content,
+        ),
+    )
 
 
 def content_digest(raw: bytes) -> str:
@@ -173,18 +195,41 @@ def content_digest(raw: bytes) -> str:
     return digest_bytes("content", raw)
 
 
-def needs_full_view(content: Content, *names: str) -> bool:
+def needs_full_view(content: Content, *names: str, raw: bytes = b"") -> bool:
     """Whether a card cannot show the action whole, so that Approve needs the full view.
 
-    ``names`` are the short fields that say what is acted on (target, tool, topic). Counts what a
-    reader would see: a character that shows nothing costs as much as its escape.
+    ``names`` are the short fields that say what is acted on (target, tool, topic); ``raw`` are the
+    bytes of ``content`` where they were made already. Counts what a reader would see: a character
+    that shows nothing costs as much as its escape.
     """
+    if not _is_surely_shown(raw) and _is_long(content):
+        return True
+    together = "".join(names)
+    if len(together) <= SHOWN_NAME_CHARS and _cost(together) == len(together):
+        return False
+    return any(_costs_over(name, SHOWN_NAME_CHARS) for name in names)
+
+
+def _is_surely_shown(raw: bytes) -> bool:
+    """Whether content of these bytes is shown whole, by what it is at most.
+
+    Without escapes each character is shown as it is, but for the lines into which it is broken: one
+    for each comma, two for each bracket, each indented by no more than all brackets would.
+    """
+    if not raw.isascii() or b"\\" in raw or not raw:
+        return False
+    brackets = raw.count(b"{") + raw.count(b"[")
+    lines = raw.count(b",") + 2 * brackets
+    if lines > SHOWN_LINES or len(raw) + lines * (1 + 2 * brackets) > SHOWN_CHARS:
+        return False
+    return b"\x7f" not in raw
+
+
+def _is_long(content: Content) -> bool:
     shown = to_text(content.arguments, indent=2) + content.prompt
     if content.context is not None:
         shown += to_text(content.context, indent=2)
-    if _costs_over(shown, SHOWN_CHARS) or shown.count("\n") > SHOWN_LINES:
-        return True
-    return any(_costs_over(name, SHOWN_NAME_CHARS) for name in names)
+    return _costs_over(shown, SHOWN_CHARS) or shown.count("\n") > SHOWN_LINES
 
 
 def _costs_over(text: str, most: int) -> bool:

@@ -137,7 +137,7 @@ def canonical_bytes_of_stored(value: Mapping[str, Json]) -> bytes:
 
 
 def _plain(value: Json) -> bytes | None:
-    return _quick(value) if type(value) is dict and _is_plain(value) else None
+    return _quick(value) if type(value) is dict and is_plain(value) else None
 
 
 def _quick(value: object) -> bytes | None:
@@ -153,8 +153,11 @@ def _quick(value: object) -> bytes | None:
     return raw if raw.isascii() else None
 
 
-def _is_plain(value: object) -> bool:
-    """Judged by type and not by the text: the encoder would write a float or an enum in silence."""
+def is_plain(value: object) -> bool:
+    """Whether ``canonical_bytes_of_stored`` may be given ``value``, or a part of what it is given.
+
+    Judged by type and not by the text: the encoder would write a float or an enum in silence.
+    """
     waiting = [value]
     for item in waiting:  # grows while it is walked
         kind = type(item)

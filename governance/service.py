@@ -91,7 +91,8 @@ class Service:
         """
         content = request.content.to_bytes()
         check_one_target(request, content)
-        digests, key = digests_of(request), (request.tenant, agent.id, request.idempotency_key)
+        digests = digests_of(request, content)
+        key = (request.tenant, agent.id, request.idempotency_key)
         digest = digests.request
         if self._repeats is not None:
             known = await repeated(self._repeats, self._reader, key, digest, self._clock.now())

@@ -43,7 +43,7 @@ async def read_bytes(request: web.Request, limits: Limits) -> bytes:
         raise _too_large(limits)
     try:
         if request.content.is_eof():  # it came with its head, as most do: nothing is waited for
-            return await request.read()
+            return _bounded(request.content.read_nowait(), limits)
         async with asyncio.timeout(limits.body_timeout_s):
             return await request.read()
     except TimeoutError as error:
@@ -53,6 +53,12 @@ async def read_bytes(request: web.Request, limits: Limits) -> bytes:
         raise _too_large(limits) from error
     except (ClientError, HttpProcessingError, web.PayloadAccessError, EOFError) as error:
         raise InvalidInput(Code.INVALID_JSON, "the body broke off") from error
+
+
+def _bounded(body: bytes, limits: Limits) -> bytes:
+    if len(body) > limits.max_body_bytes:
+        raise _too_large(limits)
+    return body
 
 
 async def read_object(request: web.Request, limits: Limits) -> Mapping[str, Json]:
@@ -75,6 +81,8 @@ def check_media_type(request: web.Request) -> None:
     Raises:
         HttpRefused: 415.
     """
+    if request.headers.get("Content-Type") == "application/json":
+        return
     charset = (request.charset or "utf-8").lower()
     if not _JSON_TYPE.fullmatch(request.content_type.lower()) or charset not in ("utf-8", "utf8"):
         raise _unsupported("a body is application/json in UTF-8")
@@ -105,6 +113,8 @@ def _too_large(limits: Limits) -> InvalidInput:
 
 def present(value: Mapping[str, Json]) -> Mapping[str, Json]:
     """``value`` without the keys whose value is null: they count as absent."""
+    if None not in value.values():
+        return value
     return {key: item for key, item in value.items() if item is not None}
 
 

@@ -29,6 +29,7 @@ from governance.tickets.commands import CancelTicket
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 
 _PAGE = 50
+_TOLD_OF_DENIED = ("job_id", "trace_id", "state", "decision", "reason", "rule_id", "is_repeat")
 
 
 class Waiting:
@@ -106,9 +107,7 @@ def _throttled(done: Submitted, trace_id: str) -> web.Response:
 
 def _denied(ticket: Ticket, *, is_repeat: bool) -> web.Response:
     body = wire.submitted(ticket, is_repeat=is_repeat)
-    told = body.model_dump(
-        include={"job_id", "trace_id", "state", "decision", "reason", "rule_id", "is_repeat"}
-    )
+    told = {name: body[name] for name in _TOLD_OF_DENIED}
     problem = Problem(
         code=Code.POLICY_DENIED.value,
         message=ticket.ruling.reason or "policy denies this action",

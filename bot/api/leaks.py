@@ -6,16 +6,19 @@ answer and no log ever repeats it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import cast
 
 from pydantic import BaseModel
 
-from bot.scan.scanner import scan_for_secrets
+from bot.scan.scanner import is_surely_clean, scan_for_secrets
 from governance.errors import Code, InvalidInput
 
 _REFERENCE = "secret://"
 _BY_CONTEXT = frozenset({"named_secret", "url_password", "bearer"})
 """Rules that go by the words around a secret, not by the prefix that its issuer gave it."""
 _REMOVED = "[removed]"
+_TEXTLESS = frozenset({bool, int, Decimal})
 
 
 def refuse(parts: Mapping[str, object]) -> None:
@@ -31,6 +34,14 @@ def refuse(parts: Mapping[str, object]) -> None:
         rule = _rule(text)
         if rule:
             raise _refused(rule, pointer)
+
+
+def is_surely_clean_of(*parts: object) -> bool:
+    """Whether a glance at every text under ``parts`` shows that none of them is a secret.
+
+    A model's keys are ours and are not looked at. False says nothing: look closely.
+    """
+    return is_surely_clean("\n".join(_flat(parts)))
 
 
 def refuse_issued(text: str, pointer: str) -> None:
@@ -71,18 +82,27 @@ def _rule(text: str) -> str:
     return ""
 
 
-def _flat(parts: Mapping[str, object]) -> list[str]:
+def _flat(parts: object) -> list[str]:
     """The same texts without their places, which cost more than the texts."""
     out: list[str] = []
     waiting: list[object] = [parts]
     for value in waiting:  # grows while it is walked
-        if isinstance(value, str):
-            out.append(value)
+        if not value:
+            continue
+        kind = type(value)
+        if kind is str:
+            out.append(cast("str", value))
+        elif kind is list:
+            waiting += cast("list[object]", value)
+        elif kind in _TEXTLESS:
+            continue
         elif isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101  # dearer
             out += value
             waiting += value.values()
         elif isinstance(value, BaseModel):
-            waiting.append({name: getattr(value, name) for name in value.model_fields_set})
+            waiting += value.__dict__.values()
+        elif isinstance(value, str):
+            out.append(value)
         elif isinstance(value, Sequence):
             waiting += value
     return out

@@ -46,7 +46,8 @@ def trace_id_of(headers: Mapping[str, str]) -> str:
 
     Source: W3C Trace Context, section 3.2.
     """
-    found = _TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+    parent = headers.get("traceparent")
+    found = _TRACEPARENT.fullmatch(parent) if parent else None
     if found and found[0][:2] != "ff" and int(found[1], 16) and int(found[2], 16):
         return found[1]
     named = headers.get("X-Trace-Id", "")

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.api import answers as ans
 from bot.api import approval_answers as people
+from governance.canonical import Json
 from governance.execution import OutputState, RunReport, RunStatus
 from governance.policy.decision import Constraints, Warned
 from governance.tickets.binding import stamp
@@ -84,25 +85,25 @@ def quorum_of(ticket: Ticket) -> ans.QuorumAnswer | None:
     )
 
 
-def submitted(ticket: Ticket, *, is_repeat: bool) -> ans.SubmittedAnswer:
-    """The answer to a job that was accepted."""
-    state = wire_state(ticket)
-    return ans.SubmittedAnswer(
-        job_id=ticket.id,
-        trace_id=ticket.ask.trace_id,
-        state=state,
-        status=state.lower(),
-        decision=ticket.ruling.effect.value,
-        reason=ticket.ruling.reason,
-        rule_id=first(ticket.ruling.rule_ids),
-        constraints=constraints_of(ticket.ruling.constraints),
-        warnings=warnings_of(ticket.ruling.warnings),
-        dispatch=ticket.ask.dispatch.value,
-        expires_at=stamp(ticket.expires_at),
-        action_digest=ticket.ask.action_digest,
-        binding=ticket.binding,
-        is_repeat=is_repeat,
-    )
+def submitted(ticket: Ticket, *, is_repeat: bool) -> dict[str, Json]:
+    """The fields of ``SubmittedAnswer``; as a mapping, since this answer is given most of all."""
+    ask, ruling, state = ticket.ask, ticket.ruling, wire_state(ticket)
+    return {
+        "job_id": ticket.id,
+        "trace_id": ask.trace_id,
+        "state": state,
+        "status": state.lower(),
+        "decision": ruling.effect.value,
+        "reason": ruling.reason,
+        "rule_id": first(ruling.rule_ids),
+        "constraints": ruling.constraints.to_json() or None,
+        "warnings": [item.model_dump() for item in warnings_of(ruling.warnings)],
+        "dispatch": ask.dispatch.value,
+        "expires_at": stamp(ticket.expires_at),
+        "action_digest": ask.action_digest,
+        "binding": ticket.binding,
+        "is_repeat": is_repeat,
+    }
 
 
 def item_fields(ticket: Ticket) -> dict[str, str]:

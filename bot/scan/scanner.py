@@ -33,6 +33,13 @@ def scan_for_secrets(text: str) -> tuple[Finding, ...]:
     return _scan(text, _SECRET_PATTERNS)
 
 
+def is_surely_clean(text: str) -> bool:
+    """Whether it takes no more than a glance to see that ``text`` holds no secret."""
+    if not text.isascii() or len(text) > MAX_SCANNED_CHARS:
+        return False
+    return not any(map(text.lower().__contains__, _SECRET_HINTS))
+
+
 def _scan(text: str, patterns: Sequence[Pattern]) -> tuple[Finding, ...]:
     seen = text[:MAX_SCANNED_CHARS]
     found = set(_finds(seen, range(len(seen)), patterns))

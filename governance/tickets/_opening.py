@@ -14,7 +14,6 @@ from governance.action import (
     Dispatch,
     action_digest,
     digests_of,
-    needs_full_view,
 )
 from governance.errors import Code, Refused
 from governance.policy.decision import Decision, Effect, Requirement
@@ -153,10 +152,7 @@ def ask_of(
         content_digest=content,
         action_digest=shown,
         # What the card keeps to itself can be approved from Details only.
-        needs_full_view=bool(decision.constraints.redact_deny)
-        or needs_full_view(
-            request.content, request.target, request.tool, request.topic, request.environment
-        ),
+        needs_full_view=bool(decision.constraints.redact_deny) or known.needs_full_view,
         claims=Claims(
             environment=request.environment,
             risk_tags=request.risk_tags,

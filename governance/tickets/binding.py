@@ -5,10 +5,16 @@ Must not live here: keys and signing (the ``Signer`` port). Law: what is approve
 a binding is computed once per revision and never again from a newer bundle.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from governance.canonical import Json, canonical_bytes, digest
+from governance.canonical import (
+    Json,
+    canonical_bytes,
+    canonical_bytes_of_stored,
+    digest_bytes,
+)
 from governance.policy.decision import Constraints, Requirement
 from governance.principal import PersonId
 from governance.tickets.ticket import Choice
@@ -31,20 +37,18 @@ def binding_of(
     expires_at: datetime,
 ) -> str:
     """SHA-256 in hex over everything that this revision's approval covers."""
-    return digest(
-        "binding",
-        {
-            "ticket": ticket_id,
-            "revision": revision,
-            "action": action_digest,
-            "constraints": constraints.to_json(),
-            "snapshot": snapshot,
-            "requirement": requirement_json(requirement),
-            "constraint_id": constraint_id,
-            "plan": plan_digest,
-            "expires_at": stamp(expires_at),
-        },
-    )
+    covered: Mapping[str, Json] = {
+        "ticket": ticket_id,
+        "revision": revision,
+        "action": action_digest,
+        "constraints": constraints.to_json(),
+        "snapshot": snapshot,
+        "requirement": requirement_json(requirement),
+        "constraint_id": constraint_id,
+        "plan": plan_digest,
+        "expires_at": stamp(expires_at),
+    }
+    return digest_bytes("binding", canonical_bytes_of_stored(covered))
 
 
 def requirement_json(requirement: Requirement | None) -> Json:

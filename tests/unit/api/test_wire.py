@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bot.api import wire
+from bot.api.answers import SubmittedAnswer
 from governance.execution import RunReport, RunStatus
+from governance.policy.decision import Constraints, Warned
 from governance.tickets.commands import DeclareLost, RecordOutcome
 from governance.tickets.lifecycle import WIRE
 from governance.tickets.ticket import TicketState
@@ -62,3 +64,18 @@ def test_nothing_that_a_stock_client_reads_as_text_is_null():
     item = wire.approval_item(born())
     for name in ("job_id", "topic", "tenant_id", "capability", "reason", "created_at"):
         assert isinstance(getattr(item, name), str)
+
+
+@pytest.mark.parametrize("is_repeat", [True, False])
+def test_an_accepted_job_is_answered_as_published(is_repeat: bool):
+    warned = Warned(constraint_id="w", description="late")
+    plain = born()
+    limited = replace(
+        plain,
+        ruling=replace(plain.ruling, warnings=(warned,), constraints=Constraints(isolated=True)),
+    )
+    for ticket in (plain, limited):
+        told = wire.submitted(ticket, is_repeat=is_repeat)
+        assert SubmittedAnswer.model_validate(told, strict=True).model_dump() == told
+    assert told["constraints"] == {"isolated": True}
+    assert told["warnings"] == [{"constraint_id": "w", "description": "late"}]

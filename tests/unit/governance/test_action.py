@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import fields, replace
+from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from governance.action import (
     MAX_CONTENT_BYTES,
@@ -17,11 +20,12 @@ from governance.action import (
     action_digest,
     check_one_target,
     content_digest,
+    digests_of,
     needs_full_view,
     parse_content,
     request_digest,
 )
-from governance.canonical import parse
+from governance.canonical import Json, parse
 from governance.errors import Code, InvalidInput
 from governance.principal import AgentId, PersonId, TenantId
 from tests.support.core import content, request
@@ -176,14 +180,14 @@ def test_a_category_word_as_target_is_refused(word: str):
 
 @pytest.mark.parametrize("key", ["target", "resource", "resources"])
 def test_a_category_word_in_the_arguments_is_refused_with_its_place(key: str):
-    for given, place in [
+    for value, place in [
         ("*", ""),
         (["web-1", 5, "all"], "/2"),
         (("*",), "/0"),
         ({"one": "web-1", "two": [{"name": "any"}]}, "/two/0/name"),
     ]:
         with pytest.raises(InvalidInput) as caught:
-            check_one_target(request(content=content(arguments={key: given})))
+            check_one_target(request(content=content(arguments={key: value})))
         error = caught.value
         assert (error.code, error.pointer) == (Code.TARGET_TOO_BROAD, f"/arguments/{key}{place}")
 
@@ -264,3 +268,58 @@ def test_ordinary_targets_and_values_pass():
 
 def test_marks_that_pile_up_cost_what_their_escapes_show():
     assert needs_full_view(Content(prompt="a" + "\u0301\u0302" * (SHOWN_CHARS // 20)))
+
+
+_TEXTS = st.text(st.sampled_from('ab,{[]}"\\\n\x7f\u200b\u00e9 '), max_size=60)
+_VALUES = st.recursive(
+    st.none() | st.integers() | _TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    st.dictionaries(_TEXTS, _VALUES, max_size=5),
+    _TEXTS,
+    _VALUES,
+    st.sampled_from((0, 40, 400, SHOWN_CHARS)),
+)
+def test_a_glance_at_its_bytes_never_hides_what_needs_the_full_view(
+    arguments: dict[str, Json], prompt: str, context: Json, more: int
+):
+    asked = Content(arguments=arguments, prompt=prompt + "x" * more, context=context)
+    assert needs_full_view(asked, raw=asked.to_bytes()) is needs_full_view(asked)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"a": [[[[0]]]] * 6},
+        {"a": [[[[[["x" * 1_600, *range(10)]]]]]]},
+        {"a": ["x" * 100] * 17},
+        {"a": {"b": "x" * (SHOWN_CHARS - 25)}},
+        dict.fromkeys(map(str, range(SHOWN_LINES)), 0),
+        {"a": "\x7f" * (SHOWN_CHARS // 10)},
+    ],
+)
+def test_what_is_broken_into_many_lines_or_escapes_is_not_shown_whole(arguments: dict[str, Json]):
+    long = Content(arguments=arguments)
+    assert needs_full_view(long, raw=long.to_bytes())
+
+
+def test_an_action_has_one_digest_however_its_content_is_written():
+    told = request(content=content(arguments={"n": 1, "f": Decimal("1.0")}, context={"c": [1]}))
+    same = request(content=content(arguments={"f": 1, "n": Decimal(1)}, context={"c": (1,)}))
+    other = request(content=content(arguments={"n": 1, "f": Decimal("1.1")}, context={"c": [1]}))
+    assert action_digest(told) == action_digest(same) != action_digest(other)
+    written = request(content=content(context={"c": Decimal("1.5")}))
+    assert action_digest(written) != action_digest(request(content=content(context={"c": 1})))
+
+
+def test_what_is_made_of_a_request_once_is_what_it_says():
+    asked = request(content=content(arguments={"a": "x" * SHOWN_CHARS}))
+    made = digests_of(asked, asked.content.to_bytes())
+    assert made == digests_of(asked)
+    assert (made.action, made.request) == (action_digest(asked), request_digest(asked))
+    assert made.needs_full_view
+    assert not digests_of(request(content=Content())).needs_full_view

@@ -1,0 +1,57 @@
+"""A glance for secrets, without HTTP."""
+
+import pytest
+
+from bot.api import leaks
+from bot.api.jobs import read_form
+from bot.scan.scanner import MAX_SCANNED_CHARS, is_surely_clean, scan_for_secrets
+from governance.canonical import Json
+from governance.errors import InvalidInput
+
+RAW = "ghp_" + "a1B2" * 9
+HIDDEN = "gh\u200bp_" + "a1B2" * 9
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"justification": RAW},
+        {"arguments": {"a": [{"b": RAW}]}},
+        {"arguments": {"a": {RAW: 1}}},
+        {"context": [[RAW]]},
+        {"meta": {"labels": {"a": RAW}}},
+        {"labels": {RAW: "a"}},
+        {"risk_tags": [RAW]},
+        {"arguments": {"a": HIDDEN}},
+        {"arguments": {"PASSWORD": "is: hunter2hunter2"}},
+    ],
+)
+def test_a_glance_overlooks_no_secret(body: dict[str, Json]):
+    assert not leaks.is_surely_clean_of(read_form(body))
+
+
+def test_a_glance_clears_what_holds_nothing_like_a_secret():
+    body: dict[str, Json] = {
+        "topic": "job.orders.search",
+        "arguments": {"limit": 20, "sort": "newest", "is_open": False, "none": None, "in": ["a"]},
+        "idempotency_key": "bench-1",
+    }
+    assert leaks.is_surely_clean_of(read_form(body), "", "bench-1")
+    assert not leaks.is_surely_clean_of(read_form(body), RAW)
+
+
+def test_a_glance_is_cast_on_no_more_than_is_read():
+    assert is_surely_clean("x" * MAX_SCANNED_CHARS)
+    assert not is_surely_clean("x" * (MAX_SCANNED_CHARS + 1))
+
+
+def test_what_a_glance_clears_holds_no_secret():
+    for text in (RAW, HIDDEN, "password: hunter2hunter2", "Authorization: Bearer abcdefghijkl"):
+        assert scan_for_secrets(text)
+        assert not is_surely_clean(text)
+
+
+def test_a_secret_is_refused_by_its_place():
+    with pytest.raises(InvalidInput) as refused:
+        leaks.refuse({"arguments": {"a": [RAW]}})
+    assert refused.value.pointer == "/arguments/a/0"
