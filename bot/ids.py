@@ -6,6 +6,7 @@ anything that gives a name a meaning. Law: a ticket id sorts by time of birth an
 
 import secrets
 import time
+from collections.abc import Callable
 
 from governance.tickets.ticket import TicketId
 
@@ -13,36 +14,47 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _POOL_BYTES = 4096
 _BITS = 5
 """Of one character."""
-_RANDOM_BITS = 13 * _BITS
-_PAIR = (1 << 2 * _BITS) - 1
-_PAIRS = tuple(one + other for one in _ALPHABET for other in _ALPHABET)
-_SHIFTS = tuple(range((9 + 13 - 2) * _BITS, -1, -2 * _BITS))
+_TIME_SHIFTS = tuple(range(8 * _BITS, -1, -_BITS))
+_CHARACTER_OF = (_ALPHABET * (256 // len(_ALPHABET))).encode()
+"""Of each byte: there are as many of every character, so a random byte makes a random one."""
 
 
 class RandomIds:
     """Ids of 22 characters: 9 of time in milliseconds, 13 random (65 bits)."""
 
     def __init__(self) -> None:
-        self._pool = b""
-        self._used = 0
-
-    def _bits(self, count: int) -> int:
-        """Random bits, each used once; read in bulk, as every read lets other threads in."""
-        size = -(-count // 8)
-        if len(self._pool) < self._used + size:
-            self._pool, self._used = secrets.token_bytes(_POOL_BYTES), 0
-        begun, self._used = self._used, self._used + size
-        return int.from_bytes(self._pool[begun : self._used], "big") >> (size * 8 - count)
+        self._hex = _Pool(bytes.hex)
+        self._characters = _Pool(lambda drawn: drawn.translate(_CHARACTER_OF).decode())
+        self._born = (0, "")
 
     def ticket(self) -> TicketId:
         """A new ticket id."""
-        number = (time.time_ns() // 1_000_000 << _RANDOM_BITS) | self._bits(_RANDOM_BITS)
-        return TicketId("".join([_PAIRS[number >> shift & _PAIR] for shift in _SHIFTS]))
+        now_ms = time.time_ns() // 1_000_000
+        if self._born[0] != now_ms:
+            self._born = now_ms, "".join([_ALPHABET[now_ms >> by & 31] for by in _TIME_SHIFTS])
+        return TicketId(self._born[1] + self._characters.take(13))
 
     def nonce(self) -> str:
         """128 random bits in hex."""
-        return f"{self._bits(128):032x}"
+        return self._hex.take(32)
 
     def short(self) -> str:
         """64 random bits in hex."""
-        return f"{self._bits(64):016x}"
+        return self._hex.take(16)
+
+
+class _Pool:
+    """Random characters, each used once; drawn in bulk, as every draw lets other threads in."""
+
+    def __init__(self, written: Callable[[bytes], str]) -> None:
+        self._written = written
+        self._text = ""
+        self._used = 0
+
+    def take(self, count: int) -> str:
+        """The next ``count`` characters."""
+        end = self._used + count
+        if end > len(self._text):
+            self._text, self._used, end = self._written(secrets.token_bytes(_POOL_BYTES)), 0, count
+        begun, self._used = self._used, end
+        return self._text[begun:end]

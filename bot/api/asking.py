@@ -38,8 +38,10 @@ def without_unused(value: Mapping[str, Json]) -> Mapping[str, Json]:
     return {key: item for key, item in value.items() if not is_unused(key)}
 
 
-def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> ActionRequest:
-    """What ``agent`` asks by ``form``.
+def action_request(
+    call: Call, form: ActionForm, agent: Agent, *, key: str, raw: bytes = b""
+) -> ActionRequest:
+    """What ``agent`` asks by ``form``; ``raw`` are the bytes that all of it was read from.
 
     Raises:
         InvalidInput: ``invalid_field``: ``meta`` and the top level disagree, a raw secret.
@@ -47,7 +49,7 @@ def action_request(call: Call, form: ActionForm, agent: Agent, *, key: str) -> A
     """
     check_tenant(form.tenant_id, call.credential, pointer="/tenant_id")
     check_tenant(form.tenant, call.credential, pointer="/tenant")
-    _refuse_secrets(call, form, key)
+    _refuse_secrets(call, form, key, raw)
     bundle = call.deps.service.bundle
     return request_of(form, agent, bundle, key=key, trace_id=trace_of(call, form))
 
@@ -181,10 +183,10 @@ def _ttl_s(form: ActionForm) -> int | None:
     return min(asked, default=None)
 
 
-def _refuse_secrets(call: Call, form: ActionForm, key: str) -> None:
+def _refuse_secrets(call: Call, form: ActionForm, key: str, raw: bytes) -> None:
     """Every text that a client sends; names that it makes up for itself may look like a hash."""
     header = call.request.headers.get("X-Trace-Id", "")
-    if leaks.is_surely_clean_of(form, header, key):
+    if raw and leaks.is_surely_clean(raw, header, key):
         return
     named = {"trace_id", "idempotency_key"}
     leaks.refuse({name: getattr(form, name) for name in form.model_fields_set - named})

@@ -68,11 +68,20 @@ async def read_object(request: web.Request, limits: Limits) -> Mapping[str, Json
         InvalidInput: what ``canonical.parse`` refuses, or another kind of value.
         HttpRefused: 408 or 415.
     """
+    return as_object(await read_json(request, limits), limits)
+
+
+async def read_json(request: web.Request, limits: Limits) -> bytes:
+    """The bytes of a body that says that it is JSON; those of an empty object where it is empty.
+
+    Raises:
+        InvalidInput, HttpRefused: see ``read_bytes``; 415.
+    """
     raw = await read_bytes(request, limits)
     if not raw.strip():
-        return {}
+        return b"{}"
     check_media_type(request)
-    return as_object(raw, limits)
+    return raw
 
 
 def check_media_type(request: web.Request) -> None:

@@ -59,9 +59,9 @@ WAITING = web.AppKey("waiting", Waiting)
 
 async def submit_job(call: Call) -> web.Response:
     """Ask for an action."""
-    value = await bodies.read_object(call.request, call.deps.limits)
-    form = read_form(value)
-    return await accept(call, form, key=idempotency_key(call, form))
+    raw = await bodies.read_json(call.request, call.deps.limits)
+    form = read_form(bodies.as_object(raw, call.deps.limits))
+    return await accept(call, form, key=idempotency_key(call, form), raw=raw)
 
 
 def read_form(value: Mapping[str, Json]) -> JobForm:
@@ -73,10 +73,10 @@ def read_form(value: Mapping[str, Json]) -> JobForm:
     return bodies.validate(JobForm, without_unused(value))
 
 
-async def accept(call: Call, form: JobForm, *, key: str) -> web.Response:
-    """Submit ``form`` under ``key`` and say what became of it."""
+async def accept(call: Call, form: JobForm, *, key: str, raw: bytes) -> web.Response:
+    """Submit ``form``, read from ``raw``, under ``key`` and say what became of it."""
     agent = call.agent
-    request = action_request(call, form, agent, key=key)
+    request = action_request(call, form, agent, key=key, raw=raw)
     done = await call.deps.service.submit(request, agent)
     if done.ticket is None:
         if done.effect is Effect.DENY:

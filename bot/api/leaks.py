@@ -6,19 +6,19 @@ answer and no log ever repeats it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
-from typing import cast
 
 from pydantic import BaseModel
 
-from bot.scan.scanner import is_surely_clean, scan_for_secrets
+from bot.scan import scanner
+from bot.scan.scanner import scan_for_secrets
 from governance.errors import Code, InvalidInput
 
 _REFERENCE = "secret://"
 _BY_CONTEXT = frozenset({"named_secret", "url_password", "bearer"})
 """Rules that go by the words around a secret, not by the prefix that its issuer gave it."""
 _REMOVED = "[removed]"
-_TEXTLESS = frozenset({bool, int, Decimal})
+_OUR_KEY = b'"idempotency_key"'
+"""A key of every body, and the only one of ours that looks like the name of a secret."""
 
 
 def refuse(parts: Mapping[str, object]) -> None:
@@ -36,12 +36,15 @@ def refuse(parts: Mapping[str, object]) -> None:
             raise _refused(rule, pointer)
 
 
-def is_surely_clean_of(*parts: object) -> bool:
-    """Whether a glance at every text under ``parts`` shows that none of them is a secret.
+def is_surely_clean(raw: bytes, *names: str) -> bool:
+    """Whether a glance shows that neither a body of these bytes nor ``names`` hold a raw secret.
 
-    A model's keys are ours and are not looked at. False says nothing: look closely.
+    False says nothing: look closely. So it is for text that is written with escapes.
     """
-    return is_surely_clean("\n".join(_flat(parts)))
+    if not raw.isascii() or b"\\" in raw:
+        return False
+    body = raw.replace(_OUR_KEY, b"").decode("ascii")
+    return scanner.is_surely_clean("\n".join((body, *names)))
 
 
 def refuse_issued(text: str, pointer: str) -> None:
@@ -82,27 +85,18 @@ def _rule(text: str) -> str:
     return ""
 
 
-def _flat(parts: object) -> list[str]:
+def _flat(parts: Mapping[str, object]) -> list[str]:
     """The same texts without their places, which cost more than the texts."""
     out: list[str] = []
     waiting: list[object] = [parts]
     for value in waiting:  # grows while it is walked
-        if not value:
-            continue
-        kind = type(value)
-        if kind is str:
-            out.append(cast("str", value))
-        elif kind is list:
-            waiting += cast("list[object]", value)
-        elif kind in _TEXTLESS:
-            continue
+        if isinstance(value, str):
+            out.append(value)
         elif isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101  # dearer
             out += value
             waiting += value.values()
         elif isinstance(value, BaseModel):
-            waiting += value.__dict__.values()
-        elif isinstance(value, str):
-            out.append(value)
+            waiting.append({name: getattr(value, name) for name in value.model_fields_set})
         elif isinstance(value, Sequence):
             waiting += value
     return out

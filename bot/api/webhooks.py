@@ -98,7 +98,7 @@ async def submit_webhook(call: OpenCall) -> web.Response:
     value = without_unused(bodies.as_object(body, call.deps.limits))
     form = bodies.validate(JobForm, value)
     signed = Call(request=call.request, deps=call.deps, credential=credential)
-    response = await jobs.accept(signed, form, key=f"webhook:{delivery.webhook_id}")
+    response = await jobs.accept(signed, form, key=f"webhook:{delivery.webhook_id}", raw=body)
     if response.status in _SETTLED:
         seen.add(key, now_s)
     return response

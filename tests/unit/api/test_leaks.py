@@ -1,5 +1,7 @@
 """A glance for secrets, without HTTP."""
 
+from json import dumps, loads
+
 import pytest
 
 from bot.api import leaks
@@ -27,7 +29,8 @@ HIDDEN = "gh\u200bp_" + "a1B2" * 9
     ],
 )
 def test_a_glance_overlooks_no_secret(body: dict[str, Json]):
-    assert not leaks.is_surely_clean_of(read_form(body))
+    for raw in (dumps(body), dumps(body, ensure_ascii=False), dumps(body, indent=1)):
+        assert not leaks.is_surely_clean(raw.encode())
 
 
 def test_a_glance_clears_what_holds_nothing_like_a_secret():
@@ -36,8 +39,28 @@ def test_a_glance_clears_what_holds_nothing_like_a_secret():
         "arguments": {"limit": 20, "sort": "newest", "is_open": False, "none": None, "in": ["a"]},
         "idempotency_key": "bench-1",
     }
-    assert leaks.is_surely_clean_of(read_form(body), "", "bench-1")
-    assert not leaks.is_surely_clean_of(read_form(body), RAW)
+    raw = dumps(body).encode()
+    assert leaks.is_surely_clean(raw, "", "bench-1")
+    assert not leaks.is_surely_clean(raw, RAW)
+    assert not leaks.is_surely_clean(raw, HIDDEN)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"arguments": {"a": "\\u0067hp_%b"}}' % RAW[4:].encode(),
+        b'{"arguments": {"pass\\u0077ord": "is: hunter2hunter2"}}',
+        b'{"arguments": {"api_key": "hunter2hunter2"}}',
+        b'{"justification": "\\"idempotency_key\\": hunter2hunter2"}',
+    ],
+)
+def test_a_glance_does_not_pass_what_escapes_or_names_of_ours_would_hide(raw: bytes):
+    assert not leaks.is_surely_clean(raw)
+
+
+def test_what_is_read_from_a_body_is_glanced_at_in_that_body():
+    made = read_form(loads(b'{"justification": "none", "idempotency_key": "k-1"}'))
+    assert (made.justification, made.idempotency_key) == ("none", "k-1")
 
 
 def test_a_glance_is_cast_on_no_more_than_is_read():
