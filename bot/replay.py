@@ -72,14 +72,17 @@ async def find(
 ) -> Window:
     """Walk back from the head until the choice is met, at most ``most_read`` records.
 
+    It ends where older records are detached.
+
     A bundle that was activated before the first of these decisions is looked for as well.
     """
     head, _ = await reader.head()
+    floor = max((await reader.control()).detached_upto, head - most_read)
     window = Window(after_seq=head, until_seq=head, cases=0)
     wanted: set[str] = set()
     low, is_met = head, choice.limit < 1
-    while low > max(0, head - most_read) and not (is_met and wanted <= set(window.sources)):
-        high, low = low, max(0, low - PAGE)
+    while low > floor and not (is_met and wanted <= set(window.sources)):
+        high, low = low, max(floor, low - PAGE)
         for record in reversed(await reader.records(low, high - low)):
             if record.type == _ACTIVATED and record.header.tenant == choice.tenant:
                 _note_bundle(window, record)

@@ -122,6 +122,7 @@ REPLIES: Mapping[Code, Reply] = {
     Code.ALREADY_CONSUMED: _no(409, "This approval was used already; each is good for one run."),
     Code.WRONG_DISPATCH: _no(409, "This one is carried out in another way than you asked."),
     Code.HELD: _no(409, "A legal hold keeps it."),
+    Code.DETACHED: _no(410, "That part of the log is archived; whoever runs me has its file."),
     Code.WRONG_STATE: _no(409, "It has moved on meanwhile, so this no longer applies."),
     Code.DIGEST_MISMATCH: _no(409, "This is not the action that was approved."),
     Code.CLEARANCE_STALE: _no(409, "The approvers must be confirmed again before it may start."),

@@ -6,19 +6,26 @@ log before it has any effect.
 """
 
 import base64
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from governance import control as ctl
-from governance import control_steps
+from governance import control_steps, detaching
 from governance.action import content_digest
 from governance.audit import checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.errors import Code, Refused
 from governance.policy.model import Bundle
 from governance.ports import Clock, Keys, Ledger, Reader, Result, Signer, State
 from governance.principal import Credential, TenantId
-from governance.segments import Segment, SegmentSealed, seal_message
+from governance.segments import (
+    Segment,
+    SegmentDetached,
+    SegmentSealed,
+    detach_message,
+    file_of,
+    seal_message,
+)
 
 CHECKPOINT = "checkpoint"
 """The purpose of the key that signs checkpoints."""
@@ -185,3 +192,55 @@ class Administration:
 
         await self._ledger.commit(Keys(), step)
         return event
+
+    async def detach(
+        self, seals: Mapping[int, SegmentSealed], *, actor: str
+    ) -> Sequence[SegmentDetached]:
+        """Have the segments of these seals leave the database, and record that: all or none.
+
+        ``seals``: by the number of their records.
+
+        Raises:
+            Refused: ``wrong_state`` or ``held``: something still needs them; see
+                ``governance.detaching``.
+            Unavailable: the key or the log cannot be used now.
+        """
+        events = []
+        for event in _departures(seals, actor):
+            made = await self._signer.sign(CHECKPOINT, detach_message(event))
+            events.append(replace(event, key_id=made.key_id, signature=made.value))
+        step = partial(detaching.detach, events=events)
+        await self._ledger.commit(Keys(seals=tuple(seals)), step)
+        return events
+
+    async def look_at(self, seals: Mapping[int, SegmentSealed]) -> None:
+        """Whether ``detach`` would refuse these now; nothing is signed or recorded.
+
+        Raises:
+            Refused: as ``detach``.
+            Unavailable: the log cannot be used now.
+        """
+        step = partial(detaching.look, events=_departures(seals, ""))
+        await self._ledger.commit(Keys(seals=tuple(seals)), step)
+
+
+def _departures(seals: Mapping[int, SegmentSealed], actor: str) -> list[SegmentDetached]:
+    """What is to be signed for each of these, oldest first."""
+    return [
+        SegmentDetached(
+            tenant=seal.tenant,
+            actor=actor,
+            origin=seal.origin,
+            seal=seq,
+            first=seal.first,
+            last=seal.last,
+            head=seal.head,
+            events=seal.events,
+            file=file_of(seal.first, seal.last),
+            file_digest=seal.file_digest,
+            state_digest=seal.state_digest,
+            key_id="",
+            signature="",
+        )
+        for seq, seal in sorted(seals.items())
+    ]

@@ -21,7 +21,7 @@ from governance.canonical import Json, canonical_bytes_of_stored, digest_bytes
 from governance.execution import RunStatus
 from governance.principal import actor_agent, actor_person
 from governance.retention_events import RetentionEvent
-from governance.segments import SegmentSealed
+from governance.segments import SegmentDetached, SegmentSealed
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.binding import stamp
@@ -237,7 +237,7 @@ def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
 
 
 def _control_actor(event: ctl.ControlEvent) -> str:
-    if isinstance(event, RetentionEvent | SegmentSealed):
+    if isinstance(event, RetentionEvent | SegmentSealed | SegmentDetached):
         return event.actor
     match event:
         case (

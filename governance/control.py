@@ -1,8 +1,8 @@
 """What governs every ticket at once: the active bundle, freezes, credentials and keys.
 
-Lives here: that state, its events, and the pure functions that change it.
-Must not live here: tickets. Law: one person freezes at once, two people unfreeze; the active
-bundle is a fact of the log; a credential's secret is never kept.
+Lives here: that state, its events, and how it evolves by them. Must not live here: tickets, who may
+freeze (``freezing``). Law: the active bundle is a fact of the log; a credential's secret is never
+kept.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, assert_never
 
-from governance.errors import Code, Refused
-from governance.principal import AgentId, Credential, Person, PersonId, TenantId
+from governance.principal import AgentId, Credential, PersonId, TenantId
 from governance.retention_events import Hold, RetentionEvent, evolve_holds
-from governance.segments import Sealed, SegmentSealed, sealed_by
+from governance.segments import (
+    Detached,
+    Sealed,
+    SegmentDetached,
+    SegmentSealed,
+    detached_by,
+    sealed_by,
+)
 
 HEAD = "head"
 """The purpose of the key that signs the log's head with each batch."""
@@ -77,6 +83,12 @@ class Control:
     """Keys of ``keys`` that were rotated out or revoked, by id."""
     holds: Mapping[str, Hold] = field(default_factory=dict)
     sealed: Sealed | None = None
+    detached: Detached | None = None
+
+    @property
+    def detached_upto(self) -> int:
+        """The number of the newest record that is no longer in the database; 0: all are."""
+        return self.detached.last if self.detached else 0
 
     def freeze_of(self, agent: AgentId) -> Frozen | None:
         """The freeze that stops ``agent`` now."""
@@ -212,52 +224,9 @@ ControlEvent = (
     | CheckpointSigned
     | RetentionEvent
     | SegmentSealed
+    | SegmentDetached
 )
 """Everything that can happen to the governing state."""
-
-
-def freeze(
-    control: Control, *, tenant: TenantId, target: str, person: Person, reason: str
-) -> tuple[ControlEvent, ...]:
-    """Stop ``target`` (an agent id or ``all``, in any case) at once.
-
-    A repeat changes nothing, but for taking back a pending wish to unfreeze.
-
-    Raises:
-        Refused: ``wrong_role``: the person holds no role that approves.
-    """
-    _check_eligible(person)
-    target = EVERYONE if target.casefold() == EVERYONE else target
-    frozen = control.frozen.get(target)
-    if frozen is not None and frozen.unfreeze_asked_by is None:
-        return ()
-    return (AgentFrozen(tenant=tenant, target=target, person=person.id, reason=reason),)
-
-
-def unfreeze(
-    control: Control, *, tenant: TenantId, target: str, person: Person
-) -> tuple[ControlEvent, ...]:
-    """Ask to lift a freeze, or agree as the second person; a repeat of one's own changes nothing.
-
-    Raises:
-        Refused: ``wrong_role``, or ``not_found`` where ``target`` is not frozen.
-    """
-    _check_eligible(person)
-    target = EVERYONE if target.casefold() == EVERYONE else target
-    frozen = control.frozen.get(target)
-    if frozen is None:
-        raise Refused(Code.NOT_FOUND, f"{target} is not frozen")
-    asked_by = frozen.unfreeze_asked_by
-    if asked_by is None:
-        return (UnfreezeAsked(tenant=tenant, target=target, person=person.id),)
-    if asked_by == person.id:
-        return ()
-    return (AgentUnfrozen(tenant=tenant, target=target, person=person.id, asked_by=asked_by),)
-
-
-def _check_eligible(person: Person) -> None:
-    if not person.roles:
-        raise Refused(Code.WRONG_ROLE, "only people with an approver's role freeze and unfreeze")
 
 
 def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
@@ -267,6 +236,8 @@ def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
     match event:
         case SegmentSealed():
             return replace(control, sealed=sealed_by(event))
+        case SegmentDetached():
+            return replace(control, detached=detached_by(event))
         case BundleActivated():
             activation = Activation(
                 content_digest=event.content_digest,

@@ -9,6 +9,7 @@ Law: a freeze, bundle or key that is in force already is not recorded again.
 from dataclasses import replace
 
 from governance import control as ctl
+from governance import freezing
 from governance import keys as signing_keys
 from governance.audit import GENESIS
 from governance.errors import Code, Refused
@@ -21,13 +22,15 @@ def freeze(
     state: State, *, tenant: TenantId, target: str, person: Person, reason: str
 ) -> Result[bool]:
     """Stop an agent, or all; False: it was stopped already."""
-    events = ctl.freeze(state.control, tenant=tenant, target=target, person=person, reason=reason)
+    events = freezing.freeze(
+        state.control, tenant=tenant, target=target, person=person, reason=reason
+    )
     return Result(reply=bool(events), events=events)
 
 
 def unfreeze(state: State, *, tenant: TenantId, target: str, person: Person) -> Result[bool]:
     """Ask for, or agree to, lifting a freeze; True: it is lifted."""
-    events = ctl.unfreeze(state.control, tenant=tenant, target=target, person=person)
+    events = freezing.unfreeze(state.control, tenant=tenant, target=target, person=person)
     lifted = any(isinstance(event, ctl.AgentUnfrozen) for event in events)
     return Result(reply=lifted, events=events)
 

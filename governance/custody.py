@@ -13,7 +13,7 @@ from governance import retention as steps
 from governance.errors import Code, InvalidInput, Refused
 from governance.ports import Keys, Ledger, Reader
 from governance.principal import TenantId
-from governance.retention import Erasure, Retention, named_contents
+from governance.retention import Erasure, Retention
 from governance.retention_events import (
     Hold,
     HoldLifted,
@@ -91,9 +91,8 @@ class Custody:
         ticket = await self._reader.ticket(ticket_id)
         if ticket is None or ticket.ask.tenant != self._tenant:
             raise Refused(Code.NOT_FOUND, f"no ticket {ticket_id}")
-        history = await self._reader.history(ticket_id)
-        named = [name for item in history for name in named_contents(item.type, item.payload)]
-        return await self._erase(tuple(dict.fromkeys(named)), actor=actor, reason=reason)
+        named = await self._reader.contents_of(ticket_id)
+        return await self._erase(tuple(named), actor=actor, reason=reason)
 
     async def _erase(self, digests: tuple[str, ...], *, actor: str, reason: str) -> Erasure:
         step = partial(

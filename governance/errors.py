@@ -66,6 +66,7 @@ class Code(StrEnum):
     WRONG_DISPATCH = "wrong_dispatch"
     WRONG_STATE = "wrong_state"
     HELD = "held"
+    DETACHED = "detached"
     DIGEST_MISMATCH = "digest_mismatch"
     CLEARANCE_STALE = "clearance_stale"
     NO_SANDBOX = "no_sandbox"

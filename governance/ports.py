@@ -19,6 +19,7 @@ from governance.policy.facts import Past, Wanted
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.principal import AgentId, Credential, Eligible, Person, PersonId, TenantId
+from governance.segments import Needs
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 
 T = TypeVar("T")
@@ -43,6 +44,8 @@ class Keys:
     floods: tuple[str, ...] = ()
     contents: tuple[str, ...] = ()
     """Digests of contents of which is to be known who named them."""
+    seals: tuple[int, ...] = ()
+    """Numbers of the records of seals of which is to be known what needs their segments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ class State:
     past: Past = field(default_factory=Past)
     floods: Mapping[str, Flood] = field(default_factory=dict)
     contents: Mapping[str, Kept] = field(default_factory=dict)
+    needs: Needs = field(default_factory=Needs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +203,9 @@ class Reader(Protocol):
 
     async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
         """Every record of one ticket, oldest first."""
+
+    async def contents_of(self, ticket_id: TicketId) -> Sequence[str]:
+        """Digests of the contents that a ticket's records named, detached ones too."""
 
     async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
         """Records after a sequence number, oldest first."""

@@ -26,6 +26,7 @@ from governance.ports import HeadSigner, Keys, Logged, Remembered, Signature, St
 from governance.replacing import replace
 from governance.retention import named_contents
 from governance.retention_events import ContentErased
+from governance.segments import SegmentDetached
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket, TicketState
@@ -115,6 +116,8 @@ class _Draft:
             self.changes.uses.append((digest, logged))
         if isinstance(event, ContentErased):
             self.changes.erased[event.digest] = None
+        elif isinstance(event, SegmentDetached):
+            self.changes.detached.append((logged.seq, event))
         deed = deed_of(event, self.changes.head.seq, self._at)
         if deed is not None:
             self.changes.deeds.append(deed)

@@ -18,6 +18,7 @@ from governance.ports import AgentKey, IdempotencyKey, Logged, Remembered, Signa
 from governance.principal import AgentId, Credential, TenantId
 from governance.replacing import replace
 from governance.retention import classes_of
+from governance.segments import SegmentDetached
 from governance.tickets.ticket import Ticket, TicketId, Vote
 from storage.deeds import DeedRow
 from storage.merkle import Range
@@ -90,6 +91,8 @@ class Changes:
     """Digests of contents, with the records that name them."""
     erased: dict[str, None] = field(default_factory=dict)
     """Contents to be gone after this transaction."""
+    detached: list[tuple[int, SegmentDetached]] = field(default_factory=list)
+    """Segments whose records leave here, with the number of the record that says so."""
     signed_head: SignedHead | None = None
 
     def ended(self) -> Head:
@@ -120,6 +123,7 @@ class Changes:
         self.contents |= other.contents
         self.uses += other.uses
         self.erased |= other.erased
+        self.detached += other.detached
 
 
 def use_of(logged: Logged) -> Use:

@@ -21,7 +21,7 @@ from governance.errors import Code, InvalidInput, PlacetError
 from storage.batch import unavailable
 from storage.connection import LOG_HEAD, Connection, Database
 from storage.engine import database, is_current, migrate
-from storage.schema import events, head, metadata
+from storage.schema import detached, events, head, metadata
 from storage.sqlite import SqliteDatabase
 
 BATCH = 1_000
@@ -71,9 +71,9 @@ def copy(source: Database, target: Database, *, progress: Progress | None = None
 
 
 def _tables() -> list[Table]:
-    """Every table but the head, whose row is there already; the log is first."""
-    others = (table for table in metadata.sorted_tables if table not in (events, head))
-    return [events, *others]
+    """Every table but the head, whose row is there already; where the log begins, then the log."""
+    others = (t for t in metadata.sorted_tables if t not in (detached, events, head))
+    return [detached, events, *others]
 
 
 def _names(table: Table) -> list[str]:

@@ -59,7 +59,8 @@ def export(
         NotThisLog: there is no record ``after_seq``.
     """
     with closing(_open(database)) as connection:
-        begin = End(seq=after_seq, hash=_hash_at(connection, after_seq))
+        after = after_seq or _detached(connection)[0]
+        begin = End(seq=after, hash=_hash_at(connection, after))
         rows, strays = _rows(connection, begin.seq), _strays(connection)
         return _write(rows, strays, out, begin, _teller(connection, progress)).events
 
@@ -83,6 +84,9 @@ def export_segments(
     last = standing(folder)
     gained = 0
     with closing(_open(database)) as connection:
+        upto, hash_ = _detached(connection)
+        if not last.seq and upto:
+            last = End(seq=upto, hash=hash_)
         if _hash_at(connection, last.seq) != last.hash:
             raise NotThisLog(f"record {last.seq} of {folder} is another one in this log")
         tell, rows = _teller(connection, progress), _rows(connection, last.seq)
@@ -180,14 +184,28 @@ def _strays(connection: sqlite3.Connection) -> Iterator[Stray]:
         return iter(())
     return connection.execute(
         """SELECT seq, origin, key_id, value FROM head_signatures
-        WHERE seq NOT IN (SELECT seq FROM events) ORDER BY seq"""
+        WHERE seq > ? AND seq NOT IN (SELECT seq FROM events) ORDER BY seq""",
+        _detached(connection)[:1],
     )
 
 
+def _detached(connection: sqlite3.Connection) -> tuple[int, str]:
+    """Number and hash of the last record that is detached; 0: none is."""
+    if not _has(connection, "detached"):
+        return 0, GENESIS
+    row = connection.execute("SELECT last, head FROM detached ORDER BY last DESC LIMIT 1")
+    found = row.fetchone()
+    return (int(found[0]), str(found[1])) if found else (0, GENESIS)
+
+
 def _has_heads(connection: sqlite3.Connection) -> bool:
+    return _has(connection, "head_signatures")
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
     """Not so in a database that an earlier version left and no newer one has opened."""
-    sql = "SELECT 1 FROM sqlite_master WHERE name = 'head_signatures'"
-    return connection.execute(sql).fetchone() is not None
+    sql = "SELECT 1 FROM sqlite_master WHERE name = ?"
+    return connection.execute(sql, (table,)).fetchone() is not None
 
 
 def _teller(connection: sqlite3.Connection, progress: Progress | None) -> Callable[[int], None]:
@@ -200,7 +218,12 @@ def _teller(connection: sqlite3.Connection, progress: Progress | None) -> Callab
 def _hash_at(connection: sqlite3.Connection, seq: int) -> str:
     if seq == 0:
         return GENESIS
+    upto, hash_ = _detached(connection)
+    if seq == upto:
+        return hash_
     row = connection.execute("SELECT hash FROM events WHERE seq = ?", (seq,)).fetchone()
+    if row is None and seq < upto:
+        raise NotThisLog(f"record {seq + 1} is detached: put the files of its segment there first")
     if row is None:
         raise NotThisLog(f"this log has no record {seq}")
     return str(row[0])

@@ -12,7 +12,7 @@ from governance.policy.floods import Flood
 from governance.ports import Logged
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket
-from storage import codec, deeds, keeping
+from storage import codec, deeds, detaching, keeping
 from storage.changes import Changes, VoteKey, VoteRow
 from storage.connection import Connection, Contradiction
 from storage.projections import due_columns, needed_people
@@ -100,6 +100,8 @@ def flush(connection: Connection, changes: Changes, at: datetime, *, due_at: dat
     _many(connection, _CONTENT, [(digest, b, when) for digest, b in changes.contents.items()])
     _many(connection, keeping.NAME, [(digest, record.seq) for digest, record in changes.uses])
     _many(connection, keeping.ERASE, [(when, digest) for digest in changes.erased])
+    for seq, segment in changes.detached:
+        detaching.take_out(connection, seq, segment)
     due = stamp(due_at)
     _many(connection, OWE, [owe_row(owed, due) for owed in changes.owed])
 

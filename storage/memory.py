@@ -192,6 +192,10 @@ class MemoryLedger(MemoryOutbox):
     async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
         return [e for e in self._events if ticket_id and e.header.ticket_id == ticket_id]
 
+    async def contents_of(self, ticket_id: TicketId) -> Sequence[str]:
+        named = self._uses.items()
+        return [name for name, uses in named if any(use.ticket_id == ticket_id for use in uses)]
+
     async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
         start = max(0, after_seq)
         return self._events[start : start + limit]

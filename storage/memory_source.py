@@ -18,6 +18,8 @@ from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Remembered
 from governance.principal import Credential
 from governance.retention import classes_of
+from governance.retention_events import Hold
+from governance.segments import Needs
 from governance.tickets.ticket import Ticket, TicketId
 from storage.deeds import DeedRow, is_counted, is_of, ticket_stands
 
@@ -71,6 +73,10 @@ class MemorySource:
             erased_at=ledger._erased.get(digest),  # noqa: SLF001
         )
         return found if is_known else None
+
+    def needs(self, seals: Sequence[int], holds: Sequence[Hold], at: datetime) -> Needs:
+        """Nothing may go: memory has no records that lie in files."""
+        return Needs()
 
     def as_used(self, use: Use) -> Use:
         """A use with what its ticket has come to."""

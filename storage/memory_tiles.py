@@ -26,6 +26,9 @@ class MemoryTiles:
         """See ``storage.tiling.TileStore``; so are the other methods."""
         return [item.encoded for item in self._records()[after_seq : after_seq + limit]]
 
+    async def leaves(self, after_seq: int, limit: int) -> Sequence[bytes]:
+        return ()  # memory keeps every record
+
     async def tiles(self, wanted: Collection[TileId]) -> Mapping[TileId, bytes]:
         return {tile: self._tiles[tile] for tile in wanted if tile in self._tiles}
 

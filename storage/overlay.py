@@ -17,6 +17,8 @@ from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Keys, Remembered, State
 from governance.principal import Credential
+from governance.retention_events import Hold
+from governance.segments import Needs
 from governance.tickets.ticket import Ticket, TicketId
 from storage.changes import Changes, use_of
 from storage.deeds import is_counted, is_of, past_of, ticket_stands
@@ -73,6 +75,10 @@ class Source(Protocol):
         """Who named a content, and when it was erased; None: nobody ever did."""
         ...
 
+    def needs(self, seals: Sequence[int], holds: Sequence[Hold], at: datetime) -> Needs:
+        """What needs the segments that the records ``seals`` have sealed."""
+        ...
+
 
 class Overlay:
     """Committed state under what the batch changed (``base``) and what the step did (``own``)."""
@@ -96,7 +102,12 @@ class Overlay:
             past=_NO_PAST if keys.past is None else self._past(keys.past),
             floods=_Found(keys.floods, self._flood),
             contents=_Found(keys.contents, self._kept),
+            needs=self._needs(keys.seals) if keys.seals else Needs(),
         )
+
+    def _needs(self, seals: Sequence[int]) -> Needs:
+        # Whatever this batch opens stands behind every seal; a hold it may have placed just now.
+        return self._source.needs(seals, tuple(self.control().holds.values()), self._at)
 
     def control(self) -> Control:
         """The governing state."""

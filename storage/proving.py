@@ -16,8 +16,8 @@ from governance import proofs
 from governance.errors import Code, InvalidInput, Unavailable
 from governance.transparency import Cosignature, Published
 from storage.batch import unavailable
-from storage.tiles import WIDTH, Span, TileId, consistency, hash_of, inclusion, needed, tile_of
-from storage.tiling import DamagedTilesError, TileStore, fill
+from storage.tiles import WIDTH, Span, TileId, consistency, hash_of, inclusion, needed
+from storage.tiling import DamagedTilesError, TileStore, fill, leaves_after
 
 _log = logging.getLogger("placet.ledger")
 
@@ -98,8 +98,8 @@ class Prover:
         (found,) = read.hashes((leaf,))
         if not proofs.includes_leaf(leaf=found, index=seq - 1, size=size, hashes=hashes, root=root):
             raise self._distrusted(signed)
-        (record,) = await self._store.bodies(seq - 1, 1)
-        if proofs.leaf_of(record) != found:
+        # Of a detached record the hash is what is left; whoever has its file has its bytes.
+        if await leaves_after(self._store, seq - 1, 1) != [found]:
             _log.critical("a record was altered", extra={"seq": seq})
             raise unavailable(f"event {seq} is not the one that was signed")
         return hashes
@@ -157,8 +157,8 @@ class Prover:
             if tile.level:
                 raise DamagedTilesError(f"tile {tile.index} of level {tile.level} is too short")
             after = tile.index * WIDTH
-            records = await self._store.bodies(after, min(WIDTH, size - after))
-            tiles[tile] = tile_of(records)
+            leaves = await leaves_after(self._store, after, min(WIDTH, size - after))
+            tiles[tile] = b"".join(leaves)
             if len(tiles[tile]) < least:
                 raise DamagedTilesError(f"the log ends before {size} records")
         return _Read(tiles=tiles)

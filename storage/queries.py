@@ -26,7 +26,7 @@ from governance.ports import DueWork, Logged, Queue, TicketQuery
 from governance.principal import Credential, TenantId
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
-from storage import codec, deeds, keeping, merkle
+from storage import codec, deeds, keeping, merkle, past
 from storage.batch import unavailable
 from storage.connection import NUL, Points, in_style
 from storage.schema import (
@@ -113,18 +113,34 @@ class Queries:
     async def timeline(self, trace_id: str) -> Sequence[Logged]:
         if not _may_be(trace_id):
             return ()
-        query = select(*_EVENT).where(events.c.trace_id == trace_id, _TRACED)
-        return [logged(row) for row in await self._rows(query.order_by(events.c.seq))]
+        query: Select[Any] = select(*_EVENT).where(events.c.trace_id == trace_id, _TRACED)
+        async with self._reading() as connection:
+            rows = (await connection.execute(query.order_by(events.c.seq))).all()
+            found = [logged(row) for row in rows]
+            await past.hold_trace(connection, trace_id, {item.header.tenant for item in found})
+        return found
 
     async def history(self, ticket_id: TicketId) -> Sequence[Logged]:
         if not _may_be(ticket_id):
             return ()
-        query = select(*_EVENT).where(events.c.ticket_id == ticket_id, _OF_TICKET)
-        return [logged(row) for row in await self._rows(query.order_by(events.c.seq))]
+        query: Select[Any] = select(*_EVENT).where(events.c.ticket_id == ticket_id, _OF_TICKET)
+        async with self._reading() as connection:
+            rows = (await connection.execute(query.order_by(events.c.seq))).all()
+            await past.hold_ticket(connection, ticket_id)
+        return [logged(row) for row in rows]
+
+    async def contents_of(self, ticket_id: TicketId) -> Sequence[str]:
+        if not _may_be(ticket_id):
+            return ()
+        async with self._reading() as connection:
+            return await connection.run_sync(_read_contents_of, ticket_id)
 
     async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
         query = select(*_EVENT).where(events.c.seq > after_seq).order_by(events.c.seq)
-        return [logged(row) for row in await self._rows(query.limit(limit))]
+        rows = await self._rows(query.limit(limit))
+        if rows and rows[0].seq > max(after_seq, 0) + 1:
+            raise past.gone(rows[0].seq - 1, f"event {max(after_seq, 0) + 1}")
+        return [logged(row) for row in rows]
 
     async def head(self) -> tuple[int, str]:
         rows = await self._rows(select(head.c.seq, head.c.hash))
@@ -219,6 +235,10 @@ def _read_past(connection: Connection, wanted: Wanted, at: datetime) -> Past:
 
 def _read_named(connection: Connection, after_seq: int, limit: int) -> Sequence[Named]:
     return keeping.read_named(partial(_run, connection), after_seq, limit)
+
+
+def _read_contents_of(connection: Connection, ticket_id: TicketId) -> Sequence[str]:
+    return keeping.read_contents_of(partial(_run, connection), ticket_id)
 
 
 def _run(connection: Connection, sql: str, values: tuple[object, ...]) -> Iterable[Sequence[Any]]:

@@ -7,56 +7,54 @@ length, so that text order is time order; a test proves that migrations yield ex
 """
 
 from sqlalchemy import (
-    BigInteger,
     CheckConstraint,
     Column,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+from storage.schema_base import NAME, NUMBER, bytes_column, int_column, metadata, text_column
+from storage.schema_detached import detached, detached_leaves, detached_uses
 
-_NUMBER = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite's INTEGER has 64 bits already, and only that name makes a primary key its row id."""
-NAME = Text().with_variant(Text(collation="C"), "postgresql")
-"""Text in the order of its bytes, as SQLite has it: a server's own order knows languages."""
-
-
-def _text(name: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, NAME, nullable=nullable)
-
-
-def _int(name: str) -> Column[int]:
-    return Column(name, _NUMBER, nullable=False)
-
-
-def _bytes(name: str, *, nullable: bool = False) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=nullable)
-
+__all__ = [
+    "buckets",
+    "checkpoints",
+    "content_uses",
+    "contents",
+    "control",
+    "cosignatures",
+    "credentials",
+    "cursors",
+    "deeds",
+    "detached",
+    "detached_leaves",
+    "detached_uses",
+    "events",
+    "floods",
+    "head",
+    "head_signatures",
+    "idempotency",
+    "metadata",
+    "outbox",
+    "places",
+    "tickets",
+    "tiles",
+    "votes",
+]
 
 events = Table(
     "events",
     metadata,
-    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
-    _text("at"),
-    _text("type"),
-    _int("version"),
-    *(_text(name) for name in ("tenant", "trace_id", "ticket_id", "agent_id", "hash")),
-    _bytes("body"),
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    text_column("at"),
+    text_column("type"),
+    int_column("version"),
+    *(text_column(name) for name in ("tenant", "trace_id", "ticket_id", "agent_id", "hash")),
+    bytes_column("body"),
     # No index by hash: it would double what a commit writes, and a number is taken once already.
 )
 """The log. ``body`` is the very bytes that were hashed; the other columns repeat it for queries."""
@@ -65,11 +63,11 @@ head = Table(
     "head",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    _int("seq"),
-    _text("hash"),
-    _text("at"),
-    _int("pending"),
-    _bytes("tree"),
+    int_column("seq"),
+    text_column("hash"),
+    text_column("at"),
+    int_column("pending"),
+    bytes_column("tree"),
     CheckConstraint("id = 1", name="one_row"),
 )
 """Where the log ends: read and replaced inside every writing transaction. ``at`` may be empty."""
@@ -77,10 +75,10 @@ head = Table(
 head_signatures = Table(
     "head_signatures",
     metadata,
-    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
-    _text("origin"),
-    _text("key_id"),
-    _text("value"),
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    text_column("origin"),
+    text_column("key_id"),
+    text_column("value"),
 )
 """Who signed the head, and as which log, when it was at ``seq``; base64 of r and s (ES256)."""
 
@@ -88,17 +86,17 @@ contents = Table(
     "contents",
     metadata,
     Column("digest", NAME, primary_key=True),
-    _bytes("body", nullable=True),
-    _text("at"),
-    _text("erased_at", nullable=True),
+    bytes_column("body", nullable=True),
+    text_column("at"),
+    text_column("erased_at", nullable=True),
 )
 """What may be erased without breaking the log: a row without a body was erased."""
 
 content_uses = Table(
     "content_uses",
     metadata,
-    _text("digest"),
-    _int("seq"),
+    text_column("digest"),
+    int_column("seq"),
     PrimaryKeyConstraint("digest", "seq"),
 )
 """Which records named which contents, derived from the log: so what a hold covers is found."""
@@ -107,16 +105,16 @@ tickets = Table(
     "tickets",
     metadata,
     Column("id", NAME, primary_key=True),
-    _int("opened_seq"),
-    _text("tenant"),
-    _text("state"),
-    _int("revision"),
-    *(_text(name) for name in ("agent", "topic", "tool", "trace_id")),
-    _int("needed_people"),
-    *(_text(name) for name in ("created_at", "expires_at")),
-    *(_text(name, nullable=True) for name in ("expiring_at", "overdue_at")),
-    *(_text(name, nullable=True) for name in ("lease_until", "uncleared_since")),
-    _bytes("body"),
+    int_column("opened_seq"),
+    text_column("tenant"),
+    text_column("state"),
+    int_column("revision"),
+    *(text_column(name) for name in ("agent", "topic", "tool", "trace_id")),
+    int_column("needed_people"),
+    *(text_column(name) for name in ("created_at", "expires_at")),
+    *(text_column(name, nullable=True) for name in ("expiring_at", "overdue_at")),
+    *(text_column(name, nullable=True) for name in ("lease_until", "uncleared_since")),
+    bytes_column("body"),
     UniqueConstraint("opened_seq"),
 )
 """The tickets projection; the four nullable moments are those at which the clock must act."""
@@ -124,12 +122,12 @@ tickets = Table(
 idempotency = Table(
     "idempotency",
     metadata,
-    _text("tenant"),
-    _text("agent"),
-    _text("key"),
-    _text("request_digest"),
-    _text("ticket_id"),
-    _text("kept_until", nullable=True),
+    text_column("tenant"),
+    text_column("agent"),
+    text_column("key"),
+    text_column("request_digest"),
+    text_column("ticket_id"),
+    text_column("kept_until", nullable=True),
     PrimaryKeyConstraint("tenant", "agent", "key"),
     UniqueConstraint("ticket_id"),
 )
@@ -138,13 +136,13 @@ idempotency = Table(
 votes = Table(
     "votes",
     metadata,
-    _text("ticket_id"),
-    _int("revision"),
-    _text("person"),
-    _text("role"),
-    _int("weight"),
-    _text("choice"),
-    _int("withdrawn"),
+    text_column("ticket_id"),
+    int_column("revision"),
+    text_column("person"),
+    text_column("role"),
+    int_column("weight"),
+    text_column("choice"),
+    int_column("withdrawn"),
     PrimaryKeyConstraint("ticket_id", "revision", "person"),
 )
 """The database's own guard of "one person, one vote" on a revision."""
@@ -153,7 +151,7 @@ control = Table(
     "control",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
-    _bytes("body"),
+    bytes_column("body"),
     CheckConstraint("id = 1", name="one_row"),
 )
 """The governing state."""
@@ -162,9 +160,9 @@ credentials = Table(
     "credentials",
     metadata,
     Column("id", NAME, primary_key=True),
-    _text("issued_at"),
-    _text("revoked_at", nullable=True),
-    _bytes("body"),
+    text_column("issued_at"),
+    text_column("revoked_at", nullable=True),
+    bytes_column("body"),
 )
 """Bearer credentials, by digest of their secret, revoked ones included."""
 
@@ -172,23 +170,23 @@ buckets = Table(
     "buckets",
     metadata,
     Column("key", NAME, primary_key=True),
-    _int("tokens_milli"),
-    _text("updated_at"),
+    int_column("tokens_milli"),
+    text_column("updated_at"),
 )
 """The levels of the token buckets."""
 
 deeds = Table(
     "deeds",
     metadata,
-    Column("seq", _NUMBER, primary_key=True, autoincrement=False),
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
     *(
-        _text(name)
+        text_column(name)
         for name in (
             *("at", "tenant", "agent", "trace_id", "ticket_id", "topic", "tool", "action"),
             *("target", "data_classes", "risk_tags", "labels"),
         )
     ),
-    _int("stands"),
+    int_column("stands"),
 )
 """What later rules may ask about, by the record that told it; lists are JSON."""
 
@@ -196,49 +194,49 @@ floods = Table(
     "floods",
     metadata,
     Column("key", NAME, primary_key=True),
-    *(_text(name) for name in ("tenant", "agent", "effect", "rule_id", "ends_at")),
-    _int("recorded"),
-    _int("count"),
-    *(_text(name) for name in ("first_at", "last_at")),
+    *(text_column(name) for name in ("tenant", "agent", "effect", "rule_id", "ends_at")),
+    int_column("recorded"),
+    int_column("count"),
+    *(text_column(name) for name in ("first_at", "last_at")),
 )
 """Counters of refusals in windows that are not over yet: the one fact beside the log."""
 
 outbox = Table(
     "outbox",
     metadata,
-    _text("kind"),
-    _text("key"),
-    _int("generation"),
-    _text("due_at"),
-    _text("claimed_until", nullable=True),
-    _text("token"),
-    _int("claimed_generation"),
-    _int("attempts"),
-    _text("error"),
-    _int("dead"),
+    text_column("kind"),
+    text_column("key"),
+    int_column("generation"),
+    text_column("due_at"),
+    text_column("claimed_until", nullable=True),
+    text_column("token"),
+    int_column("claimed_generation"),
+    int_column("attempts"),
+    text_column("error"),
+    int_column("dead"),
     PrimaryKeyConstraint("kind", "key"),
 )
 """Messages owed, at most one of each kind and key; ``generation`` counts how often it was owed."""
 
-cursors = Table("cursors", metadata, Column("name", NAME, primary_key=True), _int("seq"))
+cursors = Table("cursors", metadata, Column("name", NAME, primary_key=True), int_column("seq"))
 """How far each sink has read."""
 
 places = Table(
     "places",
     metadata,
     Column("ticket_id", NAME, primary_key=True),
-    _text("channel"),
-    _text("ts"),
-    _text("shown"),
+    text_column("channel"),
+    text_column("ts"),
+    text_column("shown"),
 )
 """Where each card is."""
 
 tiles = Table(
     "tiles",
     metadata,
-    _int("level"),
-    _int("place"),
-    _bytes("hashes"),
+    int_column("level"),
+    int_column("place"),
+    bytes_column("hashes"),
     PrimaryKeyConstraint("level", "place"),
 )
 """Hashes of the tree over the log, 256 to a tile, derived from the records' bytes for proofs."""
@@ -246,18 +244,18 @@ tiles = Table(
 checkpoints = Table(
     "checkpoints",
     metadata,
-    Column("size", _NUMBER, primary_key=True, autoincrement=False),
-    _bytes("root"),
-    _text("note"),
+    Column("size", NUMBER, primary_key=True, autoincrement=False),
+    bytes_column("root"),
+    text_column("note"),
 )
 """The checkpoints that were signed, which the log has too, by their size."""
 
 cosignatures = Table(
     "cosignatures",
     metadata,
-    _int("size"),
-    _text("name"),
-    _text("line"),
+    int_column("size"),
+    text_column("name"),
+    text_column("line"),
     PrimaryKeyConstraint("size", "name"),
 )
 """What witnesses signed beneath a checkpoint: one line of each."""

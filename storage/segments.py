@@ -74,8 +74,8 @@ def make_ready(
             return None
         records = folder / file_name(after.seq + 1, seen.size)
         with _whole(records) as out:
-            _write(read, out, after, seen.size)
-        days = _days(read, retention, after.seq + 1, seen.size)
+            write_range(read, out, after, seen.size)
+        days = days_of(read, retention, after.seq + 1, seen.size)
     state = folder / state_name(seen.size)
     _derive(records, state, start, seen)
     _sync_folder(folder)
@@ -167,7 +167,8 @@ def _newest(read: Read, after: int, until: datetime) -> Seen | None:
     )
 
 
-def _write(read: Read, out: TextIO, after: End, last: int) -> None:
+def write_range(read: Read, out: TextIO, after: End, last: int) -> None:
+    """Write the records after ``after`` up to ``last`` as one file of an export."""
     rows = read(
         f"""SELECT e.seq, e.hash, e.body, h.origin, h.key_id, h.value FROM events e
         LEFT JOIN head_signatures h ON h.seq = e.seq
@@ -176,16 +177,21 @@ def _write(read: Read, out: TextIO, after: End, last: int) -> None:
     write_records(((row[0], row[1], bytes(row[2]), *row[3:6]) for row in rows), out, after)
 
 
-def _days(read: Read, retention: Retention, first: int, last: int) -> int:
-    """The longest that any request with a record in there is to be kept."""
+def days_of(read: Read, retention: Retention, first: int, last: int) -> int:
+    """The longest, in days, that any request with a record in there is to be kept."""
     born = f"""SELECT body FROM events WHERE seq >= {first:d} AND seq <= {last:d}
         AND type IN ('TicketOpened', 'DecisionEvaluated')"""  # noqa: S608  # numbers
     before = f"""SELECT o.body FROM events o WHERE o.seq < {first:d} AND o.seq IN
         (SELECT t.opened_seq FROM events e JOIN tickets t ON t.id = e.ticket_id
         WHERE e.ticket_id <> '' AND e.seq >= {first:d} AND e.seq <= {last:d})"""  # noqa: S608  # numbers
     longest = retention.days
+    gone = f"""SELECT d.data_classes FROM deeds d WHERE d.seq < {first:d} AND d.seq IN
+        (SELECT t.opened_seq FROM events e JOIN tickets t ON t.id = e.ticket_id
+        WHERE e.ticket_id <> '' AND e.seq >= {first:d} AND e.seq <= {last:d})"""  # noqa: S608  # numbers
     for (body,) in chain(read(born), read(before)):
         longest = max(longest, retention.days_of(classes_in(bytes(body))))
+    for (classes,) in read(gone):  # also where the record of birth is detached
+        longest = max(longest, retention.days_of(json.loads(classes)))
     return longest
 
 

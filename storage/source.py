@@ -18,8 +18,10 @@ from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
 from governance.ports import AgentKey, IdempotencyKey, Keys, Remembered
 from governance.principal import Credential
+from governance.retention_events import Hold
+from governance.segments import Needs
 from governance.tickets.ticket import Ticket, TicketId
-from storage import codec, deeds, keeping, merkle
+from storage import codec, deeds, detaching, keeping, merkle
 from storage.batch import unavailable
 from storage.changes import Head
 from storage.connection import Connection
@@ -145,6 +147,10 @@ class RowSource:
     def kept(self, digest: str) -> Kept | None:
         """Who named a content."""
         return keeping.read_kept(self._connection.execute, digest)
+
+    def needs(self, seals: Sequence[int], holds: Sequence[Hold], at: datetime) -> Needs:
+        """What needs sealed segments."""
+        return detaching.read_needs(self._connection.execute, seals, holds, at)
 
     def credential(self, credential_id: str) -> Credential | None:
         """One credential."""

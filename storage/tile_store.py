@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from governance.transparency import Cosignature, Published
 from storage.connection import Connection
-from storage.schema import checkpoints, cosignatures, events, tiles
-from storage.tiles import TileId
+from storage.merkle import HASH_BYTES
+from storage.schema import checkpoints, cosignatures, detached_leaves, events, tiles
+from storage.tiles import WIDTH, TileId
 
 T = TypeVar("T")
 
@@ -43,8 +44,21 @@ class SqlTiles:
 
     async def bodies(self, after_seq: int, limit: int) -> Sequence[bytes]:
         """See ``storage.tiling.TileStore``; so are the other methods."""
-        query = select(events.c.body).where(events.c.seq > after_seq).order_by(events.c.seq)
-        return [bytes(row.body) for row in await self._rows(query.limit(limit))]
+        query = select(events.c.seq, events.c.body).where(events.c.seq > after_seq)
+        rows = await self._rows(query.order_by(events.c.seq).limit(limit))
+        if rows and rows[0].seq != after_seq + 1:
+            return ()  # they have left just now
+        return [bytes(row.body) for row in rows]
+
+    async def leaves(self, after_seq: int, limit: int) -> Sequence[bytes]:
+        after, upto = detached_leaves.c.after, after_seq + limit
+        near = select(detached_leaves).where(after > after_seq - WIDTH, after < upto)
+        found: list[bytes] = []
+        for row in await self._rows(near.order_by(after)):
+            hashes = bytes(row.hashes)
+            all_ = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+            found += all_[max(0, after_seq - row.after) :]
+        return found[:limit]
 
     async def tiles(self, wanted: Collection[TileId]) -> Mapping[TileId, bytes]:
         if not wanted:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from governance.transparency import Cosignature, Published
-from storage.merkle import HASH_BYTES
-from storage.tiles import FULL_BYTES, HEIGHT, WIDTH, TileId, root_of, tile_of
+from storage.merkle import HASH_BYTES, leaf_hash
+from storage.tiles import FULL_BYTES, HEIGHT, WIDTH, TileId, root_of
 
 BATCH = 16
 """Tiles that are made and written at once: 4,096 records."""
@@ -26,6 +26,10 @@ class TileStore(Protocol):
 
     async def bodies(self, after_seq: int, limit: int) -> Sequence[bytes]:
         """The very bytes of the records after ``after_seq``, oldest first."""
+        ...
+
+    async def leaves(self, after_seq: int, limit: int) -> Sequence[bytes]:
+        """Hashes of the records after ``after_seq`` whose bytes are detached, oldest first."""
         ...
 
     async def tiles(self, wanted: Collection[TileId]) -> Mapping[TileId, bytes]:
@@ -64,6 +68,17 @@ class TileStore(Protocol):
         ...
 
 
+async def leaves_after(store: TileStore, after_seq: int, limit: int) -> Sequence[bytes]:
+    """Hashes of the records after ``after_seq`` as leaves, oldest first: kept ones, then made."""
+    kept = await store.leaves(after_seq, limit)
+    records = await store.bodies(after_seq + len(kept), limit - len(kept))
+    if not records and len(kept) < limit:
+        # Either the log ends there, or records have left between the two reads.
+        kept = await store.leaves(after_seq, limit)
+        records = await store.bodies(after_seq + len(kept), limit - len(kept))
+    return [*kept, *map(leaf_hash, records)]
+
+
 async def fill(store: TileStore, size: int) -> None:
     """Make every full tile of the first ``size`` records that is not kept yet.
 
@@ -81,13 +96,13 @@ async def fill(store: TileStore, size: int) -> None:
 
 async def _next(store: TileStore, done: int, count: int) -> Mapping[TileId, bytes]:
     """The next ``count`` tiles of level 0, and those above as they stand then."""
-    records = await store.bodies(done * WIDTH, count * WIDTH)
-    if len(records) != count * WIDTH:
+    leaves = await leaves_after(store, done * WIDTH, count * WIDTH)
+    if len(leaves) != count * WIDTH:
         raise DamagedTilesError(f"the log ends within the first {(done + count) * WIDTH} records")
     edge = await _edge(store, done)
     made: dict[TileId, bytes] = {}
     for number in range(count):
-        tile = tile_of(records[number * WIDTH : (number + 1) * WIDTH])
+        tile = b"".join(leaves[number * WIDTH : (number + 1) * WIDTH])
         made[TileId(0, done + number)] = tile
         _grow(made, edge, 1, done + number, root_of(tile))
     return made

@@ -10,65 +10,34 @@ a whole log replaced by another. Give it the checkpoints that were published.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Unpack
 
 from storage import verify_values as values
 from storage.verify_chain import HASH_BYTES, Chain, Json, Look, Problem, Raw, root
 from storage.verify_crew import Crew
+from storage.verify_detached import NotAtHand, begins_after, has_table, rejoined, state_at
 from storage.verify_facts import Facts
 from storage.verify_form import load
 from storage.verify_heads import Heads
 from storage.verify_kept import kept
 from storage.verify_options import Options, Progress
 from storage.verify_published import Published, witnesses_in
+from storage.verify_report import Counts, Report
 from storage.verify_rows import compare
 from storage.verify_segments import Shelf
 from storage.verify_source import ExportSource, Source, SqliteSource
 from storage.verify_state import MALFORMED, NoState, state_digest, taken_up, written
 from storage.verify_tiles import Tiles
 
+__all__ = ["Counts", "Options", "Report", "Verification", "verify"]
+__all__ += ["verify_database", "verify_export"]
+
 _MOST_JOBS = 4
 _FOR_JOBS = 20_000
 """Records from which on other processes are worth their start."""
 _BYTES_OF_RECORD = 1_000
 """About; for a progress bar over an export, which does not say how many it holds."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """What was verified.
-
-    ``uncovered`` records are newer than the newest good checkpoint, ``unsigned`` ones newer than
-    the newest signed head.
-    """
-
-    events: int
-    tickets: int
-    votes: int
-    signatures: int
-    checkpoints: int
-    uncovered: int
-    unsigned: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """Everything that is wrong, and how much was looked at; no problems = the log verifies.
-
-    Of very many ``problems`` some are kept; ``kinds`` counts all of them by what they are.
-    """
-
-    problems: tuple[Problem, ...]
-    kinds: Mapping[str, int]
-    counts: Counts
-    size: int
-    root: bytes
-    head: str
-    since: int = 0
-    """Records up to here were not looked at: a seal vouches for what they say."""
-    seals: int = 0
 
 
 class Verification:
@@ -80,6 +49,8 @@ class Verification:
     ``jobs``: processes beside this one for a long log; None: one for each other core.
     ``shelf``: files of sealed segments, to compare with their seals; ``complete``: all of them.
     ``start``: a sealed state to begin with, instead of the first record.
+    ``states``: where the state lies at the end of what is detached, to begin with it where neither
+    ``start`` is given nor a ``shelf`` with the detached files themselves.
     """
 
     def __init__(
@@ -92,6 +63,7 @@ class Verification:
         shelf: Shelf | None = None,
         complete: bool = False,
         start: Path | None = None,
+        states: Path | None = None,
         witnesses: str = "",
     ) -> None:
         known = {
@@ -110,19 +82,18 @@ class Verification:
         known_sizes = (note for note in self._outside if note is not None)
         self._waiting = sorted(known_sizes, key=lambda note: note.size)
         self._checkpoints = self._covered = 0
-        self._known, self._start = known, start
+        self._known, self._start, self._states = known, start, states
         self.facts.segments.shelf, self.facts.segments.is_complete = shelf, complete
         self._marks = frozenset((*shelf.files, *shelf.states)) if shelf else frozenset()
 
     def of(self, source: Source) -> Iterator[Problem]:
         """Everything wrong with what ``source`` holds, read at one moment."""
         scratch = self.facts.scratch
-        origin = ""
         try:
-            if self._start is not None:
-                origin = self._begin(self._start)
-            since = self.facts.segments.begun
             total = source.attach(scratch)
+            source, total = self._placed(source, total)
+            origin = self._begin(self._start) if self._start is not None else ""
+            since = self.facts.segments.begun
             self._heads = Heads(source.signed_heads(since), self.facts.ring)
             self._heads.origin, self._heads.covered = origin, since
             self._crew = Crew(self._jobs if total >= _FOR_JOBS else 0)
@@ -131,11 +102,16 @@ class Verification:
                 self.facts.settle()
                 yield from source.guards()
                 yield from compare(self.facts, self.chain)
+                yield from self.facts.detachments.compare(source)
                 yield from self._tiles.compare()
+                if has_table(scratch):
+                    yield from self._tiles.compare_leaves(self.facts.detachments.upto)
                 yield from self._published.compare()
             elif not self.chain.tree.size:
                 detail = "nothing to verify: it holds no record"
                 yield Problem(seq=0, what="empty", detail=detail)
+        except NotAtHand as error:
+            yield Problem(seq=0, what="detached", detail=str(error))
         except NoState as error:
             yield Problem(seq=0, what="seal", detail=str(error), table=str(self._start))
         except source.unreadable as error:
@@ -155,6 +131,7 @@ class Verification:
             uncovered=self.chain.tree.size - self._covered,
             unsigned=self.chain.tree.size - self._heads.covered,
         )
+        detached = self.facts.detachments.upto
         self.facts.scratch.close()
         return Report(
             problems=found.problems,
@@ -165,12 +142,24 @@ class Verification:
             head=self.chain.hash,
             since=self.facts.segments.begun,
             seals=self.facts.segments.count,
+            detached=detached,
         )
 
     def state(self, time: str = "") -> Iterator[bytes]:
         """What was derived, before ``report``; within a stretch at the ``time`` of a record."""
         at = time or self.chain.time
         return written(self.chain, self.facts, self._tiles, self._heads.origin, at)
+
+    def _placed(self, source: Source, total: int) -> tuple[Source, int]:
+        """Where records are detached: their files in their place, or a state to begin with."""
+        upto = begins_after(self.facts.scratch) if source.has_tables else 0
+        if upto and self._start is None:
+            shelf = self.facts.segments.shelf
+            if shelf is not None and shelf.folder is not None:
+                source = rejoined(source, self.facts.scratch, shelf.folder)
+            else:
+                self._start = state_at(self._states, upto)
+        return source, total + upto
 
     def _begin(self, path: Path) -> str:
         """Begin with a sealed state; the seal itself is among the records that follow."""

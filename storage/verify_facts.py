@@ -13,6 +13,9 @@ from storage import verify_idempotency
 from storage import verify_values as values
 from storage.verify_chain import Json, Problem
 from storage.verify_claims import holding
+from storage.verify_detached import KIND as DETACHED
+from storage.verify_detached import TABLE as DETACHMENTS
+from storage.verify_detached import Detachments
 from storage.verify_form import text_of
 from storage.verify_idempotency import end_key, take_key
 from storage.verify_keys import Ring
@@ -58,7 +61,7 @@ class Facts:
     def __init__(self, known: Mapping[str, values.Key], *, deferred: bool = False) -> None:
         # The empty name is a scratch file of SQLite's own, removed when it is closed.
         self.scratch = sqlite3.connect("", isolation_level=None, uri=True)
-        tables = (_SCRATCH, verify_idempotency.TABLE, TABLES, SEALS, PUBLISHED)
+        tables = (_SCRATCH, verify_idempotency.TABLE, TABLES, SEALS, DETACHMENTS, PUBLISHED)
         self.scratch.executescript(_PRAGMAS + "".join(tables))
         self.scratch.execute("BEGIN")
         self.live: dict[str, Seen] = {}
@@ -68,6 +71,7 @@ class Facts:
         self.ring = Ring(known)
         self.retention = Retention(self.scratch)
         self.segments = Segments(self.scratch)
+        self.detachments = Detachments(self.scratch, self.segments, self.retention)
         self.pending = self.tickets = self.votes = 0
         self._deferred = deferred
         self._named: set[str] = set()
@@ -110,6 +114,8 @@ class Facts:
             yield from self.retention.take(seq, event.type, event.at, payload)
         elif event.type == SEALED:
             yield from self.segments.take(seq, payload, self.ring, self.rules.doubts)
+        elif event.type == DETACHED:
+            yield from self.detachments.take(event, self.ring, self.rules.doubts, self.live)
         elif event.type not in _WITHOUT_A_TICKET:
             yield Problem(seq=seq, what="type", detail=f"{event.type} is no event of ours")
 

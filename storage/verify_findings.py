@@ -50,6 +50,8 @@ FINDINGS: Mapping[str, str] = {
     "trigger": "a trigger does not guard the log, or is none of ours",
     "schema": "the database holds a view that is none of ours",
     "seal": "a sealed segment is not what was sealed: records, files, state, order or signature",
+    "detached": "records left the log that nobody signed for, too early or under a hold, some of "
+    "them are still there, or a file that stands for them is missing or another one",
     "segment": "a file of an export does not continue the one before it, or holds something else "
     "than its last line says",
     "cut": "a file of an export has no last line",

@@ -24,4 +24,5 @@ class Options(TypedDict, total=False):
     shelf: Shelf | None
     complete: bool
     start: Path | None
+    states: Path | None
     witnesses: str

@@ -29,12 +29,21 @@ _RULES = """SELECT rulename FROM pg_rules WHERE schemaname = current_schema()
 _KEPT = """BEGIN RAISE EXCEPTION '{}' USING ERRCODE = 'integrity_constraint_violation'; END"""
 _GUARDS = {
     "events_no_change": (
-        "BEFORE DELETE OR UPDATE OR TRUNCATE ON events FOR EACH STATEMENT",
+        "BEFORE UPDATE OR TRUNCATE ON events FOR EACH STATEMENT",
         _KEPT.format("the log is append-only"),
+    ),
+    "events_no_delete": (
+        "BEFORE DELETE ON events FOR EACH ROW",
+        """BEGIN IF NOT EXISTS (SELECT 1 FROM detached d JOIN events e ON e.seq = d.seq
+        WHERE OLD.seq BETWEEN d.first AND d.last AND e.seq > d.last
+        AND e.type = 'SegmentDetached') THEN
+        RAISE EXCEPTION 'the log is append-only' USING ERRCODE = 'integrity_constraint_violation';
+        END IF; RETURN OLD; END""",
     ),
     "events_in_order": (
         "BEFORE INSERT ON events FOR EACH ROW",
-        """BEGIN IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM events) THEN
+        """BEGIN IF NEW.seq IS DISTINCT FROM
+        (SELECT coalesce(max(seq), (SELECT max(last) FROM detached), 0) + 1 FROM events) THEN
         RAISE EXCEPTION 'the log has no gaps and replaces nothing'
         USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END""",
     ),
@@ -52,7 +61,34 @@ _GUARDS = {
         "BEFORE DELETE OR UPDATE OR TRUNCATE ON content_uses FOR EACH STATEMENT",
         _KEPT.format("who named a content stays"),
     ),
+    "detached_in_order": (
+        "BEFORE INSERT ON detached FOR EACH ROW",
+        """BEGIN IF NEW.last < NEW.first
+        OR NEW.first <> (SELECT coalesce(max(last), 0) + 1 FROM detached) THEN
+        RAISE EXCEPTION 'segments are detached in order'
+        USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END""",
+    ),
+} | {
+    f"{table}_no_change": (
+        f"BEFORE DELETE OR UPDATE OR TRUNCATE ON {table} FOR EACH STATEMENT",
+        _KEPT.format("what was detached stays so"),
+    )
+    for table in ("detached", "detached_leaves", "detached_uses")
 }
+_BEFORE = {
+    "events_no_change": (
+        "BEFORE DELETE OR UPDATE OR TRUNCATE ON events FOR EACH STATEMENT",
+        _KEPT.format("the log is append-only"),
+    ),
+    "events_in_order": (
+        "BEFORE INSERT ON events FOR EACH ROW",
+        """BEGIN IF NEW.seq IS DISTINCT FROM (SELECT coalesce(max(seq), 0) + 1 FROM events) THEN
+        RAISE EXCEPTION 'the log has no gaps and replaces nothing'
+        USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NEW; END""",
+    ),
+}
+"""What stood there before anything could be detached: these let nothing go at all."""
+_SINCE = ("detached", "events_no_delete")
 OF_ROLES = frozenset(("tickets_by_executor",))
 """Triggers that ``placet db roles`` adds: they separate processes, and guard nothing of the log."""
 
@@ -99,10 +135,16 @@ class PostgresSource:
         sql = "SELECT seq, origin, key_id, value FROM head_signatures ORDER BY seq"
         return later(self._stream("heads", sql), after)
 
+    def held(self, upto: int) -> int:
+        """See ``Source``."""
+        sql = "SELECT count(*) FROM events WHERE seq <= %s"
+        row = self._connection.execute(sql, (upto,)).fetchone()
+        return int(row[0]) if row else 0
+
     def guards(self) -> Iterator[Problem]:
         """See ``Source``."""
         found = {row[0]: tuple(row[1:]) for row in self._connection.execute(_TRIGGERS)}
-        for name, (event, source) in _GUARDS.items():
+        for name, (event, source) in self._wanted().items():
             enabled, definition, body = found.pop(name, ("", "", ""))
             # ALWAYS ("A"): else a session that calls itself a replica would go around it.
             stands = _spaced(body) == _spaced(source) and enabled == "A"
@@ -115,6 +157,12 @@ class PostgresSource:
         for (name,) in self._connection.execute(_RULES):
             detail = f"the view or rule {name} is none of ours"
             yield Problem(seq=0, what="schema", detail=detail, row=name)
+
+    def _wanted(self) -> dict[str, tuple[str, str]]:
+        row = self._connection.execute("SELECT to_regclass('detached') IS NULL").fetchone()
+        if row == (False,):
+            return _GUARDS
+        return {n: item for n, item in _GUARDS.items() if not n.startswith(_SINCE)} | _BEFORE
 
     @property
     def _connection(self) -> psycopg.Connection[tuple[Any, ...]]:

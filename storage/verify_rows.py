@@ -158,10 +158,13 @@ def _governing(facts: Facts) -> Iterator[Problem]:
         },
         "holds": facts.retention.holds,
         "sealed": facts.segments.sealed,
+        "detached": facts.detachments.governing(),
     }
     empty: Json = {"snapshot": "", "frozen": {}, "keys": {}, "activation": None, "ended": {}}
     # The rows of earlier versions do not say where the bundle's bytes lie, or what has ended.
-    found = {"ended": {}, "holds": {}, "sealed": None} | (_object(row[0]) if row else empty)
+    found = {"ended": {}, "holds": {}, "sealed": None, "detached": None} | (
+        _object(row[0]) if row else empty
+    )
     if found.get("activation") is None:
         found["activation"] = wanted["activation"]
     wrong = ", ".join(_differing(wanted, found))

@@ -36,6 +36,8 @@ class Shelf:
 
     files: Mapping[int, str]
     states: Mapping[int, str]
+    folder: Path | None = None
+    """Where they are, if they may be read."""
 
     @classmethod
     def of(cls, folder: Path) -> "Shelf":
@@ -47,7 +49,7 @@ class Shelf:
         paths = [(path, path.name) for path in sorted(folder.iterdir())]
         files = {int(m[2]): digest_of(p) for p, name in paths if (m := _FILE.fullmatch(name))}
         states = {int(m[1]): digest_of(p) for p, name in paths if (m := _STATE.fullmatch(name))}
-        return cls(files=files, states=states)
+        return cls(files=files, states=states, folder=folder)
 
 
 def file_name(first: int, last: int) -> str:
@@ -82,6 +84,8 @@ class Segments:
         self.begun = 0
         self.vouched = False
         """Whether a seal vouches for where the walk began."""
+        self.seals: dict[int, Mapping[str, Json]] = {}
+        """What was sealed since the walk began, by the numbers of the records that say so."""
         self.count = 0
         self.is_complete = False
         """Whether a file that is not on the shelf is a problem."""
@@ -113,6 +117,7 @@ class Segments:
             self.vouched |= bool(last == self.begun)
         self._scratch.execute("DELETE FROM k WHERE size <= ?", (last,))
         self.sealed = {"last": last, "head": told["head"], "state": told["state_digest"]}
+        self.seals[seq] = told
         self.count += 1
 
     def _place(self, seq: int, told: Mapping[str, Json]) -> Iterator[Problem]:

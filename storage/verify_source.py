@@ -49,6 +49,10 @@ class Source(Protocol):
         """Record number, origin, key id and signature of every signed head after it, in order."""
         ...
 
+    def held(self, upto: int) -> int:
+        """How many records up to a number there are."""
+        ...
+
     def guards(self) -> Iterator[Problem]:
         """What no longer protects the log; nothing where there are no tables."""
         ...
@@ -93,6 +97,13 @@ class SqliteSource:
         """See ``Source``."""
         return iter(()) if self._scratch is None else later(self._scratch.execute(HEADS), after)
 
+    def held(self, upto: int) -> int:
+        """See ``Source``."""
+        if self._scratch is None:
+            return 0
+        sql = "SELECT count(*) FROM db.events WHERE seq <= ?"
+        return int(self._scratch.execute(sql, (upto,)).fetchone()[0])
+
     def guards(self) -> Iterator[Problem]:
         """See ``Source``."""
         if self._scratch is not None:
@@ -100,19 +111,19 @@ class SqliteSource:
 
 
 class ExportSource:
-    """An export: one file, or a folder of segments that follow one another by name."""
+    """An export: a file or some, or a folder of segments that follow one another by name."""
 
     unreadable: tuple[type[Exception], ...] = (OSError,)
     has_tables = False
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, *paths: Path) -> None:
+        self._paths = paths
 
     def files(self) -> Sequence[Path]:
         """The files in the order in which they are read."""
-        if self._path.is_dir():
-            return sorted(self._path.glob("*.jsonl"))
-        return (self._path,)
+        if len(self._paths) == 1 and self._paths[0].is_dir():
+            return sorted(self._paths[0].glob("*.jsonl"))
+        return self._paths
 
     def attach(self, scratch: sqlite3.Connection) -> int:  # no tables
         """See ``Source``; the number is what the last file says of itself."""
@@ -134,6 +145,10 @@ class ExportSource:
                     head = _signed(line)
                     if head is not None:
                         yield from later((tuple(head[name] for name in _HEAD),), after)
+
+    def held(self, upto: int) -> int:  # files say where they begin
+        """See ``Source``."""
+        return 0
 
     def guards(self) -> Iterator[Problem]:
         """None: a file guards nothing."""

@@ -5,7 +5,7 @@ Lives here: the one form of that text. Must not live here: whether anybody vouch
 record does; the same records give the same bytes. Nothing here is trusted: text that is no state
 is refused, and any other is compared with what was signed.
 
-The text: ``{"state": 1, ...}`` says where it stands, then one line for each row of what was
+The text: ``{"state": 2, ...}`` says where it stands, then one line for each row of what was
 derived, and ``{"end": rows}``.
 """
 
@@ -24,7 +24,8 @@ from storage.verify_keys import End
 from storage.verify_tiles import Tiles
 from storage.verify_values import Key, key_of
 
-VERSION = 1
+VERSION = 2
+"""Since 2 there may be rows of detached segments; a state without them is one of version 1."""
 _TABLES = {
     "t": "id, opened_seq, body, run_id, has_failed",
     "d": "digest, seq",
@@ -38,6 +39,7 @@ _TABLES = {
     "x": "digest, seq, at",
     "k": "size, root, head",
     "p": "size, note",
+    "g": "last, first, seq, head, file, file_digest, state_digest",
 }
 """Tables of the scratch database with their columns; a row's order is that of all its columns."""
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False, sort_keys=True)
@@ -72,7 +74,7 @@ class NoState(Exception):
 def written(chain: Chain, facts: Facts, tiles: Tiles, origin: str, time: str) -> Iterator[bytes]:
     """The state at ``time``, line by line; ``origin`` is the log's name in its signed heads."""
     facts.settle()
-    yield _line({"state": VERSION, "seq": chain.seq, "hash": chain.hash, "time": time})
+    yield _line({"state": _version(facts), "seq": chain.seq, "hash": chain.hash, "time": time})
     yield _line({"tree": [chain.tree.size, [peak.hex() for peak in chain.tree.peaks]]})
     yield _line({"tiles": [[placed, tile.hex()] for placed, tile in tiles.open_tiles()]})
     yield _line({"facts": _facts(facts, origin)})
@@ -86,6 +88,10 @@ def written(chain: Chain, facts: Facts, tiles: Tiles, origin: str, time: str) ->
             yield _line({table: row})
             count += 1
     yield _line({"end": count})
+
+
+def _version(facts: Facts) -> int:
+    return VERSION if facts.detachments.upto else 1
 
 
 def state_digest(lines: Iterable[bytes]) -> str:
@@ -118,7 +124,7 @@ def _taken_up(
 ) -> str:
     entries: Iterator[Json] = (json.loads(line) for line in lines)
     top, tree, open_, told = list(islice(entries, 4))
-    if top["state"] != VERSION:
+    if not 1 <= top["state"] <= VERSION:
         raise NoState(f"it is a state of version {top['state']!r}")
     origin = _take_facts(facts, told["facts"], outside)
     tiles.begin([(placed, bytes.fromhex(tile)) for placed, tile in open_["tiles"]])
@@ -129,6 +135,8 @@ def _taken_up(
         if name == "end":
             if row != count or next(entries, None) is not None:
                 raise NoState("it does not hold what its last line says")
+            if top["state"] != _version(facts):
+                raise NoState("it is of another version than what it holds")
             size, peaks = tree["tree"][0], [bytes.fromhex(peak) for peak in tree["tree"][1]]
             chain.begin(top["seq"], top["hash"], top["time"], (size, tuple(peaks)), recent)
             return origin

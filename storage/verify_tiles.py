@@ -74,6 +74,29 @@ class Tiles:
             detail = f"tile {place} of level {level} is not what the records say"
             yield Problem(seq=0, what="tiles", detail=detail, table="tiles", row=f"{level}/{place}")
 
+    def compare_leaves(self, upto: int) -> Iterator[Problem]:
+        """After ``compare``: leaves that are kept of detached records, up to record ``upto``."""
+        place, tile, end = 0, b"", 0
+        rows = self._scratch.execute("SELECT after, hashes FROM db.detached_leaves ORDER BY after")
+        for after, hashes in (*rows, (upto, None)):
+            if hashes is None or after // _WIDTH != place:
+                if tile and not self._is_tile(place, tile):
+                    yield _leaves(f"{place * _WIDTH}", "are not what the records say")
+                place, tile = after // _WIDTH, b""
+            if after != end:
+                yield _leaves(f"{end}", "are missing, or too many")
+            if isinstance(hashes, bytes):
+                tile, end = tile + hashes, after + len(hashes) // HASH_BYTES
+
+    def _is_tile(self, place: int, tile: bytes) -> bool:
+        """Whether these are the first leaves of a tile, as was derived or as the one above says."""
+        row = self._scratch.execute(_ONE, (0, place)).fetchone()
+        if row is not None:
+            return bool(row[0][: len(tile)] == tile)
+        above = self._scratch.execute(_ONE, (1, place // _WIDTH)).fetchone()
+        at = place % _WIDTH * HASH_BYTES
+        return bool(above and len(tile) == _FULL and above[0][at : at + HASH_BYTES] == _root(tile))
+
     def _take(self, level: int, known: int) -> None:
         """Take for ours the full tiles of a level that are what the tile above them says."""
         for place, hashes in self._scratch.execute(_BEFORE, (level, known)).fetchall():
@@ -86,6 +109,11 @@ class Tiles:
     def _put(self, level: int, hashes: bytes) -> None:
         row = (level, self._placed[level], hashes)
         self._scratch.execute(_INSERT, row)
+
+
+def _leaves(row: str, why: str) -> Problem:
+    detail = f"the kept leaves of detached records after {row} {why}"
+    return Problem(seq=0, what="tiles", detail=detail, table="detached_leaves", row=row)
 
 
 def _root(tile: bytes) -> bytes:

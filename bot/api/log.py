@@ -28,7 +28,9 @@ async def get_trace(call: Call) -> web.Response:
     records = await call.deps.reader.timeline(trace_id) if trace_id else ()
     shown = [record for record in records if _may_see(call, record)]
     if not shown:
-        raise Refused(Code.NOT_FOUND, "no trace by that name")
+        upto = (await call.deps.reader.control()).detached_upto
+        where = f" among the events after {upto}; older ones are detached" if upto else ""
+        raise Refused(Code.NOT_FOUND, f"no trace by that name{where}")
     jobs = dict.fromkeys(item.header.ticket_id for item in shown if item.header.ticket_id)
     if call.is_generated:
         return answer([await _job(call, name, shown) for name in jobs], trace_id=trace_id)

@@ -40,6 +40,7 @@ _POLL_S = 1.0
 
 app.command(epilog=verify.EXAMPLES)(verify.verify)
 app.command(epilog=audit_segments.EXAMPLES)(audit_segments.seal)
+app.command(epilog=audit_segments.DETACH)(audit_segments.detach)
 app.command(epilog="Example: placet audit erase --ticket t-1a2b --reason 'asked by its subject'")(
     hold.erase
 )
@@ -74,7 +75,7 @@ def export(
 
     Arguments and words of agents are not in it, only their digests.
     """
-    from bot.compose import verification
+    from bot.compose import detaching, verification
 
     database = settings_now().database
     with bar("exporting") as progress:
@@ -82,11 +83,15 @@ def export(
             count = verification.export_to_folder(database, file, events=segment, progress=progress)
         else:
             count = verification.export_ledger(database, file, progress=progress)
+    upto = detaching.detached_upto(database)
     if as_json:
-        emit({"file": str(file), "events": count})
+        emit({"file": str(file), "events": count, "detached": upto})
         return
     name = visible(str(file))
     held = f"gained {count} in all" if segment else f"holds the log ({count} in all)"
+    if upto:
+        show(f"{name} {held} after event {upto}: the files of sealed segments have what is older.")
+        return
     show(f"{name} {held}; verify it: placet audit verify --export {name}")
 
 
@@ -160,7 +165,10 @@ async def _tail(reader: "Reader", *, number: int, follow: bool, trace: str, prin
         records = [item for item in await reader.timeline(trace) if item.seq <= seen]
         print_(records[len(records) - min(number, len(records)) :])
     else:
-        await _span(reader, max(0, seen - number), seen, print_)
+        upto = (await reader.control()).detached_upto
+        if seen - number < upto:
+            typer.echo(f"Events 1 to {upto} are detached: their files have them.", err=True)
+        await _span(reader, max(upto, seen - number), seen, print_)
     while follow:
         size = await reader.changed(seen, _POLL_S)
         await _span(reader, seen, size, lambda batch: print_(_of_trace(batch, trace)))

@@ -47,7 +47,7 @@ def add(
     all_: Annotated[bool, typer.Option("--all", help="Hold everything.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Place a legal hold: nothing that it covers is erased, now or later, until it is lifted.
+    """Place a legal hold: nothing that it covers is erased or detached until it is lifted.
 
     It covers what is recorded after it, too. What was erased before is gone.
     """

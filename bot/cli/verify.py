@@ -82,7 +82,9 @@ def verify(
     2: wrong usage; 4: there is no such ledger, or its checkpoints cannot be read. What only an
     outside copy shows (newest events cut off, the whole log replaced) needs checkpoints and keys
     that were kept elsewhere. With --segments the files of sealed segments are compared with
-    what was signed and with what the records say; --since-seal begins at the newest seal.
+    what was signed and with what the records say; --since-seal begins at the newest seal. Where
+    segments are detached, --segments reads them from their files; without it, it begins at the
+    newest of them, with its state in PLACET_SEGMENTS, and says what it did not look at.
     """
     from bot.compose import verification
     from bot.compose.segments import given
@@ -111,6 +113,7 @@ def verify(
                 sealed=given(
                     database or settings.database,
                     segments,
+                    states=settings.segments,
                     since_seal=since_seal,
                     complete=complete,
                 ),
@@ -131,6 +134,7 @@ def _tell(verdict: "Verdict", *, as_json: bool) -> None:
         "unsigned": verdict.unsigned,
         "seals": verdict.seals,
         "since": verdict.since,
+        "detached": verdict.detached,
         "head": verdict.head,
         "root": verdict.root,
     }
@@ -148,6 +152,8 @@ def _tell(verdict: "Verdict", *, as_json: bool) -> None:
         count = f"{verdict.events} event{'s' * (verdict.events != 1)}"
         begun = f", the first {verdict.since} by their seal alone" if verdict.since else ""
         show(f"\nverified: {count}{begun}; {_covered(verdict)}")
+        if verdict.detached and verdict.since:
+            show(f"Not looked at: events 1 to {verdict.since}. {_detached(verdict)}")
         return
     rows = ((visible(i.place), i.what, visible(i.detail)) for i in listed)
     show(table("\nProblems", ("where", "what", "how"), rows))
@@ -164,6 +170,13 @@ def _entry(fault: "Fault") -> dict[str, object]:
         "field": fault.field,
         "detail": fault.detail,
     }
+
+
+def _detached(verdict: "Verdict") -> str:
+    return (
+        f"The database has none up to {verdict.detached}: name the folder of their files with "
+        "--segments to verify them, too."
+    )
 
 
 def _covered(verdict: "Verdict") -> str:

@@ -5,8 +5,10 @@ verification (``verification``); what is done about it (``serve``, ``bot.cli``).
 lacks records which a checkpoint has seen is not served unless an operator says so, on record.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bot.settings import Settings
 from governance.custody import Custody
@@ -70,6 +72,12 @@ async def behind(settings: Settings, ledger: SqlLedger) -> Behind | None:
     if published is None:
         return None
     size, head = await ledger.head()
+    detached = (await ledger.control()).detached
+    if detached is not None and published.size <= detached.last:
+        recorded = await ledger.tiles.published(published.size)
+        noted = "" if recorded is None else _noted(recorded.note)
+        there = detached.head if published.size == detached.last else noted
+        return _judged(published, size, head, there)
     records = await ledger.records(published.size - 1, 1)
     return _judged(published, size, head, records[0].hash if records else "")
 
@@ -91,6 +99,8 @@ def behind_at_rest(settings: Settings) -> Behind | None:
         with db.moment() as read:
             heads = list(read("SELECT seq, hash FROM head WHERE id = 1"))
             found = list(read(f"SELECT hash FROM events WHERE seq = {int(published.size)}"))  # noqa: S608  # a number
+            if not found and heads and heads[0][0] >= published.size:
+                found = _detached(read, int(published.size))
     except PlacetError:
         raise
     except Exception as error:
@@ -123,6 +133,20 @@ async def check_published(settings: Settings, ledger: SqlLedger, *, accepted_by:
         here=(found.size, found.head),
         published=(published.size, published.head),
     )
+
+
+def _detached(read: Callable[[str], Iterator[Sequence[Any]]], size: int) -> list[Sequence[Any]]:
+    """The hash of a record that is detached, as far as the ledger still has it."""
+    found = list(read(f"SELECT head FROM detached WHERE last = {size:d}"))  # noqa: S608  # a number
+    known = f"""SELECT note FROM checkpoints WHERE size = {size:d}
+        AND size < (SELECT max(last) FROM detached)"""  # noqa: S608  # a number
+    return found or [(_noted(str(note)),) for (note,) in read(known)]
+
+
+def _noted(note: str) -> str:
+    """The hash that a recorded checkpoint says."""
+    found = parse_published(note)
+    return found[0].head if found else ""
 
 
 def _judged(published: Checkpoint, size: int, head: str, hash_there: str) -> Behind | None:

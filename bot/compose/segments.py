@@ -110,7 +110,7 @@ async def _seal(
                 return None
             return await administration.seal(segment, actor=actor, origin=settings.origin)
     except OSError as error:
-        raise _unwritten(settings.segments, error) from error
+        raise unwritten(settings.segments, error) from error
 
 
 async def _elsewhere(*work: *_Work) -> Segment | None:
@@ -149,14 +149,18 @@ def _written(theirs: "PipeConnection", *work: *_Work) -> None:
     except PlacetError as error:
         answer = error
     except OSError as error:
-        answer = _unwritten(folder, error)
+        answer = unwritten(folder, error)
     except Exception as error:  # noqa: BLE001  # either driver's, which may not be sent
-        answer = _unread(error)
+        answer = unread(error)
     theirs.send(answer)
 
 
-def given(url: str, folder: Path | None, *, since_seal: bool, complete: bool) -> Options:
+def given(
+    url: str, folder: Path | None, *, states: Path, since_seal: bool, complete: bool
+) -> Options:
     """What a verification is given of the segments in ``folder``.
+
+    ``states``: where the state at the end of what is detached lies, where no folder is named.
 
     Raises:
         InvalidInput: ``invalid_field``: it cannot be read, or lacks the state to begin with.
@@ -165,7 +169,7 @@ def given(url: str, folder: Path | None, *, since_seal: bool, complete: bool) ->
     if folder is None:
         if since_seal or complete:
             raise InvalidInput(Code.INVALID_FIELD, "say --segments, where the sealed files are")
-        return {}
+        return {"states": states}
     try:
         found: Options = {"shelf": Shelf.of(folder), "complete": complete}
     except OSError as error:
@@ -185,7 +189,7 @@ def _newest_state(url: str, folder: Path) -> Path:
         sealed = bodies[0].get("sealed") if bodies else None
         last = int(sealed["last"]) if sealed else 0
     except Exception as error:
-        raise _unread(error) from error
+        raise unread(error) from error
     path = folder / state_name(last)
     if not last or not path.is_file():
         detail = f"{path} is not there" if last else "nothing was sealed yet"
@@ -193,10 +197,12 @@ def _newest_state(url: str, folder: Path) -> Path:
     return path
 
 
-def _unread(error: Exception) -> Unavailable:
+def unread(error: Exception) -> Unavailable:
+    """A driver's error in our words."""
     kind = type(error).__name__
     return Unavailable(Code.LEDGER_UNAVAILABLE, f"the ledger cannot be read ({kind})")
 
 
-def _unwritten(folder: Path, error: OSError) -> InvalidInput:
+def unwritten(folder: Path, error: OSError) -> InvalidInput:
+    """A folder's error in our words."""
     return InvalidInput(Code.INVALID_FIELD, f"{folder} cannot be written: {error.strerror}")

@@ -33,7 +33,7 @@ from bot.reassess import judge_open
 from bot.scheduler import JumpGuard, WallClock
 from bot.settings import Settings, SlackMode
 from bot.signing import StoreSigner
-from bot.sinks.follower import Follower
+from bot.sinks.follower import AUDIT_CURSOR, Follower
 from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
 from bot.slack.client import SlackConfig, make_client
@@ -47,7 +47,6 @@ from governance.tickets.ticket import TicketId
 from storage.ledger import SqlLedger
 
 SLACK_PATH = "/slack/events"
-AUDIT_CURSOR = "slack-audit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

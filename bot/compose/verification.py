@@ -78,6 +78,8 @@ class Verdict:
     seals: int = 0
     since: int = 0
     """Events up to here were not looked at: a seal vouches for them."""
+    detached: int = 0
+    """Events up to here are in files alone; they were read where ``since`` is 0."""
 
     @property
     def is_verified(self) -> bool:
@@ -145,6 +147,7 @@ async def verify_running(core: Core) -> Verdict:
         core.settings.database,
         checkpoints=published_checkpoints(core.settings),
         witnesses=witnesses_text(core.settings),
+        sealed={"states": core.settings.segments},
     )
 
 
@@ -223,6 +226,7 @@ def _verdict(report: Report) -> Verdict:
         head=report.head,
         seals=report.seals,
         since=report.since,
+        detached=report.detached,
     )
 
 

@@ -2,7 +2,8 @@
 
 Lives here: reading records after a cursor and remembering how far they were delivered.
 Must not live here: where they go or how they look. Law: nothing is dropped and nothing is skipped:
-the cursor moves only after the records were delivered (at least once).
+the cursor moves only after the records were delivered (at least once). Who begins to follow a log
+whose oldest records are detached is told from where on it follows.
 """
 
 import asyncio
@@ -10,10 +11,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from governance.errors import PlacetError
+from governance.errors import Code, PlacetError, Refused
 from governance.outbox import Outbox
 from governance.ports import Logged, Reader
 
+AUDIT_CURSOR = "slack-audit"
+"""How far the audit channel has read."""
 _log = logging.getLogger(__name__)
 
 Emit = Callable[[Sequence[Logged]], Awaitable[int]]
@@ -87,9 +90,25 @@ class Follower:
         if self._leads is not None and not await self._leads():
             return 0
         after = await self._outbox.cursor(self._name)
-        records = await self._reader.records(after, self._batch)
+        try:
+            records = await self._reader.records(after, self._batch)
+        except Refused as error:
+            if error.code is not Code.DETACHED:
+                raise
+            await self._begin(after, int(error.details["upto"]))
+            return 0
         if not records:
             return 0
         done = await self._emit(records)
         await self._outbox.advance(self._name, done)
         return done - after
+
+    async def _begin(self, after: int, upto: int) -> None:
+        """Follow from the first record that is still in the database, and say so."""
+        _log.error(
+            "sink %s does not get events %d to %d: they are detached, their files have them",
+            self._name,
+            after + 1,
+            upto,
+        )
+        await self._outbox.advance(self._name, upto)

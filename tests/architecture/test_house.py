@@ -22,6 +22,7 @@ EVENTS = {kind.__name__ for kind in get_args(TicketEvent)} | WITHOUT_A_TICKET
 BUILD_RESULTS = (
     "governance/steps.py",
     "governance/control_steps.py",
+    "governance/detaching.py",
     "governance/refusals.py",
     "governance/reassessment.py",
     "governance/retention.py",

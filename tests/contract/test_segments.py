@@ -499,9 +499,9 @@ def _take_away(url: str) -> None:
             connection.execute(gone)
         return
     with psycopg.connect(url, autocommit=True) as server:
-        server.execute("ALTER TABLE events DISABLE TRIGGER events_no_change")
+        server.execute("ALTER TABLE events DISABLE TRIGGER events_no_delete")
         server.execute(gone)
-        server.execute("ALTER TABLE events ENABLE ALWAYS TRIGGER events_no_change")
+        server.execute("ALTER TABLE events ENABLE ALWAYS TRIGGER events_no_delete")
 
 
 async def test_records_changed_behind_a_seal_are_found_from_the_first_on(kept: Kept):

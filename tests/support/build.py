@@ -369,6 +369,26 @@ def sealed(**changes: Any) -> sg.SegmentSealed:
     return replace(base, **changes)
 
 
+def detached(**changes: Any) -> sg.SegmentDetached:
+    """The segment of ``sealed``, detached."""
+    base = sg.SegmentDetached(
+        tenant=TENANT,
+        actor="operator:root",
+        origin="placet.local/log",
+        seal=5,
+        first=1,
+        last=3,
+        head="c" * 64,
+        events=3,
+        file="log-000000000001-000000000003.jsonl",
+        file_digest="e" * 64,
+        state_digest="f" * 64,
+        key_id="key:checkpoint",
+        signature="c2ln",
+    )
+    return replace(base, **changes)
+
+
 def _other_events() -> list[Event]:
     throttled = ruling(Effect.THROTTLE, requirement=None)
     return [
@@ -440,4 +460,5 @@ def _other_events() -> list[Event]:
             published_head="e" * 64,
         ),
         sealed(),
+        detached(),
     ]

@@ -1,10 +1,11 @@
-"""Sealing a log of the tests: the product's files and steps, with keys of the tests.
+"""Sealing and detaching logs of the tests: the product's files and steps, the tests' own keys.
 
-Lives here: checkpoints and seals at chosen places. Must not live here: what must hold of them.
+Lives here: checkpoints, seals and detachments at chosen places. Must not live here: what must hold
+of them.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from governance.ports import Signature
 from governance.retention import Retention
 from governance.segments import SegmentSealed
 from governance.transparency import Published
+from storage.detachable import choose
 from storage.engine import database
 from storage.ledger import SqlLedger
 from storage.proving import Prover
@@ -67,3 +69,19 @@ async def seal(
         if segment is None:
             return None
         return await administration(ledger).seal(segment, actor="operator:root", origin="log")
+
+
+async def chosen(
+    ledger: SqlLedger, url: str, folder: Path, *, until: datetime = LATE, now: datetime = LATE
+) -> Mapping[int, SegmentSealed]:
+    """The seals of what may leave by its age."""
+    detached = (await ledger.control()).detached
+    return choose(database(url), folder, detached, RETENTION, until=until, now=now)
+
+
+async def detach(ledger: SqlLedger, url: str, folder: Path, *, until: datetime = LATE) -> int:
+    """Detach what may go; where the newest segment that went ends."""
+    seals = await chosen(ledger, url, folder, until=until)
+    if seals:
+        await administration(ledger).detach(seals, actor="operator:root")
+    return max((seal.last for seal in seals.values()), default=0)

@@ -9,11 +9,12 @@ import pytest
 
 from bot import replay
 from governance.audit import describe
-from governance.control import BundleActivated
+from governance.control import BundleActivated, Control
 from governance.errors import Code, Unavailable
 from governance.policy.bundle import load
 from governance.ports import Logged, Reader
 from governance.principal import AgentId, TenantId
+from governance.segments import Detached
 from governance.tickets import events as ev
 from storage import codec
 from tests.support import build
@@ -29,6 +30,7 @@ class Log:
     events: list[Logged] = field(default_factory=list)
     contents: dict[str, bytes] = field(default_factory=dict)
     pages: list[int] = field(default_factory=list)
+    detached: Detached | None = None
 
     def add(self, event: Any, ticket: Any = None) -> None:
         seq = len(self.events) + 1
@@ -52,6 +54,9 @@ class Log:
 
     async def head(self) -> tuple[int, str]:
         return len(self.events), ""
+
+    async def control(self) -> Control:
+        return Control(detached=self.detached)
 
     async def content(self, digest: str) -> bytes | None:
         return self.contents.get(digest)
@@ -166,3 +171,10 @@ async def test_a_job_that_was_not_denied_counts_as_done():
     assert isinstance(payload, dict)
     denied = replace(log.events[0], payload={**payload, "state": "DENIED"})
     assert replay.case_of(denied, None).stands is False
+
+
+async def test_the_walk_ends_where_older_records_are_detached():
+    log = Log()
+    evaluated(log, 9)
+    log.detached = Detached(last=4, head="", state="")
+    assert await seqs(log, CHOICE) == [5, 6, 7, 8, 9]

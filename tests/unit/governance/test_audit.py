@@ -141,6 +141,7 @@ ACTORS = {
     "ContentErased": "operator:root",
     "RollbackAccepted": "operator:root",
     "SegmentSealed": "operator:root",
+    "SegmentDetached": "operator:root",
     "ExecutionStarted": "executor:exec-1",
     "ExecutionSucceeded": "executor:exec-1",
     "ExecutionFailed": "executor:exec-1",

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from governance import control as ctl
+from governance import freezing
 from governance.control import EVERYONE, Control, ControlEvent
 from governance.errors import Code, Refused
 from governance.principal import AgentId, Person
@@ -22,11 +23,11 @@ def _after(control: Control, *events: ControlEvent) -> Control:
 
 
 def _freeze(control: Control, who: Person, target: str = AGENT) -> tuple[ControlEvent, ...]:
-    return ctl.freeze(control, tenant=TENANT, target=target, person=who, reason="odd")
+    return freezing.freeze(control, tenant=TENANT, target=target, person=who, reason="odd")
 
 
 def _unfreeze(control: Control, who: Person, target: str = AGENT) -> tuple[ControlEvent, ...]:
-    return ctl.unfreeze(control, tenant=TENANT, target=target, person=who)
+    return freezing.unfreeze(control, tenant=TENANT, target=target, person=who)
 
 
 def test_one_person_freezes_at_once():
@@ -119,25 +120,29 @@ def test_credentials_and_checkpoints_govern_nothing(event: ControlEvent):
 
 
 def test_all_means_all_in_any_case():
-    (event,) = ctl.freeze(
+    (event,) = freezing.freeze(
         Control(), tenant=TENANT, target="ALL", person=person(ANNA, "operator"), reason=""
     )
     assert isinstance(event, ctl.AgentFrozen)
     assert event.target == EVERYONE
     frozen = ctl.evolve(Control(), event, T0)
     assert frozen.freeze_of(AGENT) is not None
-    (asked,) = ctl.unfreeze(frozen, tenant=TENANT, target="All", person=person(ANNA, "operator"))
+    (asked,) = freezing.unfreeze(
+        frozen, tenant=TENANT, target="All", person=person(ANNA, "operator")
+    )
     assert isinstance(asked, ctl.UnfreezeAsked)
 
 
 def test_freezing_again_takes_back_a_wish_to_unfreeze():
     control = Control()
     steps = (
-        lambda now: ctl.freeze(
+        lambda now: freezing.freeze(
             now, tenant=TENANT, target=AGENT, person=person(ANNA, "operator"), reason=""
         ),
-        lambda now: ctl.unfreeze(now, tenant=TENANT, target=AGENT, person=person(ANNA, "operator")),
-        lambda now: ctl.freeze(
+        lambda now: freezing.unfreeze(
+            now, tenant=TENANT, target=AGENT, person=person(ANNA, "operator")
+        ),
+        lambda now: freezing.freeze(
             now, tenant=TENANT, target=AGENT, person=person(BEN, "operator"), reason="not yet"
         ),
     )

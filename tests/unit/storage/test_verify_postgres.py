@@ -80,6 +80,7 @@ def test_what_was_altered_by_who_owns_the_server_is_found(
         "ALTER TABLE events DISABLE TRIGGER ALL",
         change,
         "ALTER TABLE events ENABLE ALWAYS TRIGGER events_no_change",
+        "ALTER TABLE events ENABLE ALWAYS TRIGGER events_no_delete",
         "ALTER TABLE events ENABLE ALWAYS TRIGGER events_in_order",
         name=copy,
     )
@@ -92,7 +93,15 @@ def test_what_was_altered_by_who_owns_the_server_is_found(
     ("change", "what"),
     [
         ("DROP TRIGGER events_no_change ON events", "trigger"),
+        ("DROP TRIGGER events_no_delete ON events", "trigger"),
         ("ALTER TABLE events DISABLE TRIGGER events_in_order", "trigger"),
+        ("ALTER TABLE detached DISABLE TRIGGER detached_in_order", "trigger"),
+        ("DROP TRIGGER detached_uses_no_change ON detached_uses", "trigger"),
+        (
+            """CREATE OR REPLACE FUNCTION events_detached() RETURNS trigger LANGUAGE plpgsql
+               AS $$ BEGIN RETURN OLD; END $$""",
+            "trigger",
+        ),
         ("ALTER TABLE events ENABLE TRIGGER events_no_change", "trigger"),
         (
             """CREATE OR REPLACE FUNCTION events_kept() RETURNS trigger LANGUAGE plpgsql

@@ -131,6 +131,7 @@ def _changed(index: int, **fields: object) -> ENTRIES:
         _without(-1),
         _without(-2),
         _changed(0, state=2),
+        _changed(0, state=3),
         _changed(0, state=None),
         _changed(1, tree=None),
         _changed(2, tiles=[["x"]]),
