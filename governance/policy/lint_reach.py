@@ -15,7 +15,7 @@ from governance.policy.lint_findings import LintCode, LintFinding
 from governance.policy.lint_globs import is_possible_topic
 from governance.policy.lint_matches import used
 from governance.policy.matching import Match
-from governance.policy.model import PROD, Bundle
+from governance.policy.model import PROD, Bundle, Strategy
 from governance.policy.tools import WIDTH, Tool
 
 _REFUSES = (Effect.DENY, Effect.THROTTLE)
@@ -23,13 +23,14 @@ _REFUSES = (Effect.DENY, Effect.THROTTLE)
 
 def unreached(bundle: Bundle) -> Iterator[LintFinding]:
     """Every finding about one rule or constraint by itself."""
+    shielding = _shielding(bundle)
     for rule in bundle.rules.rules:
         place = ("rules", rule.position, "match")
         yield from _topics(rule.match, place, f"rule {rule.id}")
         yield from _names(bundle, rule.match, place, f"rule {rule.id}")
         yield from _allows_everything(rule)
         if rule.match.tools:
-            yield from _uses(bundle, rule)
+            yield from _uses(bundle, rule, is_shield=rule.position < shielding)
         elif rule.effect.loosens:
             yield from _loosens(bundle, rule)
     for number, constraint in enumerate(bundle.constraints):
@@ -86,16 +87,28 @@ def _allows_everything(rule: Rule) -> Iterator[LintFinding]:
         )
 
 
-def _uses(bundle: Bundle, rule: Rule) -> Iterator[LintFinding]:
+def _shielding(bundle: Bundle) -> int:
+    """Under ``first_match``: an allow before this position keeps a stricter rule from answering."""
+    if bundle.strategy is not Strategy.FIRST_MATCH:
+        return 0
+    stricter = (r.position for r in bundle.rules.rules if r.effect is not Effect.ALLOW)
+    return max(stricter, default=0)
+
+
+def _uses(bundle: Bundle, rule: Rule, *, is_shield: bool) -> Iterator[LintFinding]:
     """What remains of a rule that names tools, once the registry has spoken."""
     tools = [tool for name in sorted(rule.match.tools) if (tool := bundle.tools.get(name))]
     uses = [(tool, action) for tool in tools for action in _actions(tool, rule.match)]
     possible = [(tool, action) for tool, action in uses if _fits(bundle, rule, tool)]
     if not possible:
         yield _never(rule, _why(tools, uses))
-    elif rule.effect is Effect.ALLOW and all(
-        tool.requires_approval or action.value in bundle.approval_required_for
-        for tool, action in possible
+    elif (
+        not is_shield
+        and rule.effect is Effect.ALLOW
+        and all(
+            tool.requires_approval or action.value in bundle.approval_required_for
+            for tool, action in possible
+        )
     ):
         yield LintFinding(
             code=LintCode.ASKS_ANYWAY,

@@ -448,6 +448,15 @@ def test_a_restricting_rule_may_hang_on_claims():
     ]
 
 
+def test_an_allow_that_keeps_a_stricter_rule_from_answering_is_not_pointless():
+    tools = {"t": tool(scope="a:b", actions=["write"])}
+    rules = (rule("a", "allow", tools=["t"]), rule("b", "throttle", topics=["job.*"]))
+    pointless = ("asks-anyway", "/rules/0")
+    assert pointless in found(*rules, tools=tools)
+    assert pointless not in found(*rules, tools=tools, **FIRST)
+    assert ("asks-anyway", "/rules/1") in found(*reversed(rules), tools=tools, **FIRST)
+
+
 def test_a_registered_action_does_the_widest_that_it_may():
     run = {"title": "t"}
     tools = {"t": tool(actions=["read", "write"], scope="a:b", run=run)}
