@@ -29,6 +29,8 @@ bench: $(VENV)/.ready-bench
 	$(BIN)/python -m bench.verify $(ARGS)
 	$(BIN)/python -m bench.tickets $(ARGS)
 	$(BIN)/python -m bench.append
+	$(BIN)/python -m bench.figures $(ARGS)
+	$(BIN)/python -m bench.slack_load $(ARGS)
 
 torture: $(VENV)/.ready-dev
 	$(BIN)/python -m bench.kill $(ARGS)

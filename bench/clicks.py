@@ -59,7 +59,7 @@ async def clicks(count: int) -> dict[str, Any]:
 
 
 async def _cards(emulator: Emulator, count: int) -> list[str]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(60 + 2 * count):  # about one card a second
         while True:
             shown = [message.ts for message in emulator.messages(seed.APPROVALS)]
             if len(shown) >= count:

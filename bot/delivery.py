@@ -1,14 +1,16 @@
 """Drains the outbox: after a commit at once, after a crash by polling.
 
-Lives here: claiming messages owed and having them worked off. Must not live here: how a card is
-drawn or a directory asked. Law: an effect is tried until it is done or buried where people see it,
-at most one worker has it at a time, and no verdict depends on it.
+Lives here: claiming messages owed and having them worked off, lane by lane. Must not live here:
+how a card is drawn, how fast we may speak, or how a directory is asked. Law: an effect is tried
+until it is done or buried where people see it, at most one worker has it at a time, a lane that
+must wait keeps no other waiting, and no verdict depends on any of it.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from governance.errors import PlacetError, Refused
@@ -25,10 +27,15 @@ ticket says that it has started."""
 BATCH = 16
 MAX_ATTEMPTS = 12
 _LONGEST_PAUSE_S = 300
+_FOLLOW_S = 1.0
+"""A lane that another process works is looked at this often."""
 
 
 class RetryLater(Exception):
-    """The effect could not be done now; ``after_s`` where the other side said when."""
+    """The effect could not be done now; ``after_s`` where it is known when it can be.
+
+    What says when is never given up: the other side asked for patience, and nothing is broken.
+    """
 
     def __init__(self, message: str, *, after_s: float | None = None) -> None:
         super().__init__(message)
@@ -43,60 +50,144 @@ Worker = Callable[[str], Awaitable[None]]
 """Works off the message of one key (a ticket id, or a tenant); raises the two errors above."""
 
 
+def _always() -> float:
+    return 0.0
+
+
+async def _everywhere() -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lane:
+    """Messages that share a limit, worked off in the order of their deadlines.
+
+    ``is_placed`` narrows the lane to keys that have a card, or have none. ``wait_s`` is how long
+    nothing may be begun; ``at_once`` how many are begun together; ``leads`` whether this process
+    works the lane now. ``rest_s``: it is in no hurry: it looks no more often, and not because
+    something was committed.
+    """
+
+    kinds: tuple[OwedKind, ...]
+    is_placed: bool | None = None
+    at_once: int = BATCH
+    wait_s: Callable[[], float] = _always
+    leads: Callable[[], Awaitable[bool]] = _everywhere
+    rest_s: float = 0.0
+
+
 class Delivery:
     """One process's share of the outbox."""
 
     def __init__(
-        self, *, outbox: Outbox, reader: Reader, clock: Clock, workers: Mapping[OwedKind, Worker]
+        self,
+        *,
+        outbox: Outbox,
+        reader: Reader,
+        clock: Clock,
+        workers: Mapping[OwedKind, Worker],
+        lanes: Sequence[Lane] = (),
+        poll_s: float = POLL_S,
     ) -> None:
+        """``lanes`` share out the kinds of ``workers``; what none of them names has its own.
+
+        What has no worker here is left to processes that have one.
+        """
         self._outbox = outbox
         self._reader = reader
         self._clock = clock
         self._workers = dict(workers)
-        self._task: asyncio.Task[None] | None = None
+        named = {kind for lane in lanes for kind in lane.kinds}
+        rest = tuple(kind for kind in self._workers if kind not in named)
+        ours = [
+            replace(lane, kinds=tuple(kind for kind in lane.kinds if kind in self._workers))
+            for lane in lanes
+        ]
+        self._lanes = tuple(lane for lane in (*ours, Lane(kinds=rest)) if lane.kinds)
+        self._poll_s = poll_s
+        self._tasks: list[asyncio.Task[None]] = []
         self._active = 0
 
     def start(self) -> None:
         """Begin draining in the background."""
-        self._task = asyncio.create_task(self._run(), name="delivery")
+        self._tasks = [
+            asyncio.create_task(self._run(lane), name="delivery") for lane in self._lanes
+        ]
 
     async def stop(self) -> None:
         """Drain no more; what is claimed becomes due again when its claim runs out."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
+        self._tasks = []
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is being worked off right now."""
         return self._active == 0
 
-    async def _run(self) -> None:
+    async def _run(self, lane: Lane) -> None:
         seen = 0
         while True:
             try:
-                if not await self.drain():
-                    seen = await self._reader.changed(seen, POLL_S)
+                if not await lane.leads():
+                    await asyncio.sleep(_FOLLOW_S)
+                elif (wait_s := lane.wait_s()) > 0:
+                    await asyncio.sleep(min(wait_s, self._poll_s))
+                elif lane.rest_s:
+                    found = await self._drain(lane)
+                    await asyncio.sleep(lane.rest_s if found else max(lane.rest_s, self._poll_s))
+                elif not await self._drain(lane):
+                    seen = await self._reader.changed(seen, self._poll_s)
             except PlacetError as error:
                 _log.warning("the outbox cannot be read: %s", error.code)
                 await asyncio.sleep(1)
 
     async def drain(self) -> int:
-        """Work off one batch of what is due; how many messages there were."""
+        """Work off one batch of what is due in every lane; how many messages there were."""
+        done = 0
+        for lane in self._lanes:
+            if lane.wait_s() <= 0:
+                done += await self._drain(lane)
+        return done
+
+    async def _drain(self, lane: Lane) -> int:
         self._active += 1
         try:
             claimed = await self._outbox.claim(
-                tuple(self._workers), at=self._clock.now(), lease_s=LEASE_S, limit=BATCH
+                lane.kinds,
+                at=self._clock.now(),
+                lease_s=LEASE_S,
+                limit=lane.at_once,
+                is_placed=lane.is_placed,
             )
             await asyncio.gather(*(self._work(item) for item in claimed))
             return len(claimed)
         finally:
             self._active -= 1
 
-    async def _work(self, item: Claimed) -> None:
+    async def expedite(self, owed: Owed, work: Worker) -> bool:
+        """Have ``work`` see to one message at once; False: it is not due, or others have it.
+
+        While it does so nobody else does: of two who would show a ticket one waits for the other.
+        """
+        self._active += 1
         try:
-            await self._workers[item.owed.kind](item.owed.key)
+            claimed = await self._outbox.claim(
+                (owed.kind,), at=self._clock.now(), lease_s=LEASE_S, limit=1, key=owed.key
+            )
+            for item in claimed:
+                await self._work(item, work)
+            return bool(claimed)
+        finally:
+            self._active -= 1
+
+    async def _work(self, item: Claimed, work: Worker | None = None) -> None:
+        worker = work or self._workers[item.owed.kind]
+        try:
+            await worker(item.owed.key)
         except Undeliverable as error:
             await self._outbox.bury(item, error=str(error))
             _log.error("%s of %s cannot be delivered: %s", item.owed.kind, item.owed.key, error)
@@ -114,11 +205,12 @@ class Delivery:
             await self._outbox.done(item)
 
     async def _again(self, item: Claimed, error: str, after_s: float | None) -> None:
-        if item.attempts >= MAX_ATTEMPTS:
+        if after_s is None and item.attempts >= MAX_ATTEMPTS:
             await self._outbox.bury(item, error=error)
             _log.error("%s of %s is given up: %s", item.owed.kind, item.owed.key, error)
             return
-        wait_s = min(2**item.attempts * 0.5, _LONGEST_PAUSE_S) if after_s is None else after_s
+        exponent = min(item.attempts, MAX_ATTEMPTS)  # patience has no end, a power of two has one
+        wait_s = min(2**exponent * 0.5, _LONGEST_PAUSE_S) if after_s is None else after_s
         at = self._clock.now() + timedelta(seconds=min(wait_s, LONGEST_WAIT_S))
         await self._outbox.retry(item, at=at, error=error)
 
@@ -128,4 +220,5 @@ async def owe_all_cards(reader: Reader, outbox: Outbox, clock: Clock) -> None:
 
     query = TicketQuery(states=tuple(LIVE), needed_people=True, limit=1000)
     for ticket in await reader.tickets(query):
-        await outbox.owe(Owed(kind=OwedKind.CARD, key=ticket.id), at=clock.now())
+        owed = Owed(kind=OwedKind.CARD, key=ticket.id, deadline=ticket.expires_at)
+        await outbox.owe(owed, at=clock.now())

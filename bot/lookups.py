@@ -27,15 +27,24 @@ class Lookups(Generic[K, V]):
 
     async def get(self, key: K, *, ttl_s: int) -> V:
         """What was found no longer than ``ttl_s`` ago, else what is found now."""
-        found = self._kept.get(key)
-        if found is not None and self._clock.now() - found[0] < timedelta(seconds=ttl_s):
-            return found[1]
+        if self.is_fresh(key, ttl_s=ttl_s):
+            return self._kept[key][1]
         pending = self._pending.get(key)
         if pending is None:
             pending = asyncio.ensure_future(self._look_up(key))
             self._pending[key] = pending
             pending.add_done_callback(lambda done: self._settle(key, done))
         return await asyncio.shield(pending)
+
+    def is_fresh(self, key: K, *, ttl_s: int) -> bool:
+        """Whether ``get`` would answer without looking anything up."""
+        found = self._kept.get(key)
+        return found is not None and self._clock.now() - found[0] < timedelta(seconds=ttl_s)
+
+    def last(self, key: K) -> V | None:
+        """What was found last, however old; None: nothing since it was forgotten."""
+        found = self._kept.get(key)
+        return None if found is None else found[1]
 
     def _settle(self, key: K, done: "asyncio.Future[V]") -> None:
         if self._pending.get(key) is not done:
@@ -48,6 +57,11 @@ class Lookups(Generic[K, V]):
         """Look ``key`` up anew next time."""
         self._kept.pop(key, None)
         self._pending.pop(key, None)
+
+    def forget_where(self, is_gone: Callable[[V], bool]) -> None:
+        """Look those keys up anew next time whose answer says so."""
+        for key in [key for key, (_, found) in self._kept.items() if is_gone(found)]:
+            del self._kept[key]
 
     def clear(self) -> None:
         """Look everything up anew next time."""

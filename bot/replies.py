@@ -99,7 +99,22 @@ REPLIES: Mapping[Code, Reply] = {
         409, "That card is out of date: the request changed since. Vote on the newest card."
     ),
     Code.VOTER_IS_BOT: _no(403, "Apps and bots have no vote; a person must decide."),
+    Code.VOTER_IS_APP: _no(403, "An app's account has no vote; a person must decide."),
+    Code.VOTER_IS_WORKFLOW: _no(403, "A workflow has no vote; a person must decide."),
     Code.VOTER_IS_GUEST: _no(403, "Guest accounts have no vote here; ask a full member."),
+    Code.VOTER_IS_CHANNEL_GUEST: _no(
+        403, "Guests of a single channel have no vote here; ask a full member."
+    ),
+    Code.VOTER_IS_CONNECTED: _no(
+        403, "People who are here through Slack Connect have no vote; ask a member."
+    ),
+    Code.VOTER_IS_INVITED: _no(
+        403, "This account has not accepted its invitation yet, so it has no vote."
+    ),
+    Code.VOTER_UNCONFIRMED: _no(
+        403, "The e-mail address of this account is not confirmed, so it has no vote. Confirm it."
+    ),
+    Code.VOTER_UNKNOWN: _no(403, "Slack knows no such account here, so nothing was counted."),
     Code.VOTER_IS_STRANGER: _no(
         403, "I cannot vouch for this account, so it has no vote. An administrator can help."
     ),
@@ -110,6 +125,7 @@ REPLIES: Mapping[Code, Reply] = {
     ),
     Code.STEP_UP_REQUIRED: _no(403, "This one needs your passkey, not only a click."),
     Code.COMMENT_REQUIRED: _no(409, "Please say why: this one asks for a reason with each vote."),
+    Code.EVIDENCE_REQUIRED: _no(409, "Please say what you looked at and what you saw there."),
     Code.FULL_VIEW_REQUIRED: _no(
         409, "The card shows only a part. Open Details and read to the last page, then approve."
     ),
@@ -117,6 +133,9 @@ REPLIES: Mapping[Code, Reply] = {
         409, "What you were shown is not what is asked now. Look at the newest card, then vote."
     ),
     Code.NO_VOTE: _no(409, "You have no vote on this one to take back."),
+    Code.VOICE_USED: _no(409, "That person's voice was heard on this one already; it counts once."),
+    Code.DELEGATION_VOID: _no(403, "Nobody has lent you a vote that counts on this one."),
+    Code.DELEGATION_NOT_ALLOWED: _no(403, "That may not be delegated here."),
     Code.ROLE_NO_LONGER_FITS: _no(409, "Somebody filled that role meanwhile. Please vote again."),
     Code.NOT_APPROVED: _no(409, "This is not approved."),
     Code.ALREADY_CONSUMED: _no(409, "This approval was used already; each is good for one run."),

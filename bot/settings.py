@@ -126,9 +126,25 @@ class Settings(BaseModel):
     slack_app_id: str = Field("", description="The app's id (A...); others are refused.")
     slack_approvals_channel: str = Field("", description="Channel id for approval cards.")
     slack_audit_channel: str = Field("", description="Channel id for the audit log.")
+    trace_url: str = Field(
+        "",
+        pattern=r"^(https?://[!-~]{1,400}\{trace_id\}[!-~]{0,100})?$",
+        description="Address of a trace for the link on cards, with {trace_id} in its place, such "
+        "as https://traces.example.com/trace/{trace_id}; no link when empty.",
+    )
+    slack_stats_channel: str = Field(
+        "", description="Channel id for the weekly figures; none are posted when unset."
+    )
     slack_api_url: str = Field(
         "https://slack.com/api/", description="Base address of Slack's Web API."
     )
+    scim_url: str = Field(
+        "", description="Base address of the company's directory (SCIM 2.0), for directory_groups."
+    )
+    scim_token_file: Path | None = Field(
+        None, description="File with the bearer token for that directory."
+    )
+    scim_token: SecretStr | None = Field(None, description="That token itself; a file is better.")
     folders: Annotated[dict[str, Path], BeforeValidator(_folders)] = Field(
         default_factory=dict,
         description="Folders that registered actions may name: NAME=PATH, comma-separated.",

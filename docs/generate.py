@@ -22,7 +22,14 @@ from bot.settings import PREFIX, Settings
 from governance.audit import Event, Header
 from governance.errors import Code
 from governance.outbox import OwedKind
-from governance.policy import form_base, forms, lint_findings, match_forms, sections
+from governance.policy import (
+    form_base,
+    forms,
+    lint_findings,
+    match_forms,
+    reminder_forms,
+    sections,
+)
 from governance.tickets.lifecycle import LIVE, TRANSITIONS, WIRE
 from storage.verify_findings import FINDINGS
 
@@ -188,7 +195,7 @@ def _forms(root: type[BaseModel]) -> Iterator[type[BaseModel]]:
     """The root, then what it refers to, in reading order."""
     known = {
         name: item
-        for module in (forms, match_forms, sections)
+        for module in (forms, match_forms, reminder_forms, sections)
         for name, item in vars(module).items()
         if inspect.isclass(item) and issubclass(item, form_base.Form)
     }

@@ -32,6 +32,8 @@ FLAGS = [
 ]
 NAMES = (
     "card-pending",
+    "card-phone",
+    "card-change",
     "card-half-approved",
     "card-approved",
     "card-executed",
@@ -39,6 +41,7 @@ NAMES = (
     "card-cut",
     "reject-error",
     "details",
+    "file",
     "refusal",
     "audit-channel",
     "app-home",
@@ -46,7 +49,8 @@ NAMES = (
     "workspace",
 )
 """Every picture, without its suffix."""
-_WIDTH, _LOW, _HEIGHT, _TALL = 960, 740, 820, 2400
+_PHONE = 430
+_WIDTH, _LOW, _HEIGHT, _TALL = 960, 690, 820, 2400
 _SCALE = 1.25  # the side bar then ends on a whole pixel
 _AIR = 10
 _TRIES, _PAUSE_S = 50, 0.1
@@ -62,16 +66,24 @@ class Camera:
         self._world = world
         self._folder = folder
 
-    async def look(self, user: str, place: str = "channel=approvals", height: int = _TALL) -> None:
+    async def look(
+        self,
+        user: str,
+        place: str = "channel=approvals",
+        height: int = _TALL,
+        width: int = _WIDTH,
+    ) -> None:
         """Open the page as ``user``, tall enough that nothing has to be scrolled."""
-        await self._page.set_viewport_size({"width": _WIDTH, "height": height})
+        await self._page.set_viewport_size({"width": width, "height": height})
         await self._page.goto(f"{self._world.emulator.workspace_url}?user={user}&{place}")
         await self._page.wait_for_selector("#people button")
 
-    async def card(self, ticket_id: str, name: str, user: str, part: str = "") -> None:
+    async def card(
+        self, ticket_id: str, name: str, user: str, part: str = "", width: int = _WIDTH
+    ) -> None:
         """Take the ticket's card (or ``part`` of it) as ``user`` sees it, once it stands still."""
         await self._world.emulator.settle()
-        await self.look(user)
+        await self.look(user, width=width)
         message = self._world.hands.card(ticket_id)
         if message is None:
             raise LookupError(f"no card of {ticket_id}")
@@ -118,12 +130,33 @@ async def _before_the_run(camera: Camera, world: World) -> None:
     await _refusal(camera, world, ticket)
     await moves.approve("U0OLIVIA", ticket)
     await camera.card(ticket, "card-half-approved", "U0RIN")
+    await camera.card(ticket, "card-phone", "U0RIN", width=_PHONE)
     for user in ("U0RIN", "U0RAVI"):
         await moves.approve(user, ticket)
     await moves.reaches(ticket, "APPROVED")
     await camera.card(ticket, "card-approved", "U0OLIVIA")
     long = await moves.pending(jobs.LONG)
-    await camera.card(long, "card-cut", "U0OLIVIA", part=".body > :nth-child(n+3)")
+    await camera.card(long, "card-cut", "U0OLIVIA", part=".body > :nth-child(-n+6)")
+    change = await moves.pending(jobs.EDITED)
+    await camera.card(change, "card-change", "U0OLIVIA")
+    await _file(camera, world, await moves.pending(jobs.HUGE))
+
+
+async def _file(camera: Camera, world: World, ticket: str) -> None:
+    """The whole as a file, in the messages with the app."""
+    page = camera.page
+    await camera.look("U0OLIVIA")
+    card = world.hands.card(ticket)
+    if card is None:
+        raise LookupError(f"no card of {ticket}")
+    article = page.locator(f'article[data-ts="{card.ts}"]')
+    await article.locator(f'[data-action-id="{names.DETAILS}"]').click()
+    await page.locator(f'#modal [data-action-id="{names.SEND_FILE}"]').click()
+    await world.emulator.settle()
+    await page.locator("#modal .x").click()
+    await page.locator("#dms button").first.click()
+    await page.wait_for_selector(f'[data-action-id="{names.FILE_READ}"]')
+    await camera.take(page.locator("#messages article"), "file")
 
 
 async def _modals(camera: Camera, world: World, ticket: str) -> None:

@@ -14,10 +14,10 @@ from governance import control as ctl
 from governance import control_steps, detaching
 from governance.action import content_digest
 from governance.audit import checkpoint_body, note_key_hash, note_signature, signed_note
-from governance.errors import Code, Refused
+from governance.errors import Code, InvalidInput, Refused
 from governance.policy.model import Bundle
 from governance.ports import Clock, Keys, Ledger, Reader, Result, Signer, State
-from governance.principal import Credential, TenantId
+from governance.principal import BREAK_GLASS, Credential, TenantId
 from governance.segments import (
     Segment,
     SegmentDetached,
@@ -115,7 +115,14 @@ class Administration:
         return (await self._ledger.commit(Keys(), step)).reply
 
     async def issue(self, credential: Credential, *, actor: str) -> Credential:
-        """Record a credential; its secret stays with whoever made it."""
+        """Record a credential; its secret stays with whoever made it.
+
+        Raises:
+            InvalidInput: ``invalid_field``: its agent has the name that is kept for people.
+        """
+        if credential.agent is not None and credential.agent.id == BREAK_GLASS:
+            message = f"the name {BREAK_GLASS} is kept for people who ask for an emergency"
+            raise InvalidInput(Code.INVALID_FIELD, message, pointer="/agent")
         step = partial(control_steps.issue, credential=credential, actor=actor)
         return (await self._ledger.commit(Keys(), step)).reply
 

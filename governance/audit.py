@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from governance import control as ctl
 from governance.canonical import Json, canonical_bytes_of_stored, digest_bytes
+from governance.delegation import DelegationGranted, DelegationRevoked
 from governance.execution import RunStatus
 from governance.principal import actor_agent, actor_person
 from governance.retention_events import RetentionEvent
@@ -224,6 +225,9 @@ def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
             | ev.FullViewOpened()
             | ev.TicketRejected()
             | run_ev.UnknownResolved()
+            | run_ev.OutcomeAttested()
+            | run_ev.OutputReleased()
+            | run_ev.OutputDiscarded()
         ):
             return actor_person(event.person)
         case ev.TicketCancelled():
@@ -239,6 +243,8 @@ def _actor(event: ev.TicketEvent, ticket: Ticket) -> str:
 def _control_actor(event: ctl.ControlEvent) -> str:
     if isinstance(event, RetentionEvent | SegmentSealed | SegmentDetached):
         return event.actor
+    if isinstance(event, DelegationGranted):
+        return actor_person(event.delegator)
     match event:
         case (
             ctl.BundleActivated()
@@ -248,7 +254,7 @@ def _control_actor(event: ctl.ControlEvent) -> str:
             | ctl.KeyRevoked()
         ):
             return event.actor
-        case ctl.AgentFrozen() | ctl.UnfreezeAsked() | ctl.AgentUnfrozen():
+        case ctl.AgentFrozen() | ctl.UnfreezeAsked() | ctl.AgentUnfrozen() | DelegationRevoked():
             return actor_person(event.person)
         case ctl.KeyRegistered() | ctl.CheckpointSigned():
             return "system:placet"

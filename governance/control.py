@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar, assert_never
 
+from governance.delegation import Delegation, DelegationEvent, evolve_delegations
 from governance.principal import AgentId, Credential, PersonId, TenantId
 from governance.retention_events import Hold, RetentionEvent, evolve_holds
 from governance.segments import (
@@ -89,6 +90,9 @@ class Control:
     def detached_upto(self) -> int:
         """The number of the newest record that is no longer in the database; 0: all are."""
         return self.detached.last if self.detached else 0
+
+    delegations: Mapping[str, Delegation] = field(default_factory=dict)
+    """Those that had not ended when the last of them was granted or revoked, by id."""
 
     def freeze_of(self, agent: AgentId) -> Frozen | None:
         """The freeze that stops ``agent`` now."""
@@ -225,6 +229,7 @@ ControlEvent = (
     | RetentionEvent
     | SegmentSealed
     | SegmentDetached
+    | DelegationEvent
 )
 """Everything that can happen to the governing state."""
 
@@ -233,6 +238,8 @@ def evolve(control: Control, event: ControlEvent, at: datetime) -> Control:
     """The governing state after ``event``; credentials are kept in their own projection."""
     if isinstance(event, RetentionEvent):
         return replace(control, holds=evolve_holds(control.holds, event, at))
+    if isinstance(event, DelegationEvent):
+        return replace(control, delegations=evolve_delegations(control.delegations, event, at))
     match event:
         case SegmentSealed():
             return replace(control, sealed=sealed_by(event))

@@ -1,20 +1,23 @@
 """Pure steps of governing: what the writer runs to change the control state.
 
-Lives here: freezes, the active bundle, keys, credentials and checkpoints, from committed ``State``
-to a ``Result``; ``service`` and ``administration`` alone use them. Must not live here: tickets
-(``steps``), who may freeze and how the state evolves (``control``), I/O, signing.
+Lives here: freezes, delegations, the active bundle, keys, credentials and checkpoints, from
+committed ``State`` to a ``Result``; ``governing`` and ``administration`` alone use them. Must not
+live here: tickets (``steps``), who may freeze or lend (``freezing``, ``delegation``), how the state
+evolves (``control``), I/O, signing.
 Law: a freeze, bundle or key that is in force already is not recorded again.
 """
 
 from dataclasses import replace
 
 from governance import control as ctl
+from governance import delegation as lending
 from governance import freezing
 from governance import keys as signing_keys
 from governance.audit import GENESIS
-from governance.errors import Code, Refused
+from governance.delegation import Delegation, DelegationPolicy, Wish
+from governance.errors import Code, Refused, Unavailable
 from governance.ports import Result, State
-from governance.principal import Credential, Person, TenantId
+from governance.principal import Credential, Person, PersonId, TenantId
 from governance.segments import SegmentSealed, follows
 
 
@@ -33,6 +36,40 @@ def unfreeze(state: State, *, tenant: TenantId, target: str, person: Person) -> 
     events = freezing.unfreeze(state.control, tenant=tenant, target=target, person=person)
     lifted = any(isinstance(event, ctl.AgentUnfrozen) for event in events)
     return Result(reply=lifted, events=events)
+
+
+def grant(
+    state: State,
+    wish: Wish,
+    *,
+    delegation_id: str,
+    delegator: Person,
+    delegate: Person,
+    policy: DelegationPolicy,
+    snapshot: str,
+) -> Result[Delegation]:
+    """Lend a voice, as the active bundle allows."""
+    if snapshot != state.control.snapshot:
+        message = "this process's bundle is not the active one; try again"
+        return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
+    event = lending.grant(
+        state.control.delegations,
+        wish,
+        delegation_id=delegation_id,
+        delegator=delegator,
+        delegate=delegate,
+        policy=policy,
+        at=state.at,
+    )
+    after = lending.evolve_delegations(state.control.delegations, event, state.at)
+    return Result(reply=after[delegation_id], events=(event,))
+
+
+def end_delegation(state: State, *, delegation_id: str, person: PersonId) -> Result[Delegation]:
+    """Take a voice back, or give it back."""
+    known = state.control.delegations
+    event = lending.revoke(known, delegation_id, person=person, at=state.at)
+    return Result(reply=known[delegation_id], events=(event,))
 
 
 def activate(

@@ -6,8 +6,8 @@ transaction of its event; messages of one key coalesce, so only the newest state
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -15,7 +15,9 @@ from governance import control as ctl
 from governance.action import Dispatch
 from governance.audit import Event
 from governance.policy.decision import Effect
+from governance.policy.emergency import LABEL as EMERGENCY_LABEL
 from governance.tickets import events as ev
+from governance.tickets import nudge_events as nudge_ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import Basis, Ticket, TicketId, TicketState
 
@@ -31,6 +33,16 @@ class OwedKind(StrEnum):
     """Confirm the voters against the directory, so that it may start."""
     EXECUTE = "execute"
     """Run it, if it may start."""
+    EMERGENCY = "emergency"
+    """Tell the second channel of a ticket that names an emergency template."""
+    WATCH = "watch"
+    """Look whether a waiting ticket asks for a reminder or a step of its escalation."""
+    REMIND = "remind"
+    """Tell one person, in one message, everything that waits for them."""
+    ESCALATE = "escalate"
+    """Tell the channel of a step that a ticket still waits."""
+    TELL_EXPIRED = "tell_expired"
+    """Tell one person that what they answer for was not decided in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +51,10 @@ class Owed:
 
     kind: OwedKind
     key: str
+    deadline: datetime | None = field(default=None, compare=False)
+    """By when it is of use: what is due is worked off in this order, what names none at first."""
+    not_before: datetime | None = field(default=None, compare=False)
+    """Not due until then; None: at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +76,16 @@ class Place:
     shown: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Messages of one kind that wait for one reason; ``error`` is empty for those never tried."""
+
+    kind: OwedKind
+    error: str
+    is_dead: bool
+    count: int
+
+
 LONGEST_WAIT_S = 3600
 """Nothing is put off for longer: a later time was written by a clock that was ahead, and is due."""
 
@@ -68,11 +94,19 @@ class Outbox(Protocol):
     """Messages owed, claimed by one worker at a time."""
 
     async def claim(
-        self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
+        self,
+        kinds: Sequence[OwedKind],
+        *,
+        at: datetime,
+        lease_s: int,
+        limit: int,
+        is_placed: bool | None = None,
+        key: str | None = None,
     ) -> Sequence[Claimed]:
-        """Due messages, earliest first, hidden from other workers for ``lease_s``.
+        """Due messages, the earliest deadline first, hidden from other workers for ``lease_s``.
 
-        A message or a claim whose time is over ``LONGEST_WAIT_S`` away is due, too.
+        A message or a claim whose time is over ``LONGEST_WAIT_S`` away is due, too. ``is_placed``
+        asks for messages of keys that have a card, or have none; ``key`` for one alone.
         """
 
     async def done(self, claimed: Claimed) -> None:
@@ -90,6 +124,12 @@ class Outbox(Protocol):
     async def dead(self) -> Sequence[tuple[Owed, str]]:
         """Dead letters with their last error."""
 
+    async def backlog(self) -> Sequence[Backlog]:
+        """Everything that waits or was given up, counted by kind and last error."""
+
+    async def unplaced(self, limit: int) -> int:
+        """How many cards wait to be posted for the first time, counted up to ``limit``."""
+
     async def cursor(self, name: str) -> int:
         """How far a sink has read the log; 0 at first."""
 
@@ -104,8 +144,17 @@ class Outbox(Protocol):
 
 
 _FREEZES = (ctl.AgentFrozen, ctl.UnfreezeAsked, ctl.AgentUnfrozen)
+_FIRST_LOOK = timedelta(seconds=60)
+STEP = "\n"
+"""Between a ticket's id and what stands behind it in a key; no id holds it."""
+_MAY_WAIT = (ev.TicketOpened, ev.TicketRevised, ev.QuorumLost)
 _MAY_START = (ev.TicketOpened, ev.TicketApproved, ev.TicketUpheld)
-_SILENT = (ev.VoteRefused, run_ev.ExecutionCleared, ev.TicketUpheld)
+_SILENT = (
+    ev.VoteRefused,
+    run_ev.ExecutionCleared,
+    ev.TicketUpheld,
+    nudge_ev.VotersReminded,
+)
 
 
 def _asked_people(event: Event, after: Ticket) -> bool:
@@ -123,11 +172,46 @@ def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:
             return (Owed(kind=OwedKind.ALL_CARDS, key=event.tenant),)
         return ()
     messages: list[Owed] = []
-    if _asked_people(event, after) and not isinstance(event, _SILENT):
-        messages.append(Owed(kind=OwedKind.CARD, key=after.id))
+    if _asked_people(event, after):
+        if not isinstance(event, _SILENT):
+            messages.append(Owed(kind=OwedKind.CARD, key=after.id, deadline=after.expires_at))
+        if isinstance(event, _MAY_WAIT) and after.state is TicketState.PENDING:
+            messages.append(_watched(after))
+    if _is_emergency(event, after):
+        messages.append(Owed(kind=OwedKind.EMERGENCY, key=after.id))
+    if isinstance(event, ev.TicketExpired):
+        messages += _told_of_expiry(after)
+    if isinstance(event, nudge_ev.VotersReminded):
+        messages += [Owed(kind=OwedKind.REMIND, key=person) for person in event.people]
+    elif isinstance(event, nudge_ev.TicketEscalated):
+        messages += [Owed(kind=OwedKind.REMIND, key=person) for person in event.people]
+        if event.channel:
+            key = f"{after.id}{STEP}{event.step}"
+            messages.append(Owed(kind=OwedKind.ESCALATE, key=key, deadline=after.expires_at))
     if after.state is TicketState.APPROVED and after.ask.dispatch is Dispatch.EXECUTE:
         if isinstance(event, _MAY_START):
             messages.append(Owed(kind=OwedKind.CLEAR, key=after.id))
         elif isinstance(event, run_ev.ExecutionCleared):
             messages.append(Owed(kind=OwedKind.EXECUTE, key=after.id))
     return tuple(messages)
+
+
+def _is_emergency(event: Event, after: Ticket) -> bool:
+    """Whether people are asked about something that calls itself an emergency."""
+    is_asked = isinstance(event, ev.TicketOpened) and after.state is TicketState.PENDING
+    return is_asked and any(name == EMERGENCY_LABEL for name, _ in after.ask.labels)
+
+
+def _watched(ticket: Ticket) -> Owed:
+    """Look at it, but not at once: no reminder comes in the first minute or quarter of a life."""
+    life = ticket.expires_at - ticket.updated_at
+    first = ticket.updated_at + min(_FIRST_LOOK, life / 4)
+    return Owed(kind=OwedKind.WATCH, key=ticket.id, deadline=ticket.expires_at, not_before=first)
+
+
+def _told_of_expiry(ticket: Ticket) -> list[Owed]:
+    """One message for each person who answers for the request."""
+    return [
+        Owed(kind=OwedKind.TELL_EXPIRED, key=f"{ticket.id}{STEP}{person}")
+        for person in sorted(ticket.ask.excluded)
+    ]

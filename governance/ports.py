@@ -272,8 +272,9 @@ class HeadSigner(Protocol):
 class Directory(Protocol):
     """Who people are now. Fails closed: what cannot be looked up is refused."""
 
-    async def person(self, person_id: PersonId) -> Person:
-        """A person who may act, with their roles.
+    async def person(self, person_id: PersonId, *, is_fresh: bool = False) -> Person:
+        """A person who may act, with their roles; ``is_fresh``: nothing older is believed.
+        One human is answered by one id, whichever of theirs was asked for.
 
         Raises:
             Refused: ``voter_is_bot`` and its like: an account that may not vote, and why.

@@ -16,6 +16,10 @@ PersonId = NewType("PersonId", str)
 """``slack:TEAM/USER`` for a Slack account."""
 
 
+BREAK_GLASS = AgentId("break-glass")
+"""In whose name people themselves ask for emergencies; no credential may bear it."""
+
+
 class Scope(StrEnum):
     """What a credential may be used for."""
 
@@ -51,6 +55,15 @@ class Person:
     tenant: TenantId
     roles: frozenset[str]
     resolved_at: datetime
+    also: frozenset[PersonId] = frozenset()
+    """Other ids of the same human: an organisation knows one person by several."""
+    unasked: str = ""
+    """Why roles may be missing here: what could not be asked. A role from it is not had."""
+
+    @property
+    def names(self) -> frozenset[PersonId]:
+        """Every id by which a ticket may know this human."""
+        return self.also | {self.id}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,8 +67,10 @@ def named_contents(kind: str, told: Json) -> tuple[str, ...]:
             return _texts(_inner(told, "vote"), "comment_digest")
         case "BundleActivated":
             return _texts(told, "content_digest")
-        case "TicketRejected":
+        case "TicketRejected" | "OutcomeAttested" | "OutputDiscarded":
             return _texts(told, "comment_digest")
+        case "OutputReleased":
+            return _texts(told, "comment_digest", "shown_digest")
         case "ExecutionSucceeded" | "ExecutionFailed" | "OutcomeReported":
             return _texts(_inner(told, "report"), "output_digest", "shown_digest")
         case _:

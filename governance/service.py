@@ -12,9 +12,10 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from governance import ballots, confirmation, control_steps, reassessment, refusals, steps
+from governance import ballots, confirmation, reassessment, refusals, steps
 from governance.action import ActionRequest, Digests, check_one_target, digests_of
 from governance.errors import Code, PlacetError, Refused, Unavailable
+from governance.governing import Governing
 from governance.idempotency import Repeats, repeated
 from governance.policy.active import ActiveBundle
 from governance.policy.explain import Explanation, explain
@@ -22,14 +23,15 @@ from governance.policy.facts import Past
 from governance.policy.model import Bundle
 from governance.ports import Clock, Directory, Ids, Keys, Ledger, Reader, Signer
 from governance.preparation import prepare
-from governance.principal import Agent, Person, PersonId, TenantId
+from governance.principal import Agent, PersonId, TenantId
 from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Ticket, TicketId, TicketState
+from governance.voices import lent_roles, voice_of
 
 
-class Service:
+class Service(Governing):
     """The governance core behind one ledger."""
 
     def __init__(
@@ -222,6 +224,10 @@ class Service:
         ticket = await self.ticket(ballot.ticket_id)
         try:
             person = await self._directory.person(ballot.person_id)
+            lending = await self._lending()
+            voice = await voice_of(
+                ballot, ticket, person, directory=self._directory, lending=lending
+            )
         except Refused as refusal:
             # Answered by this very refusal, once it is on record.
             return await self.handle(ballots.attempt(ballot, refusal))
@@ -233,10 +239,23 @@ class Service:
             signer=self._signer,
             ids=self._ids,
             clock=self._clock,
+            voice=voice,
         )
         comment = ballot.comment.encode("utf-8")
         contents = {command.comment_digest: comment} if comment else {}
         return await self.handle(command, contents=contents)
+
+    async def role_choices(self, ticket_id: TicketId, voter: PersonId) -> ballots.RoleChoices:
+        """The roles among which a person has a choice that matters; recorded nowhere.
+
+        Raises:
+            Refused, Unavailable: as ``vote``.
+        """
+        ticket, person = await self.ticket(ticket_id), await self.person(voter)
+        lending = await self._lending()
+        lent = await lent_roles(ticket, person, directory=self._directory, lending=lending)
+        either = replace(person, roles=person.roles | lent)
+        return await ballots.role_choices(ticket, either, self._directory)
 
     async def clear(self, ticket_id: TicketId) -> steps.Handled:
         """Confirm the voters and whoever answers for the request, just before it may start.
@@ -246,7 +265,11 @@ class Service:
                 unconfirmed.
         """
         ticket = (await self.reassess(ticket_id)).ticket
-        return await self.handle(await confirmation.asked(ticket, self._directory))
+        requirement = ticket.ruling.requirement
+        admits = requirement is None or self.bundle.delegation.admits(requirement.tier)
+        return await self.handle(
+            await confirmation.asked(ticket, self._directory, is_admitted=admits)
+        )
 
     async def redeem(self, ticket_id: TicketId, agent: Agent, *, digest: str = "") -> Ticket:
         """Hand an approved release to its agent, once, on a fresh clearance.
@@ -261,38 +284,6 @@ class Service:
             ticket_id=ticket_id, agent=agent.id, grant_id=self._ids.nonce(), action_digest=digest
         )
         return (await self.handle(command)).ticket
-
-    # Governing
-
-    async def person(self, person_id: PersonId) -> Person:
-        """A person as the directory knows them now.
-
-        Raises:
-            Refused, Unavailable: as ``Directory.person``.
-        """
-        return await self._directory.person(person_id)
-
-    async def freeze(self, target: str, person_id: PersonId, reason: str = "") -> bool:
-        """Stop an agent or ``all`` at once; False: it was stopped already.
-
-        Raises:
-            Refused: an identity code, or ``wrong_role``.
-        """
-        person = await self._directory.person(person_id)
-        step = partial(
-            control_steps.freeze, tenant=self.tenant, target=target, person=person, reason=reason
-        )
-        return (await self._ledger.commit(Keys(), step)).reply
-
-    async def unfreeze(self, target: str, person_id: PersonId) -> bool:
-        """Ask to lift a freeze, or agree as the second person; True: it is lifted.
-
-        Raises:
-            Refused: an identity code, ``wrong_role``, or ``not_found``.
-        """
-        person = await self._directory.person(person_id)
-        step = partial(control_steps.unfreeze, tenant=self.tenant, target=target, person=person)
-        return (await self._ledger.commit(Keys(), step)).reply
 
 
 _REOPENS = (cmd.RecordOutcome, cmd.ResolveUnknown)

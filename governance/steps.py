@@ -234,7 +234,12 @@ def handle(
     if ticket is None or ticket.ask.tenant != tenant:
         return Result(reply=Refused(Code.NOT_FOUND, f"no ticket {command.ticket_id}"))
     frozen = state.control.freeze_of(ticket.ask.agent) is not None
-    decided = lifecycle.decide(ticket, command, state.at, is_frozen=frozen)
+    match command:
+        case cmd.CastVote(delegator=str(), snapshot=by) if by != state.control.snapshot:
+            message = "another bundle says now what may be delegated; try again"
+            return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
+    lent = state.control.delegations
+    decided = lifecycle.decide(ticket, command, state.at, is_frozen=frozen, delegations=lent)
     is_start = any(isinstance(event, _STARTS) for event in decided.events)
     if is_start and ticket.judged_by != state.control.snapshot:
         message = f"ticket {ticket.id} is yet to be judged by the active bundle; try again"

@@ -32,12 +32,14 @@ _TICKET = """UPDATE tickets SET state = ?, revision = ?, needed_people = ?, expi
 _IDEMPOTENCY = """INSERT INTO idempotency (tenant, agent, key, request_digest, ticket_id,
     kept_until) VALUES (?, ?, ?, ?, ?, ?)"""
 _KEPT = "UPDATE idempotency SET kept_until = ? WHERE ticket_id = ?"
-_NEW_VOTE = """INSERT INTO votes (ticket_id, revision, person, role, weight, choice, withdrawn)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+_NEW_VOTE = """INSERT INTO votes (ticket_id, revision, person, role, weight, choice, withdrawn,
+    voice) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (ticket_id, revision, person) DO UPDATE SET role = excluded.role,
-    weight = excluded.weight, choice = excluded.choice, withdrawn = excluded.withdrawn
-    WHERE votes.withdrawn = 1"""
-_VOTE = """UPDATE votes SET role = ?, weight = ?, choice = ?, withdrawn = ?
+    weight = excluded.weight, choice = excluded.choice, withdrawn = excluded.withdrawn,
+    voice = excluded.voice WHERE votes.withdrawn = 1"""
+_VOTE = """UPDATE votes SET role = ?, weight = ?, choice = ?, withdrawn = ?, voice = ?
+    WHERE ticket_id = ? AND revision = ? AND person = ?"""
+_SILENT = """UPDATE votes SET withdrawn = 1
     WHERE ticket_id = ? AND revision = ? AND person = ?"""
 _CONTROL = """INSERT INTO control (id, body) VALUES (1, ?)
     ON CONFLICT (id) DO UPDATE SET body = excluded.body"""
@@ -54,10 +56,12 @@ _FLOOD = """INSERT INTO floods (key, tenant, agent, effect, rule_id, ends_at, re
     ON CONFLICT (key) DO UPDATE SET ends_at = excluded.ends_at, recorded = excluded.recorded,
     count = excluded.count, first_at = excluded.first_at, last_at = excluded.last_at"""
 _NO_FLOOD = "DELETE FROM floods WHERE key = ?"
-OWE = """INSERT INTO outbox (kind, key, generation, due_at, claimed_until, token,
-    claimed_generation, attempts, error, dead) VALUES (?, ?, 0, ?, NULL, '', 0, 0, '', 0)
+OWE = """INSERT INTO outbox (kind, key, generation, due_at, deadline, claimed_until, token,
+    claimed_generation, attempts, error, dead, placed)
+    VALUES (?, ?, 0, ?, ?, NULL, '', 0, 0, '', 0,
+        (SELECT COUNT(*) FROM places WHERE ticket_id = ? AND ts <> ''))
     ON CONFLICT (kind, key) DO UPDATE SET generation = outbox.generation + 1,
-    due_at = excluded.due_at, dead = 0,
+    due_at = excluded.due_at, deadline = excluded.deadline, dead = 0,
     attempts = CASE outbox.dead WHEN 1 THEN 0 ELSE outbox.attempts END"""
 
 
@@ -102,8 +106,7 @@ def flush(connection: Connection, changes: Changes, at: datetime, *, due_at: dat
     _many(connection, keeping.ERASE, [(when, digest) for digest in changes.erased])
     for seq, segment in changes.detached:
         detaching.take_out(connection, seq, segment)
-    due = stamp(due_at)
-    _many(connection, OWE, [owe_row(owed, due) for owed in changes.owed])
+    _many(connection, OWE, [owe_row(owed, due_at) for owed in changes.owed])
 
 
 def _flush_floods(connection: Connection, floods: dict[str, Flood | None]) -> None:
@@ -122,9 +125,10 @@ def _flush_floods(connection: Connection, floods: dict[str, Flood | None]) -> No
     )
 
 
-def owe_row(owed: Owed, when: str) -> tuple[str, str, str]:
-    """The parameters of ``OWE``."""
-    return owed.kind.value, owed.key, when
+def owe_row(owed: Owed, at: datetime) -> tuple[str, str, str, str, str]:
+    """The parameters of ``OWE``, for what is owed at ``at``; no deadline comes before any."""
+    due = at if owed.not_before is None else max(at, owed.not_before)
+    return owed.kind.value, owed.key, stamp(due), _maybe(owed.deadline) or "", owed.key
 
 
 def _many(connection: Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
@@ -196,11 +200,17 @@ def _flush_votes(connection: Connection, votes: dict[VoteKey, VoteRow]) -> None:
     new: list[tuple[object, ...]] = []
     known: list[tuple[object, ...]] = []
     for key, row in votes.items():
-        vote = (row.vote.role, row.vote.weight, row.vote.choice.value, int(row.is_withdrawn))
+        vote = (
+            *(row.vote.role, row.vote.weight, row.vote.choice.value, int(row.is_withdrawn)),
+            row.vote.voice,
+        )
         if row.is_new:
             new.append((*key, *vote))
         else:
             known.append((*vote, *key))
+    if known and any(row.vote.delegator for row in votes.values()):
+        # A voice may go from one hand to another here: no row holds one while they are written.
+        _exactly(connection, _SILENT, [key for key, row in votes.items() if not row.is_new])
     _exactly(connection, _NEW_VOTE, new)
     _exactly(connection, _VOTE, known)
 

@@ -164,14 +164,28 @@ class SqlLedger(Queries):
         return await self._bell.wait(after_seq, timeout_s)
 
     async def claim(
-        self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
+        self,
+        kinds: Sequence[OwedKind],
+        *,
+        at: datetime,
+        lease_s: int,
+        limit: int,
+        is_placed: bool | None = None,
+        key: str | None = None,
     ) -> Sequence[Claimed]:
         """See ``governance.outbox.Outbox``; so are the other methods."""
         if not kinds or limit < 1:
             return ()
-        return await self._upkeep(
-            partial(outbox.claim, kinds=kinds, at=at, lease_s=lease_s, limit=limit)
+        work = partial(
+            outbox.claim,
+            kinds=kinds,
+            at=at,
+            lease_s=lease_s,
+            limit=limit,
+            is_placed=is_placed,
+            key=key,
         )
+        return await self._upkeep(work)
 
     async def done(self, claimed: Claimed) -> None:
         await self._upkeep(partial(outbox.done, claimed=claimed))

@@ -30,11 +30,13 @@ from governance.ports import (
     TicketQuery,
 )
 from governance.principal import Credential, TenantId
+from governance.statistics import Fact
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage.batch import Batch, raised
 from storage.bell import Bell
 from storage.changes import Changes, Head, VoteKey, VoteRow, use_of
 from storage.deeds import DeedRow, past_of
+from storage.memory_facts import fact_of
 from storage.memory_outbox import MemoryOutbox
 from storage.memory_source import MemorySource
 from storage.memory_tiles import MemoryTiles
@@ -236,6 +238,15 @@ class MemoryLedger(MemoryOutbox):
             if ticket.ask.tenant == tenant and ticket.state is TicketState.PENDING
         ]
         return Queue(waiting=len(since), oldest_at=since[0] if since else None)
+
+    async def facts(self, tenant: TenantId, after_seq: int, until_seq: int) -> Sequence[Fact]:
+        """See ``governance.statistics.FactSource``; so is the next."""
+        records = [one for one in self._events if after_seq < one.seq <= until_seq]
+        told = (fact_of(one) for one in records if one.header.tenant == tenant)
+        return [fact for fact in told if fact is not None]
+
+    async def seq_before(self, at: datetime) -> int:
+        return max((one.seq for one in self._events if one.at < at), default=0)
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         return await self._bell.wait(after_seq, timeout_s)

@@ -5,13 +5,17 @@ Law: a message claimed is hidden until its claim runs out; one that was owed aga
 survives ``done`` and is due at once.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from governance.outbox import LONGEST_WAIT_S, Claimed, Owed, OwedKind, Place
+from governance.outbox import LONGEST_WAIT_S, Backlog, Claimed, Owed, OwedKind, Place
 from governance.tickets.ticket import TicketId
+
+_NONE = datetime.min.replace(tzinfo=UTC)
+"""The deadline of what names none: it comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +23,7 @@ class _Message:
     """One row; ``token`` is empty while nobody holds it."""
 
     due_at: datetime
+    deadline: datetime = _NONE
     generation: int = 0
     claimed_until: datetime | None = None
     token: str = ""
@@ -40,25 +45,41 @@ class MemoryOutbox:
     def owe_now(self, owed: Owed, at: datetime) -> None:
         """Owe a message, or owe it anew: the newest state is due at once."""
         known = self._messages.get(owed)
+        due_at = at if owed.not_before is None else max(at, owed.not_before)
+        deadline = owed.deadline or _NONE
         if known is None:
-            self._messages[owed] = _Message(due_at=at)
+            self._messages[owed] = _Message(due_at=due_at, deadline=deadline)
             return
-        attempts = 0 if known.is_dead else known.attempts
         self._messages[owed] = replace(
-            known, due_at=at, generation=known.generation + 1, is_dead=False, attempts=attempts
+            known,
+            due_at=due_at,
+            deadline=deadline,
+            generation=known.generation + 1,
+            is_dead=False,
+            attempts=0 if known.is_dead else known.attempts,
         )
 
     async def claim(
-        self, kinds: Sequence[OwedKind], *, at: datetime, lease_s: int, limit: int
+        self,
+        kinds: Sequence[OwedKind],
+        *,
+        at: datetime,
+        lease_s: int,
+        limit: int,
+        is_placed: bool | None = None,
+        key: str | None = None,
     ) -> Sequence[Claimed]:
         """See ``governance.outbox.Outbox``; so are the other methods."""
         due = [
-            (message.due_at, number, owed)
+            (message.deadline, message.due_at, number, owed)
             for number, (owed, message) in enumerate(self._messages.items())
-            if owed.kind in kinds and _is_free(message, at)
+            if owed.kind in kinds
+            and key in (None, owed.key)
+            and is_placed in (None, self._is_placed(owed.key))
+            and _is_free(message, at)
         ]
         claimed: list[Claimed] = []
-        for _, _, owed in sorted(due, key=lambda item: item[:2])[:limit]:
+        for *_, owed in sorted(due, key=lambda item: item[:3])[:limit]:
             message = self._messages[owed]
             held = replace(
                 message,
@@ -105,6 +126,23 @@ class MemoryOutbox:
             (owed, message.error) for owed, message in self._messages.items() if message.is_dead
         ]
 
+    async def backlog(self) -> Sequence[Backlog]:
+        counts = Counter(
+            (owed.kind, message.error, message.is_dead) for owed, message in self._messages.items()
+        )
+        return [
+            Backlog(kind=kind, error=error, is_dead=is_dead, count=count)
+            for (kind, error, is_dead), count in sorted(counts.items())
+        ]
+
+    async def unplaced(self, limit: int) -> int:
+        waiting = (
+            owed
+            for owed, message in self._messages.items()
+            if owed.kind is OwedKind.CARD and not message.is_dead
+        )
+        return min(limit, sum(not self._is_placed(owed.key) for owed in waiting))
+
     async def cursor(self, name: str) -> int:
         return self._cursors.get(name, 0)
 
@@ -116,6 +154,10 @@ class MemoryOutbox:
 
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         self._places[ticket_id] = place
+
+    def _is_placed(self, key: str) -> bool:
+        place = self._places.get(TicketId(key))
+        return place is not None and bool(place.ts)
 
     def _held(self, claimed: Claimed) -> _Message | None:
         message = self._messages.get(claimed.owed)

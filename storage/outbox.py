@@ -26,10 +26,12 @@ _RETRY = f"""UPDATE outbox SET claimed_until = NULL, token = '', error = ?,
     WHERE {_HELD}"""  # noqa: S608  # constant
 _BURY = f"""UPDATE outbox SET claimed_until = NULL, token = '', error = ?, dead = 1
     WHERE {_HELD} AND generation = claimed_generation"""  # noqa: S608  # constant
+_WHERE_PLACED = {None: "", True: " AND placed = 1", False: " AND placed = 0"}
 _CLAIM = """UPDATE outbox SET claimed_until = ?, token = ?, claimed_generation = generation,
     attempts = attempts + 1 WHERE kind = ? AND key = ?"""
 _ADVANCE = """INSERT INTO cursors (name, seq) VALUES (?, ?)
     ON CONFLICT (name) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > cursors.seq"""
+_NOW_PLACED = "UPDATE outbox SET placed = ? WHERE kind = ? AND key = ?"
 _PLACE = """INSERT INTO places (ticket_id, channel, ts, shown) VALUES (?, ?, ?, ?)
     ON CONFLICT (ticket_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts,
     shown = excluded.shown"""
@@ -42,22 +44,27 @@ def claim(
     at: datetime,
     lease_s: int,
     limit: int,
+    is_placed: bool | None = None,
+    key: str | None = None,
 ) -> list[Claimed]:
-    """Take due messages, earliest first, and hide them until the lease runs out."""
+    """Take due messages, the earliest deadline first, and hide them until the lease runs out."""
     marks = ",".join("?" * len(kinds))
     now, until = stamp(at), stamp(at + timedelta(seconds=lease_s))
     never = stamp(at + timedelta(seconds=LONGEST_WAIT_S))
+    only = "" if key is None else " AND key = ?"
     sql = f"""SELECT kind, key, attempts FROM outbox
         WHERE dead = 0 AND kind IN ({marks}) AND (due_at <= ? OR due_at > ?)
         AND (claimed_until IS NULL OR claimed_until <= ? OR claimed_until > ?)
-        ORDER BY due_at, kind, key LIMIT ?{connection.dialect.skip_locked}"""  # noqa: S608  # marks
-    values = (*(kind.value for kind in kinds), now, never, now, never, limit)
+        {only}{_WHERE_PLACED[is_placed]}
+        ORDER BY deadline, due_at, kind, key LIMIT ?{connection.dialect.skip_locked}"""  # noqa: S608  # constants
+    keys = () if key is None else (key,)
+    values = (*(kind.value for kind in kinds), now, never, now, never, *keys, limit)
     rows = connection.execute(sql, values).fetchall()
     claimed: list[Claimed] = []
-    for kind, key, attempts in rows:
+    for kind, found, attempts in rows:
         token = secrets.token_hex(8)
-        connection.execute(_CLAIM, (until, token, kind, key))
-        owed = Owed(kind=OwedKind(kind), key=key)
+        connection.execute(_CLAIM, (until, token, kind, found))
+        owed = Owed(kind=OwedKind(kind), key=found)
         claimed.append(Claimed(owed=owed, token=token, attempts=attempts + 1))
     return claimed
 
@@ -81,7 +88,7 @@ def bury(connection: Connection, claimed: Claimed, *, error: str) -> None:
 
 def owe(connection: Connection, owed: Owed, *, at: datetime) -> None:
     """Owe a message, or owe it anew."""
-    connection.execute(OWE, owe_row(owed, stamp(at)))
+    connection.execute(OWE, owe_row(owed, at))
 
 
 def advance(connection: Connection, name: str, seq: int) -> None:
@@ -90,8 +97,9 @@ def advance(connection: Connection, name: str, seq: int) -> None:
 
 
 def put_place(connection: Connection, ticket_id: TicketId, place: Place) -> None:
-    """Remember where a card is."""
+    """Remember where a card is, also on the message that is owed to it."""
     connection.execute(_PLACE, (ticket_id, place.channel, place.ts, place.shown))
+    connection.execute(_NOW_PLACED, (int(bool(place.ts)), OwedKind.CARD.value, ticket_id))
 
 
 def _held(claimed: Claimed) -> tuple[str, str, str]:

@@ -5,38 +5,33 @@ writes or decisions.
 Law: no read scans a table that grows; what cannot be read answers ``ledger_unavailable``.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, select, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governance.action import content_digest
 from governance.audit import GENESIS
 from governance.control import Control
 from governance.kept import Named
-from governance.outbox import Owed, OwedKind, Place
 from governance.policy.facts import Past, Wanted
 from governance.ports import DueWork, Logged, Queue, TicketQuery
 from governance.principal import Credential, TenantId
+from governance.statistics import Fact
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
-from storage import codec, deeds, keeping, merkle, past
+from storage import codec, deeds, facts, keeping, merkle, past
 from storage.batch import unavailable
 from storage.connection import NUL, Points, in_style
+from storage.owed_reads import OwedReads
 from storage.schema import (
     contents,
     credentials,
-    cursors,
     events,
     head,
-    outbox,
-    places,
     tickets,
 )
 
@@ -57,11 +52,11 @@ DUE = " UNION ALL ".join(
 """Everything that the clock must see to, in one statement: most sweeps find nothing at all."""
 
 
-class Queries:
+class Queries(OwedReads):
     """Reads over one engine; every call sees one moment."""
 
     def __init__(self, engine: AsyncEngine, points: Points) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._points = points
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
@@ -184,38 +179,15 @@ class Queries:
         since = None if first is None else datetime.fromisoformat(first[0])
         return Queue(waiting=count, oldest_at=since)
 
-    async def dead(self) -> Sequence[tuple[Owed, str]]:
-        """See ``governance.outbox.Outbox``; so are the other two."""
-        query = select(outbox.c.kind, outbox.c.key, outbox.c.error).where(outbox.c.dead == 1)
-        rows = await self._rows(query.order_by(outbox.c.kind, outbox.c.key))
-        return [(Owed(kind=OwedKind(row.kind), key=row.key), row.error) for row in rows]
-
-    async def cursor(self, name: str) -> int:
-        found = await self._value(select(cursors.c.seq).where(cursors.c.name == name))
-        return int(found) if found is not None else 0
-
-    async def place(self, ticket_id: TicketId) -> Place | None:
-        rows = await self._rows(select(places).where(places.c.ticket_id == ticket_id))
-        if not rows:
-            return None
-        return Place(channel=rows[0].channel, ts=rows[0].ts, shown=rows[0].shown)
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.connect() as connection:
-                yield connection
-        except (DBAPIError, PoolTimeout) as error:
-            raise unavailable(f"the ledger could not be read ({type(error).__name__})") from error
-
-    async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
+    async def facts(self, tenant: TenantId, after_seq: int, until_seq: int) -> Sequence[Fact]:
+        """See ``governance.statistics.FactSource``; so is the next."""
         async with self._reading() as connection:
-            rows: Sequence[Row[Any]] = (await connection.execute(query)).all()
-            return rows
+            return await connection.run_sync(facts.read_facts, tenant, after_seq, until_seq)
 
-    async def _value(self, query: Select[Any]) -> Any:  # noqa: ANN401  # a column of any type
-        rows = await self._rows(query)
-        return rows[0][0] if rows else None
+    async def seq_before(self, at: datetime) -> int:
+        head_seq, _ = await self.head()
+        async with self._reading() as connection:
+            return await connection.run_sync(facts.seq_before, stamp(at), head_seq)
 
 
 @lru_cache(1_024)

@@ -76,9 +76,7 @@ head_signatures = Table(
     "head_signatures",
     metadata,
     Column("seq", NUMBER, primary_key=True, autoincrement=False),
-    text_column("origin"),
-    text_column("key_id"),
-    text_column("value"),
+    *(text_column(name) for name in ("origin", "key_id", "value")),
 )
 """Who signed the head, and as which log, when it was at ``seq``; base64 of r and s (ES256)."""
 
@@ -138,14 +136,14 @@ votes = Table(
     metadata,
     text_column("ticket_id"),
     int_column("revision"),
-    text_column("person"),
-    text_column("role"),
+    *(text_column(name) for name in ("person", "role")),
     int_column("weight"),
     text_column("choice"),
     int_column("withdrawn"),
+    Column("voice", NAME, nullable=False, server_default=text("''")),
     PrimaryKeyConstraint("ticket_id", "revision", "person"),
 )
-"""The database's own guard of "one person, one vote" on a revision."""
+"""The database's own guard of "one person, one vote" on a revision, and of one for each voice."""
 
 control = Table(
     "control",
@@ -210,13 +208,14 @@ outbox = Table(
     text_column("due_at"),
     text_column("claimed_until", nullable=True),
     text_column("token"),
-    int_column("claimed_generation"),
-    int_column("attempts"),
+    *(int_column(name) for name in ("claimed_generation", "attempts")),
     text_column("error"),
     int_column("dead"),
+    Column("deadline", NAME, nullable=False, server_default=""),
+    Column("placed", NUMBER, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("kind", "key"),
 )
-"""Messages owed, at most one of each kind and key; ``generation`` counts how often it was owed."""
+"""Messages owed, one of each kind and key, by ``deadline``; ``placed``: its key has a card."""
 
 cursors = Table("cursors", metadata, Column("name", NAME, primary_key=True), int_column("seq"))
 """How far each sink has read."""
@@ -225,9 +224,7 @@ places = Table(
     "places",
     metadata,
     Column("ticket_id", NAME, primary_key=True),
-    text_column("channel"),
-    text_column("ts"),
-    text_column("shown"),
+    *(text_column(name) for name in ("channel", "ts", "shown")),
 )
 """Where each card is."""
 
@@ -261,11 +258,14 @@ cosignatures = Table(
 """What witnesses signed beneath a checkpoint: one line of each."""
 
 
-def _partial(table: Table, name: str, columns: tuple[str, ...], where: str) -> Index:
+def _partial(
+    table: Table, name: str, columns: tuple[str, ...], where: str, *, once: bool = False
+) -> Index:
     condition = text(where)
     return Index(
         name,
         *(table.c[column] for column in columns),
+        unique=once,
         sqlite_where=condition,
         postgresql_where=condition,
     )
@@ -278,7 +278,9 @@ _partial(tickets, "ix_tickets_overdue", ("overdue_at", "id"), "overdue_at IS NOT
 _partial(tickets, "ix_tickets_lease", ("lease_until", "id"), "lease_until IS NOT NULL")
 _partial(tickets, "ix_tickets_uncleared", ("uncleared_since", "id"), "uncleared_since IS NOT NULL")
 _partial(tickets, "ix_tickets_people", ("opened_seq",), "needed_people = 1")
-_partial(outbox, "ix_outbox_due", ("kind", "due_at"), "dead = 0")
+_partial(outbox, "ix_outbox_due", ("kind", "deadline", "due_at", "key"), "dead = 0")
+_partial(outbox, "ix_outbox_lane", ("kind", "placed", "deadline", "due_at", "key"), "dead = 0")
+_partial(votes, "ix_votes_voice", ("ticket_id", "revision", "voice"), "withdrawn = 0", once=True)
 _partial(outbox, "ix_outbox_dead", ("kind", "key"), "dead = 1")
 # The state once more as a column: else SQLite prefers an index over every ticket of the tenant.
 _PENDING = ("tenant", "agent", "state", "opened_seq")

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from storage.verify_chain import Json
+from storage.verify_delegations import plain
 
 Body = dict[str, Json]
 """A ticket as stored, field by field."""
@@ -42,6 +43,10 @@ def born(told: Mapping[str, Json], at: str) -> Body:
         "is_overdue": False,
         "refusals": [],
         "upheld_by": "",
+        "attested": [],
+        "failures": 0,
+        "reminders": [],
+        "escalated": [],
     }
 
 
@@ -56,7 +61,7 @@ def follow(body: Body, kind: str, told: Mapping[str, Json], at: str) -> None:
 def _by_people(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Body | None:
     match kind:
         case "VoteCast":
-            vote = told["vote"]
+            vote = plain(told["vote"])
             return {"votes": [*_without(body, {vote["person"]}), vote]}
         case "VoteWithdrawn":
             return {"votes": _without(body, {told["person"]})}
@@ -84,6 +89,13 @@ def _by_people(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Body
             return {"upheld_by": told["snapshot"]}
         case "ResponseOverdue":
             return {"is_overdue": True}
+        case "VotersReminded":
+            one = {"number": told["number"], "at": at, "people": told["people"]}
+            return {"reminders": [*body["reminders"], one]}
+        case "TicketEscalated":
+            named = {name: told[name] for name in ("channel", "roles", "people")}
+            step = {"step": told["step"], "at": at, **named}
+            return {"escalated": [*body["escalated"], step]}
         case _:
             return None
 
@@ -112,17 +124,35 @@ def _by_running(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Bod
             return {"state": "EXECUTING", "run": told["run"], "note": ""}
         case "ExecutionSucceeded":
             return {"state": "EXECUTED", "report": told["report"]}
-        case "ExecutionFailed" | "OutcomeReported":
+        case "ExecutionFailed":
+            return {"report": told["report"], "failures": body["failures"] + 1}
+        case "OutcomeReported":
             return {"report": told["report"]}
         case "ExecutionLost":
             note = "its executor vanished: nobody knows whether it took effect"
             return {"state": "UNKNOWN", "note": note}
-        case "UnknownResolved":
-            person = {"decided_by": told["person"]}
-            done = {"state": "EXECUTED", "note": "found to have taken effect"}
-            return person | done if told["took_effect"] else person
         case "GrantRedeemed":
             return {"state": "RELEASED"}
+        case _:
+            return _by_finding(body, kind, told)
+
+
+def _by_finding(body: Body, kind: str, told: Mapping[str, Json]) -> Body:
+    match kind:
+        case "OutcomeAttested":
+            word = {name: told[name] for name in ("person", "took_effect", "comment_digest")}
+            others = [one for one in body["attested"] if one["person"] != told["person"]]
+            return {"attested": [*others, word]}
+        case "UnknownResolved":
+            person = {"decided_by": told["person"]}
+            if told["took_effect"]:
+                return {**person, "state": "EXECUTED", "note": "found to have taken effect"}
+            return {**person, "failures": body["failures"] + 1}
+        case "OutputReleased":
+            seen = {"output_state": "released", "shown_digest": told["shown_digest"]}
+            return {"report": {**(body["report"] or {}), **seen}}
+        case "OutputDiscarded":
+            return {"report": {**(body["report"] or {}), "output_state": "discarded"}}
         case _:
             return {}
 
@@ -135,6 +165,8 @@ _FRESH: Mapping[str, Json] = {
     "run": None,
     "deferrals": 0,
     "is_overdue": False,
+    "attested": [],
+    "reminders": [],
 }
 """What a new revision begins with."""
 

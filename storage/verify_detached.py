@@ -19,10 +19,11 @@ from storage.verify_chain import GENESIS, Json, Problem, Raw
 from storage.verify_claims import Claim, Doubt
 from storage.verify_form import canonical
 from storage.verify_keys import Ring
+from storage.verify_moves import ENDS
 from storage.verify_retention import Retention
 from storage.verify_segments import Segments, file_name, state_name
 from storage.verify_source import ExportSource, Source
-from storage.verify_tickets import ENDS, Event, Seen
+from storage.verify_tickets import Event, Seen
 
 KIND = "SegmentDetached"
 TABLE = """CREATE TABLE g (last INTEGER PRIMARY KEY, first INT, seq INT, head TEXT, file TEXT,

@@ -9,23 +9,23 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 
-from storage import verify_idempotency
+from storage import verify_delegations, verify_detached, verify_idempotency
 from storage import verify_values as values
 from storage.verify_chain import Json, Problem
 from storage.verify_claims import holding
-from storage.verify_detached import KIND as DETACHED
-from storage.verify_detached import TABLE as DETACHMENTS
+from storage.verify_delegations import Lent
 from storage.verify_detached import Detachments
 from storage.verify_form import text_of
 from storage.verify_idempotency import end_key, take_key
 from storage.verify_keys import Ring
+from storage.verify_moves import ENDS
 from storage.verify_published import TABLE as PUBLISHED
 from storage.verify_retention import KINDS as RETENTION
 from storage.verify_retention import TABLES, Retention
 from storage.verify_segments import KIND as SEALED
 from storage.verify_segments import TABLE as SEALS
 from storage.verify_segments import Segments
-from storage.verify_tickets import ENDS, Event, Seen, Tickets
+from storage.verify_tickets import Event, Seen, Tickets
 
 _SCRATCH = """
 CREATE TABLE t (id TEXT PRIMARY KEY, opened_seq INT, body TEXT, run_id TEXT, has_failed INT);
@@ -61,7 +61,8 @@ class Facts:
     def __init__(self, known: Mapping[str, values.Key], *, deferred: bool = False) -> None:
         # The empty name is a scratch file of SQLite's own, removed when it is closed.
         self.scratch = sqlite3.connect("", isolation_level=None, uri=True)
-        tables = (_SCRATCH, verify_idempotency.TABLE, TABLES, SEALS, DETACHMENTS, PUBLISHED)
+        own = (verify_idempotency.TABLE, verify_detached.TABLE, verify_delegations.TABLE)
+        tables = (_SCRATCH, *own, TABLES, SEALS, PUBLISHED)
         self.scratch.executescript(_PRAGMAS + "".join(tables))
         self.scratch.execute("BEGIN")
         self.live: dict[str, Seen] = {}
@@ -76,7 +77,8 @@ class Facts:
         self._deferred = deferred
         self._named: set[str] = set()
         """Some of the contents that were named before; the scratch has all of them."""
-        self.rules = Tickets(self.ring, self.frozen)
+        self.lent = Lent(self.scratch)
+        self.rules = Tickets(self.ring, self.frozen, self.lent)
 
     def take(self, seq: int, record: Mapping[str, Json]) -> Iterator[Problem]:
         """What is wrong with a well-formed record, and add what it says."""
@@ -112,9 +114,11 @@ class Facts:
                 self.activation = {name: payload.get(name, "") for name in names}
         elif event.type in RETENTION:
             yield from self.retention.take(seq, event.type, event.at, payload)
+        elif event.type in verify_delegations.KINDS:
+            yield from self.lent.take(seq, event.type, event.at, payload)
         elif event.type == SEALED:
             yield from self.segments.take(seq, payload, self.ring, self.rules.doubts)
-        elif event.type == DETACHED:
+        elif event.type == verify_detached.KIND:
             yield from self.detachments.take(event, self.ring, self.rules.doubts, self.live)
         elif event.type not in _WITHOUT_A_TICKET:
             yield Problem(seq=seq, what="type", detail=f"{event.type} is no event of ours")
@@ -173,7 +177,9 @@ class Facts:
                 withdrawn = int(person not in seen.votes)
                 row = (seen.id, revision, person, role, weight, choice, withdrawn)
                 self._put("v", row)
-        self.votes += event.type == "VoteCast"
+        if event.type == "VoteCast":
+            self.votes += 1
+            self.lent.note(seen.id, revision, event.payload["vote"])
 
     def _seen(self, ticket_id: str) -> Seen | None:
         if ticket_id in self.live:
@@ -280,6 +286,8 @@ def _kept(kind: str, told: Mapping[str, Json]) -> Iterator[str]:
         named = [inner["content_digest" if kind == "TicketOpened" else "comment_digest"]]
     elif kind in ("BundleActivated", "TicketRejected"):
         named = [told["content_digest" if kind == "BundleActivated" else "comment_digest"]]
+    elif kind in ("OutcomeAttested", "OutputReleased", "OutputDiscarded"):
+        named = [told["comment_digest"], told.get("shown_digest")]
     else:
         report = told.get("report") or {}
         named = [report.get("output_digest"), report.get("shown_digest")]

@@ -18,7 +18,8 @@ FINDINGS: Mapping[str, str] = {
     "transition": "an event that its ticket's state does not allow",
     "revision": "a revision that does not follow the one before it",
     "binding": "a binding is not the digest of what its revision covers",
-    "vote": "a vote that cannot count: role, weight, own request, or taken back twice",
+    "vote": "a vote that cannot count: role, weight, own request, a voice that was heard already "
+    "or that nobody lent, or taken back twice",
     "signature": "the signature of a vote does not hold",
     "key": "a key that is unknown, ended, for something else, or not the one that was given",
     "decision": "a start or a grant without an earlier decision of its digest, or an approval "
@@ -30,6 +31,7 @@ FINDINGS: Mapping[str, str] = {
     "view": "an approval of what its voter was not shown in full",
     "run": "an outcome of a run that was never started",
     "idempotency": "an idempotency key has two tickets, or its row is not what the log says",
+    "delegation": "a voice was lent to its own person, twice or for no time, or ended by another",
     "credential": "a credential was revoked that was never issued",
     "checkpoint": "a checkpoint cannot be read, was signed by nobody known, or saw another log",
     "head signature": "a signed head is of another log, of no record, or by no key that may",

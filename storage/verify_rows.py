@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from storage import verify_body
 from storage.verify_chain import Chain, Problem, digest
+from storage.verify_delegations import plain_body
 from storage.verify_facts import Facts
 from storage.verify_form import Json, text_of
 from storage.verify_idempotency import compare_keys
@@ -43,6 +44,7 @@ def compare(facts: Facts, chain: Chain) -> Iterator[Problem]:
     yield from _governing(facts)
     yield from _contents(scratch)
     yield from facts.retention.compare()
+    yield from facts.lent.compare()
 
 
 def _head(facts: Facts, chain: Chain) -> Iterator[Problem]:
@@ -80,7 +82,7 @@ def _tickets(scratch: sqlite3.Connection) -> Iterator[Problem]:
 def _wrong_in(opened_seq: int, told: str, body: bytes, columns: list[Json]) -> list[str]:
     """The fields of a ticket's row that are not what the log says: first of all, whether any."""
     try:
-        found = _SINCE | _object(body)
+        found = plain_body(_SINCE | _object(body))
         wanted = found if text_of(found) == told else json.loads(told)
         beside = verify_body.columns(wanted, opened_seq)
         if wanted is found and repr([*beside.values()]) == repr(columns):
@@ -96,7 +98,13 @@ def _row(what: str, table: str, row: object, detail: str) -> Problem:
     return Problem(seq=0, what=what, detail=detail, table=table, row=str(row))
 
 
-_SINCE: dict[str, Json] = {"upheld_by": ""}
+_SINCE: dict[str, Json] = {
+    "upheld_by": "",
+    "attested": [],
+    "failures": 0,
+    "reminders": [],
+    "escalated": [],
+}
 """Fields that the rows of earlier versions lack."""
 
 
@@ -159,10 +167,11 @@ def _governing(facts: Facts) -> Iterator[Problem]:
         "holds": facts.retention.holds,
         "sealed": facts.segments.sealed,
         "detached": facts.detachments.governing(),
+        "delegations": facts.lent.known,
     }
     empty: Json = {"snapshot": "", "frozen": {}, "keys": {}, "activation": None, "ended": {}}
     # The rows of earlier versions do not say where the bundle's bytes lie, or what has ended.
-    found = {"ended": {}, "holds": {}, "sealed": None, "detached": None} | (
+    found = {"ended": {}, "holds": {}, "sealed": None, "detached": None, "delegations": {}} | (
         _object(row[0]) if row else empty
     )
     if found.get("activation") is None:

@@ -30,6 +30,7 @@ _TABLES = {
     "t": "id, opened_seq, body, run_id, has_failed",
     "d": "digest, seq",
     "v": "ticket_id, revision, person, role, weight, choice, withdrawn",
+    "w": "ticket_id, revision, person, voice",
     "b": "key, tokens_milli, updated_at",
     "e": "seq, at, tenant, agent, trace_id, ticket_id, topic, tool, action, target, data_classes, "
     "risk_tags, labels, stands",
@@ -157,7 +158,9 @@ def _insert(facts: Facts, table: str, row: Sequence[Json]) -> None:
 
 def _facts(facts: Facts, origin: str) -> Json:
     ring = facts.ring
-    return {
+    # Said only where there is any: a state that was sealed before this was told stays what it was.
+    lent = {"lent": facts.lent.known} if facts.lent.known else {}
+    return lent | {
         "origin": origin,
         "snapshot": facts.snapshot,
         "activation": facts.activation,
@@ -183,6 +186,7 @@ def _take_facts(facts: Facts, told: Json, outside: Mapping[str, Key]) -> str:
     facts.retention.holds.update(told["holds"])
     facts.retention.has_erased = told["has_erased"]
     facts.segments.sealed = told["sealed"]
+    facts.lent.known = dict(told.get("lent", {}))
     for name, purpose, pem, valid_from, since in told["keys"]:
         known = outside.get(name)
         if known is not None and known.pem.strip() != pem.strip():

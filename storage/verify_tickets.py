@@ -11,60 +11,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from storage import verify_body
+from storage import verify_moves as moves
 from storage import verify_values as values
 from storage.verify_chain import Json, Problem
 from storage.verify_claims import Claim, Doubt
+from storage.verify_delegations import Lent
 from storage.verify_keys import Ring
 
-OPEN = frozenset({"PENDING", "APPROVED"})
-ENDS = frozenset({"EXECUTED", "RELEASED", "DENIED", "REJECTED", "EXPIRED", "CANCELLED"})
-_ANY = OPEN | ENDS | {"EXECUTING", "UNKNOWN"}
-_FROM: Mapping[str, frozenset[str]] = {
-    "VoteCast": frozenset({"PENDING"}),
-    "VoteWithdrawn": frozenset({"PENDING"}),
-    "VoteRefused": _ANY,
-    "FullViewOpened": _ANY,
-    "TicketApproved": frozenset({"PENDING"}),
-    "TicketRejected": OPEN,
-    "TicketExpired": OPEN,
-    "TicketCancelled": OPEN,
-    "TicketDenied": OPEN,
-    "TicketRevised": OPEN,
-    "QuorumLost": frozenset({"APPROVED"}),
-    "ResponseOverdue": frozenset({"PENDING"}),
-    "ExecutionCleared": frozenset({"APPROVED"}),
-    "ExecutionDeferred": frozenset({"APPROVED"}),
-    "ExecutionStarted": frozenset({"APPROVED"}),
-    "LeaseRenewed": frozenset({"EXECUTING"}),
-    "ExecutionSucceeded": frozenset({"EXECUTING"}),
-    "ExecutionFailed": frozenset({"EXECUTING"}),
-    "ExecutionLost": frozenset({"EXECUTING"}),
-    "UnknownResolved": frozenset({"UNKNOWN"}),
-    "GrantRedeemed": frozenset({"APPROVED"}),
-    "OutcomeReported": frozenset({"RELEASED"}),
-    "TicketUpheld": OPEN,
-}
-_TO = {
-    "TicketApproved": "APPROVED",
-    "TicketRejected": "REJECTED",
-    "TicketExpired": "EXPIRED",
-    "TicketCancelled": "CANCELLED",
-    "TicketDenied": "DENIED",
-    "TicketRevised": "PENDING",
-    "QuorumLost": "PENDING",
-    "ExecutionStarted": "EXECUTING",
-    "ExecutionSucceeded": "EXECUTED",
-    "ExecutionLost": "UNKNOWN",
-    "GrantRedeemed": "RELEASED",
-}
 _CLEARANCE_LIFE_S = 60
 _AFTER_FAILURE = frozenset({"TicketRevised", "TicketExpired"})
-_BIRTHS = {
-    "PENDING": ("REQUIRE_APPROVAL",),
-    "APPROVED": ("ALLOW", "ALLOW_WITH_CONSTRAINTS"),
-    # A ticket that nobody could ever approve is born denied as well.
-    "DENIED": ("DENY", "REQUIRE_APPROVAL"),
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,8 +54,9 @@ class Event:
 class Tickets:
     """The rules, one method for each event that presupposes more than a state."""
 
-    def __init__(self, ring: Ring, frozen: Mapping[str, Json]) -> None:
+    def __init__(self, ring: Ring, frozen: Mapping[str, Json], lent: Lent) -> None:
         self._ring = ring
+        self._lent = lent
         self._frozen = frozen
         self.active: str | None = None
         """The active bundle, from the first activation on that open tickets were held to."""
@@ -126,7 +82,7 @@ class Tickets:
 
     def _birth_problems(self, event: Event, seen: Seen) -> Iterator[Problem]:
         effect = seen.ruling["effect"]
-        if effect not in _BIRTHS.get(seen.state, ()):
+        if effect not in moves.BIRTHS.get(seen.state, ()):
             yield _wrong(event, "transition", f"born {seen.state} by {effect}")
         if (seen.basis == "policy") != (seen.state == "APPROVED"):
             yield _wrong(event, "decision", f"born {seen.state} on basis {seen.basis}")
@@ -136,7 +92,7 @@ class Tickets:
 
     def follow(self, seen: Seen, event: Event) -> Iterator[Problem]:
         """What is wrong with ``event`` on ``seen``, which becomes what it is afterwards."""
-        allowed = _FROM.get(event.type)
+        allowed = moves.FROM.get(event.type)
         if allowed is None:
             yield _wrong(event, "type", f"{event.type} is no event of a ticket")
             return
@@ -152,7 +108,7 @@ class Tickets:
         seen.has_failed = event.type == "ExecutionFailed" or (
             event.type == "UnknownResolved" and not event.payload["took_effect"]
         )
-        seen.state = _TO.get(event.type, seen.state)
+        seen.state = moves.TO.get(event.type, seen.state)
         verify_body.follow(seen.body, event.type, event.payload, event.at)
 
     def _binding(self, event: Event, seen: Seen) -> Iterator[Problem]:
@@ -171,6 +127,8 @@ class Tickets:
             yield _wrong(event, "vote", f"no vote of role {role} and weight {weight} counts here")
         if person in seen.ask["owners"] or person == seen.ask["on_behalf_of"]:
             yield _wrong(event, "vote", "it is on the voter's own request")
+        for detail in self._lent.problems(vote, seen.body["votes"], seen.ask, event.at):
+            yield _wrong(event, "vote", detail)
         if event.at >= seen.expires_at:
             yield _wrong(event, "expiry", "it counts after the ticket expired")
         if vote["choice"] == "approve" and self._is_frozen(seen):
@@ -198,7 +156,7 @@ class Tickets:
             yield _wrong(event, "vote", "there is no vote to take back")
 
     def _approved(self, seen: Seen, event: Event) -> Iterator[Problem]:
-        if not self._is_met(seen):
+        if not self._is_met(seen, event.at):
             yield _wrong(event, "decision", "its votes do not meet what is required")
         if event.at >= seen.expires_at:
             yield _wrong(event, "expiry", "approved after it expired")
@@ -242,8 +200,8 @@ class Tickets:
         """A start or a grant needs an earlier decision of its digest, still standing."""
         if event.payload["action_digest"] != seen.ask["action_digest"]:
             yield _wrong(event, "decision", "its action is not the one that was approved")
-        by_policy = seen.basis == "policy" and seen.ruling["effect"] in _BIRTHS["APPROVED"]
-        if not by_policy and not (seen.basis == "people" and self._is_met(seen)):
+        by_policy = seen.basis == "policy" and seen.ruling["effect"] in moves.BIRTHS["APPROVED"]
+        if not by_policy and not (seen.basis == "people" and self._is_met(seen, event.at)):
             yield _wrong(event, "decision", "nothing before it approved this action")
         if event.at >= seen.expires_at:
             yield _wrong(event, "expiry", "it was used after it expired")
@@ -265,13 +223,48 @@ class Tickets:
             yield _wrong(event, "run", f"run {event.payload['run_id']} was never started")
 
     def _resolved(self, seen: Seen, event: Event) -> Iterator[Problem]:
-        if event.payload["took_effect"]:
+        told = event.payload
+        if told["took_effect"]:
             seen.state = "EXECUTED"
-        yield from ()
+        if "people" in told:  # records of version 1 rest on one person's word
+            agreed = [
+                one["person"]
+                for one in seen.body["attested"]
+                if one["took_effect"] is told["took_effect"]
+            ]
+            named = {*told["people"]}
+            if not {told["person"]} <= named <= {*agreed}:
+                yield _wrong(event, "decision", "not what those whom it names said")
+            if values.asks_for_two(seen.ruling["requirement"]) and len(named) <= 1:
+                yield _wrong(event, "decision", "its tier asks for a second person's word")
 
-    def _is_met(self, seen: Seen) -> bool:
+    def _reminded(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        spared = {*seen.votes, *seen.ask["owners"], seen.ask["on_behalf_of"]}
+        if event.at >= seen.expires_at:
+            yield _wrong(event, "expiry", "it reminds of what is over")
+        if spared & {*event.payload["people"]}:
+            yield _wrong(event, "vote", "it reminds somebody who voted or has no vote")
+
+    def _escalated(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        if event.at >= seen.expires_at:
+            yield _wrong(event, "expiry", "it escalates what is over")
+        if any(one["step"] == event.payload["step"] for one in seen.body["escalated"]):
+            yield _wrong(event, "transition", "this step was taken before")
+
+    def _by_another(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        person = event.payload["person"]
+        if person in seen.ask["owners"] or person == seen.ask["on_behalf_of"]:
+            yield _wrong(event, "vote", "it is on the person's own request")
+
+    def _output_judged(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        yield from self._by_another(seen, event)
+        if (seen.body["report"] or {}).get("output_state") != "quarantined":
+            yield _wrong(event, "decision", "no output of it is quarantined")
+
+    def _is_met(self, seen: Seen, at: str) -> bool:
         requirement = seen.ruling["requirement"]
-        votes = [(person, *vote) for person, vote in seen.votes.items()]
+        over = {v["person"] for v in seen.body["votes"] if not self._lent.stands(v, at)}
+        votes = [(person, *vote) for person, vote in seen.votes.items() if person not in over]
         return requirement is not None and values.is_met(requirement, votes)
 
     def _is_frozen(self, seen: Seen) -> bool:
@@ -290,8 +283,13 @@ class Tickets:
         "ExecutionSucceeded": _of_run,
         "ExecutionFailed": _of_run,
         "ExecutionLost": _of_run,
+        "OutcomeAttested": _by_another,
         "UnknownResolved": _resolved,
+        "OutputReleased": _output_judged,
+        "OutputDiscarded": _output_judged,
         "GrantRedeemed": _redeemed,
+        "VotersReminded": _reminded,
+        "TicketEscalated": _escalated,
     }
 
 

@@ -74,6 +74,7 @@ def unbase64(text: str) -> bytes:
 
 def vote_message(binding: str, vote: Mapping[str, Json]) -> bytes:
     """What a vote's signature must cover."""
+    lent = {name: vote[name] for name in ("delegator", "delegation") if vote.get("delegator")}
     return b"placet/v1/vote\x00" + canonical(
         {
             "binding": binding,
@@ -84,6 +85,7 @@ def vote_message(binding: str, vote: Mapping[str, Json]) -> bytes:
             "comment": vote["comment_digest"],
             "at": vote["at"],
             "nonce": vote["nonce"],
+            **lent,
         }
     )
 
@@ -128,6 +130,14 @@ def is_met(requirement: Mapping[str, Json], votes: Iterable[tuple[str, str, int,
     weight = sum(item["weight"] * counts[item["role"]] for item in requirement["roles"])
     lacking = any(counts[item["role"]] < item["min_required"] for item in requirement["roles"])
     return bool(weight >= requirement["threshold"]) and not lacking
+
+
+def asks_for_two(requirement: Mapping[str, Json] | None) -> bool:
+    """Whether one vote can never meet ``requirement``, whichever its role."""
+    if requirement is None:
+        return False
+    alone = {**requirement, "distinct_roles": False}
+    return not any(is_met(alone, [("", one["role"], 0, "approve")]) for one in alone["roles"])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,9 @@ class VoteAnswer(Answer):
     key_id: str
     signature: str
     nonce: str
+    delegator: str | None = None
+    """In whose name it was cast; null: in the voter's own."""
+    delegation: str = ""
 
 
 class ContentAnswer(Answer):
@@ -112,6 +115,32 @@ class VotedAnswer(Answer):
     binding: str
     approved_by: list[str]
     approved_at: str | None
+
+
+class AttestedAnswer(Answer):
+    """What one person found out about an interrupted run."""
+
+    person: str
+    took_effect: bool
+
+
+class DeedAnswer(Answer):
+    """What an approver did besides voting (``changed`` False: it was so already).
+
+    ``status`` is withdrawn, stopped, attested (one more person has to find the same), resolved,
+    released or discarded; ``output_state`` is empty where nothing ran.
+    """
+
+    job_id: str
+    trace_id: str
+    state: str
+    status: str
+    changed: bool
+    revision: int
+    binding: str
+    quorum: QuorumAnswer | None
+    attested: list[AttestedAnswer]
+    output_state: str
 
 
 class FreezeAnswer(Answer):

@@ -98,6 +98,8 @@ async def _votes(call: Call, ticket: Ticket) -> list[people.VoteAnswer]:
             key_id=vote.key_id,
             signature=vote.signature,
             nonce=vote.nonce,
+            delegator=vote.delegator,
+            delegation=vote.delegation,
         )
         for vote in ticket.votes
     ]

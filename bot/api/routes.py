@@ -5,9 +5,8 @@ document are both made from it. Must not live here: handlers. Law: a route witho
 that proves its caller otherwise or needs no proof, and says so.
 """
 
-from bot.api import answers as ans
-from bot.api import approval_answers as people
 from bot.api import (
+    acts,
     approvals,
     explaining,
     freezes,
@@ -20,6 +19,8 @@ from bot.api import (
     schemas,
     webhooks,
 )
+from bot.api import answers as ans
+from bot.api import approval_answers as people
 from bot.api import read_answers as reads
 from bot.api.audit_routes import AUDIT
 from bot.api.described import BASE, OpenRoute, Route
@@ -121,6 +122,38 @@ PEOPLE = (
         scopes=_APPROVE,
         body=schemas.VoteForm,
         answer=people.VotedAnswer,
+    ),
+    Route(
+        method="POST",
+        path=f"{BASE}/approvals/{{id}}/withdraw",
+        handler=acts.withdraw,
+        scopes=_APPROVE,
+        body=schemas.SaidForm,
+        answer=people.DeedAnswer,
+    ),
+    Route(
+        method="POST",
+        path=f"{BASE}/approvals/{{id}}/stop",
+        handler=acts.stop,
+        scopes=_APPROVE,
+        body=schemas.SaidForm,
+        answer=people.DeedAnswer,
+    ),
+    Route(
+        method="POST",
+        path=f"{BASE}/approvals/{{id}}/resolve",
+        handler=acts.resolve,
+        scopes=_APPROVE,
+        body=schemas.ResolveForm,
+        answer=people.DeedAnswer,
+    ),
+    Route(
+        method="POST",
+        path=f"{BASE}/approvals/{{id}}/output",
+        handler=acts.judge_output,
+        scopes=_APPROVE,
+        body=schemas.OutputForm,
+        answer=people.DeedAnswer,
     ),
     Route(
         method="POST",

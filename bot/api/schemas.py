@@ -165,24 +165,44 @@ class OutcomeForm(Form):
     output: Text | None = None
 
 
-class VoteForm(Form):
-    """A person's vote. ``note``, ``reason`` and ``comment`` are one comment, in that order.
+class SaidForm(Form):
+    """A person's words: ``note``, ``reason`` and ``comment`` are one comment, in that order.
 
-    ``binding`` (12 to 64 hex digits) and ``revision`` say what the person saw.
+    ``revision`` says what the person saw.
     """
 
     note: Comment = ""
     reason: Comment = ""
     comment: Comment = ""
-    binding: Prefix | None = None
     revision: Annotated[int, Field(ge=1, le=2**31)] | None = None
-    role: Name | None = None
 
     @property
     def words(self) -> str:
         """The comment; the same text in two fields counts once."""
         given = (self.note, self.reason, self.comment)
         return "\n".join(dict.fromkeys(text.strip() for text in given if text.strip()))
+
+
+class VoteForm(SaidForm):
+    """A person's vote; ``binding`` (12 to 64 hex digits) says what the person saw.
+
+    A ``role`` that is named may also change that of an earlier vote.
+    """
+
+    binding: Prefix | None = None
+    role: Name | None = None
+
+
+class ResolveForm(SaidForm):
+    """Whether an interrupted run took effect; the comment says how the person knows."""
+
+    took_effect: bool
+
+
+class OutputForm(SaidForm):
+    """What becomes of a quarantined output; the comment says why."""
+
+    decision: Literal["release", "discard"]
 
 
 class FreezeForm(Form):

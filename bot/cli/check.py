@@ -107,7 +107,7 @@ def _settings(report: _Report, policies: Path | None) -> "Settings":
 
 def _bundle(report: _Report, settings: "Settings", policies: Path | None) -> None:
     from bot.bundles import shipped
-    from bot.cli.checks import activation, bundle, machine
+    from bot.cli.checks import activation, bundle, machine, people
 
     path = policies or settings.policies or shipped("default")
     try:
@@ -122,6 +122,7 @@ def _bundle(report: _Report, settings: "Settings", policies: Path | None) -> Non
     report.findings += bundle.findings(
         report.loaded, account=account(), production=report.production
     )
+    report.findings += people.people_findings(settings, report.loaded)
     report.findings += machine.action_findings(settings, report.loaded)
 
 

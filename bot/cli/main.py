@@ -11,7 +11,21 @@ from importlib.util import find_spec
 
 import typer
 
-from bot.cli import audit, check, db, info, keys, policy, receipt, serve, ticket, token, witness
+from bot.cli import (
+    audit,
+    check,
+    db,
+    doctor,
+    info,
+    keys,
+    policy,
+    receipt,
+    serve,
+    stats,
+    ticket,
+    token,
+    witness,
+)
 
 app = typer.Typer(
     name="placet",
@@ -27,7 +41,7 @@ app = typer.Typer(
 
 
 def _build() -> None:
-    for module in (serve, witness, check, info):
+    for module in (serve, witness, check, doctor, info, stats):
         module.register(app)
     app.add_typer(token.app)
     app.add_typer(ticket.app)

@@ -120,6 +120,7 @@ def whole(story: Story) -> dict[str, object]:
                 "at": stamp(vote.at),
                 "key_id": vote.key_id,
                 "has_comment": bool(vote.comment_digest),
+                "delegator": vote.delegator,
             }
             for vote in ticket.votes
         ],
@@ -239,7 +240,8 @@ def _content(content: Content | None, erased_at: datetime | None) -> Iterator["R
 
 def _votes(ticket: Ticket) -> Iterator[tuple[object, ...]]:
     for vote in ticket.votes:
-        yield vote.person, vote.choice.value, vote.role, vote.weight, stamp(vote.at)
+        who = f"{vote.person} for {vote.delegator}" if vote.delegator else vote.person
+        yield who, vote.choice.value, vote.role, vote.weight, stamp(vote.at)
     for person, code in ticket.refusals:
         yield person, f"not counted ({code})", "", "", ""
 

@@ -10,12 +10,22 @@ from functools import partial
 from bot.compose.checkpoints import checkpoint
 from bot.compose.core import Core
 from bot.compose.segments import seal_old
+from bot.compose.undelivered import LOOK_S, Undelivered
 from bot.forgetting import FORGET_S, forget_keys
 from bot.retention import EVERY_S, Eraser, retention_of
 from bot.scheduler import SWEEP_S, JumpGuard, Sweeper, Ticker
+from bot.weekly import EVERY_S as WEEKLY_S
+from bot.weekly import Weekly
 
 
-async def start_clock(stack: AsyncExitStack, core: Core, guard: JumpGuard) -> None:
+async def start_clock(
+    stack: AsyncExitStack,
+    core: Core,
+    guard: JumpGuard,
+    *,
+    weekly: Weekly | None = None,
+    undelivered: Undelivered | None = None,
+) -> None:
     """Begin to tick, until ``stack`` ends."""
     sweeper = Sweeper(
         service=core.service,
@@ -32,6 +42,10 @@ async def start_clock(stack: AsyncExitStack, core: Core, guard: JumpGuard) -> No
     ticker.every(EVERY_S, "retention", partial(_expire, core, guard), at_once=True)
     if core.settings.seal_days:
         ticker.every(EVERY_S, "seal", partial(_seal, core, guard), at_once=True)
+    if weekly is not None:
+        ticker.every(WEEKLY_S, "weekly digest", partial(_weekly, weekly, guard), at_once=True)
+    if undelivered is not None:
+        ticker.every(LOOK_S, "delivery", undelivered.look, at_once=True)
     ticker.every(FORGET_S, "forget keys", partial(forget_keys, core.ledger, guard))
     stack.push_async_callback(core.proofs.close)
     ticker.start()
@@ -46,6 +60,12 @@ async def _checkpoint(core: Core) -> None:
 async def _seal(core: Core, guard: JumpGuard) -> None:
     if guard.check() and await core.ledger.leads("seal"):
         await seal_old(core)
+
+
+async def _weekly(weekly: Weekly, guard: JumpGuard) -> None:
+    """Not while the clock is ahead: the weeks that it skips would be taken for sent."""
+    if guard.check():
+        await weekly.turn()
 
 
 async def _expire(core: Core, guard: JumpGuard) -> None:

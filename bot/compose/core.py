@@ -48,7 +48,7 @@ class Core:
 class NoDirectory:
     """For processes that decide nothing about people."""
 
-    async def person(self, person_id: PersonId) -> Person:
+    async def person(self, person_id: PersonId, *, is_fresh: bool = False) -> Person:
         """Refuse.
 
         Raises:

@@ -14,6 +14,7 @@ from datetime import datetime
 from bot.compose import policy
 from bot.compose.databases import server
 from bot.compose.segments import unread, unwritten
+from bot.compose.speaking import AUDIT_CURSOR
 from bot.compose.tools import existing_ledger
 from bot.compose.verification import published_checkpoints, verify_ledger, witnesses_text
 from bot.retention import retention_of
@@ -21,7 +22,6 @@ from bot.scheduler import WallClock
 from bot.settings import Settings
 from bot.signing import StoreSigner
 from bot.signing_place import store_of
-from bot.sinks.follower import AUDIT_CURSOR
 from governance.administration import CHECKPOINT, Administration
 from governance.errors import Code, PlacetError, Refused
 from governance.principal import TenantId

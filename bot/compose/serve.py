@@ -6,7 +6,7 @@ stops.
 """
 
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,27 +22,31 @@ from bot.compose import policy
 from bot.compose.checkpoints import witnesses_of
 from bot.compose.clock import start_clock
 from bot.compose.core import Core, core_over
-from bot.compose.effects import AuditChannel, Cards
+from bot.compose.emergencies import told_of
+from bot.compose.figures import figures_desk, weekly_of
 from bot.compose.following import PolicyFollower
 from bot.compose.keys import open_signer, purposes_of, sign_heads
+from bot.compose.people import directory_of
 from bot.compose.repeats import open_repeats
 from bot.compose.rollback import check_published
+from bot.compose.speaking import Speaking
+from bot.compose.undelivered import Undelivered
 from bot.delivery import Delivery, Worker, owe_all_cards
-from bot.identity import SlackDirectory, StaticDirectory, Workspace
+from bot.identity import SlackDirectory
 from bot.reassess import judge_open
 from bot.scheduler import JumpGuard, WallClock
 from bot.settings import Settings, SlackMode
 from bot.signing import StoreSigner
-from bot.sinks.follower import AUDIT_CURSOR, Follower
-from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
-from bot.slack.client import SlackConfig, make_client
+from bot.slack.client import SlackConfig
+from bot.slack.pace import Pace
+from bot.static_directory import StaticDirectory
 from bot.webhook_secrets import FileWebhookSecrets
 from governance.errors import Code, Unavailable
 from governance.outbox import OwedKind
 from governance.policy.active import ActiveBundle
-from governance.policy.model import Bundle, Members
-from governance.principal import TenantId
+from governance.policy.model import Bundle
+from governance.ports import Directory
 from governance.tickets.ticket import TicketId
 from storage.ledger import SqlLedger
 
@@ -65,6 +69,7 @@ class _Watch:
 
     guard: JumpGuard
     follower: PolicyFollower
+    undelivered: Undelivered
 
     async def reasons(self) -> Sequence[str]:
         jumped = ("the clock jumped ahead",) if self.guard.has_jumped else ()
@@ -72,7 +77,8 @@ class _Watch:
         return (*jumped, *unread)
 
     def notes(self) -> Sequence[str]:
-        return (self.follower.disk,) if self.follower.disk else ()
+        on_disk = (self.follower.disk,) if self.follower.disk else ()
+        return (*on_disk, *self.undelivered.told)
 
 
 @asynccontextmanager
@@ -94,7 +100,7 @@ async def run_serve(
         active = ActiveBundle(start.bundle)
         session = await stack.enter_async_context(aiohttp.ClientSession())
         config = slack_config(settings)
-        directory = _directory(settings, active, config, session)
+        directory = directory_of(settings, active, config, session)
         signer = await stack.enter_async_context(open_signer(settings, ledger, start.bundle))
         core = core_over(
             ledger,
@@ -108,11 +114,14 @@ async def run_serve(
         await core.administration.register_keys()
         await policy.activate_first(core.administration, start)
         follower = await _policy(stack, core, active, signer, start.disk)
-        slack = await _slack(stack, core, config, session, directory)
-        delivery = await _delivery(stack, core, slack)
+        pace = Pace()
+        slack = await _slack(stack, core, config, session, directory, pace=pace)
+        delivery = await _delivery(stack, core, slack, directory, pace)
         guard = JumpGuard(core.clock)
-        await start_clock(stack, core, guard)
-        watch = _Watch(guard=guard, follower=follower)
+        undelivered = Undelivered(core.ledger)
+        weekly = weekly_of(core, slack)
+        await start_clock(stack, core, guard, weekly=weekly, undelivered=undelivered)
+        watch = _Watch(guard=guard, follower=follower, undelivered=undelivered)
         base_url = await _http(stack, core, slack, watch, listener)
 
         def is_idle() -> bool:
@@ -164,34 +173,14 @@ async def _policy(
     return follower
 
 
-def _directory(
-    settings: Settings,
-    active: ActiveBundle,
-    config: SlackConfig | None,
-    session: aiohttp.ClientSession,
-) -> SlackDirectory | StaticDirectory:
-    tenant, clock = TenantId(settings.tenant), WallClock()
-
-    def members() -> Mapping[str, Members]:
-        return active.current.directory
-
-    if config is None:
-        return StaticDirectory(members, tenant=tenant, clock=clock)
-    return SlackDirectory(
-        accounts=SlackAccounts(make_client(config, session)),
-        workspace=Workspace(team_id=settings.slack_team),
-        members=members,
-        tenant=tenant,
-        clock=clock,
-    )
-
-
 async def _slack(
     stack: AsyncExitStack,
     core: Core,
     config: SlackConfig | None,
     session: aiohttp.ClientSession,
     directory: SlackDirectory | StaticDirectory,
+    *,
+    pace: Pace,
 ) -> SlackApp | None:
     if config is None or not isinstance(directory, SlackDirectory):
         return None
@@ -203,13 +192,22 @@ async def _slack(
         session=session,
         directory=directory,
         places=core.ledger,
+        pace=pace,
     )
+    slack.extras.stats = figures_desk(core, slack)
+    slack.extras.troubles = partial(told_of, core.ledger)
     await slack.start()
     stack.push_async_callback(slack.close)
     return slack
 
 
-async def _delivery(stack: AsyncExitStack, core: Core, slack: SlackApp | None) -> Delivery:
+async def _delivery(
+    stack: AsyncExitStack,
+    core: Core,
+    slack: SlackApp | None,
+    directory: Directory,
+    pace: Pace,
+) -> Delivery:
     async def clear(key: str) -> None:
         await core.service.clear(TicketId(key))
 
@@ -217,26 +215,16 @@ async def _delivery(stack: AsyncExitStack, core: Core, slack: SlackApp | None) -
         await owe_all_cards(core.ledger, core.ledger, core.clock)
 
     workers: dict[OwedKind, Worker] = {OwedKind.CLEAR: clear, OwedKind.ALL_CARDS: all_cards}
-    if slack is not None:
-        settings = core.settings
-        cards = Cards(
-            core,
-            slack.publisher,
-            channel=settings.slack_approvals_channel,
-            team_id=settings.slack_team,
-        )
-        workers[OwedKind.CARD] = cards.work
-        audit = AuditChannel(slack.publisher, channel=settings.slack_audit_channel)
-        follower = Follower(
-            name=AUDIT_CURSOR,
-            reader=core.ledger,
-            outbox=core.ledger,
-            emit=audit.emit,
-            leads=partial(core.ledger.leads, AUDIT_CURSOR),
-        )
-        follower.start()
-        stack.push_async_callback(follower.stop)
-    delivery = Delivery(outbox=core.ledger, reader=core.ledger, clock=core.clock, workers=workers)
+    speaking = None if slack is None else Speaking(core, slack, directory, pace)
+    delivery = Delivery(
+        outbox=core.ledger,
+        reader=core.ledger,
+        clock=core.clock,
+        workers=workers if speaking is None else {**workers, **speaking.workers()},
+        lanes=() if speaking is None else speaking.lanes(),
+    )
+    if speaking is not None:
+        speaking.start(stack, delivery)
     delivery.start()
     stack.push_async_callback(delivery.stop)
     return delivery

@@ -17,12 +17,14 @@ from pathlib import Path
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.figures import CountedLog
 from bot.scheduler import WallClock
 from bot.settings import Settings
 from bot.signing import NoSigner
 from governance.administration import Administration
 from governance.custody import Custody
 from governance.errors import Code, Unavailable
+from governance.outbox import Outbox
 from governance.ports import Clock, Reader
 from governance.principal import TenantId
 from storage.engine import database, file_database
@@ -37,6 +39,8 @@ class Tools:
     administration: Administration
     custody: Custody
     clock: Clock
+    log: CountedLog
+    outbox: Outbox
 
 
 def ledger_name(url: str) -> str:
@@ -116,6 +120,8 @@ async def open_tools(settings: Settings, *, create: bool = False) -> AsyncIterat
             ),
             custody=Custody(ledger=ledger, reader=ledger, tenant=TenantId(settings.tenant)),
             clock=clock,
+            log=ledger,
+            outbox=ledger,
         )
     finally:
         await ledger.close()

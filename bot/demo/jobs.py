@@ -101,6 +101,45 @@ RELEASED = Job(
         "justification": "The release went out this morning.",
     },
 )
+EDITED = Job(
+    name="correct the runbook",
+    shows="a change: what goes and what comes, line by line",
+    body={
+        "topic": "job.pages.edit",
+        "tool": "pages.edit",
+        "action": "write",
+        "environment": "prod",
+        "target": "runbook/checkout",
+        "dispatch": "release",
+        "arguments": {
+            "page": "runbook/checkout",
+            "old": "Checkout is slow\n1. Look at the pool\n2. Restart the pods\n3. Tell the team\n",
+            "new": "Checkout is slow\n1. Look at the pool\n2. Raise max_connections, at most 250\n"
+            "3. Tell the team\n4. Open an incident\n",
+        },
+        "justification": "Restarting did not help yesterday; raising the limit did.",
+    },
+)
+HUGE = Job(
+    name="publish the raw log",
+    shows="a whole of more than twenty pages: it is read as a file",
+    body={
+        "topic": "job.notes.publish",
+        "tool": "notes.publish",
+        "action": "write",
+        "environment": "prod",
+        "target": "raw log of incident 118",
+        "dispatch": "release",
+        "arguments": {
+            "title": "Raw log of incident 118",
+            "body": "\n".join(
+                f"2026-03-01 {n // 60:02}:{n % 60:02} checkout pool {n % 97} of 100"
+                for n in range(2_000)
+            ),
+        },
+        "justification": "For the review.",
+    },
+)
 LONG = Job(
     name="publish the incident report",
     shows="a payload too long for a card: Approve works only after the whole of it was opened",

@@ -126,7 +126,7 @@ class People:
         block, element = find_element(view.blocks, action_id, block_id, value)
         if element.get("confirm") and not is_confirmed:
             return ActResult()
-        state = _state_of(element, value)
+        state = _state_of(view.with_offers(element), value)
         if element["type"] not in {"button", "overflow"}:
             view = ws.views.touch(view, block["block_id"], action_id, state)
         if block["type"] == "input" and not block.get("dispatch_action"):
@@ -143,7 +143,7 @@ class People:
         view = ws.views.require(user, view_id)
         for name, value in values.items():
             block, element = find_field(view, name)
-            state = element_state.chosen(element, value)
+            state = element_state.chosen(view.with_offers(element), value)
             view = ws.views.touch(view, block["block_id"], element["action_id"], state)
         wrong = element_state.unfilled(view.blocks, view.values)
         ws.views.show_errors(view, wrong)

@@ -21,10 +21,10 @@ def auth_test(context: ApiContext, params: Params) -> JsonObject:
         "url": f"{context.origin()}/",
         "team": seed.team_name,
         "user": context.workspace.users[seed.bot_user_id].name,
-        "team_id": seed.team_id,
+        "team_id": seed.enterprise_id if seed.is_org_install else seed.team_id,
         "user_id": seed.bot_user_id,
         "bot_id": seed.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": seed.is_org_install,
     }
     return {**answer, "enterprise_id": seed.enterprise_id} if seed.enterprise_id else answer
 
@@ -67,9 +67,16 @@ def connections_open(context: ApiContext, params: Params) -> JsonObject:
     return {"url": context.issue_socket_url()}
 
 
+def _need_team(context: ApiContext, params: Params) -> None:
+    """Refuse a token of an organisation that does not say which workspace is meant."""
+    seed = context.workspace.seed
+    if seed.is_org_install and params.text("team_id") != seed.team_id:
+        raise ApiRefusal("missing_argument")
+
+
 def users_info(context: ApiContext, params: Params) -> JsonObject:
     """users.info."""
-    person = context.workspace.users.get(params.required("user"))
+    person = context.workspace.account(params.required("user"))
     if person is None:
         raise ApiRefusal("user_not_found")
     shape = user_json(context.workspace, person, with_email=context.with_email)
@@ -89,6 +96,7 @@ def users_list(context: ApiContext, params: Params) -> JsonObject:
 
 def lookup_by_email(context: ApiContext, params: Params) -> JsonObject:
     """users.lookupByEmail."""
+    _need_team(context, params)
     wanted = params.required("email").casefold()
     for person in context.workspace.users.values():
         if person.email.casefold() == wanted and not person.deleted:
@@ -98,6 +106,7 @@ def lookup_by_email(context: ApiContext, params: Params) -> JsonObject:
 
 def usergroups_list(context: ApiContext, params: Params) -> JsonObject:
     """usergroups.list."""
+    _need_team(context, params)
     shown = []
     for group in context.workspace.usergroups.values():
         if group.is_disabled and not params.flag("include_disabled"):
@@ -111,6 +120,7 @@ def usergroups_list(context: ApiContext, params: Params) -> JsonObject:
 
 def usergroups_users(context: ApiContext, params: Params) -> JsonObject:
     """usergroups.users.list."""
+    _need_team(context, params)
     group = context.workspace.usergroups.get(params.required("usergroup"))
     if group is None or (group.is_disabled and not params.flag("include_disabled")):
         raise ApiRefusal("no_such_subteam")

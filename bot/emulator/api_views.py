@@ -100,7 +100,9 @@ def get_upload_url(context: ApiContext, params: Params) -> JsonObject:
     """files.getUploadURLExternal."""
     if params.whole("length", 0) < 1:
         raise ApiRefusal("invalid_arguments", messages=["[ERROR] missing required field: length"])
-    stored = context.workspace.reserve_file(params.required("filename"))
+    stored = context.workspace.reserve_file(
+        params.required("filename"), alt_text=params.text("alt_txt")
+    )
     return {
         "upload_url": f"{context.origin()}/upload/{stored.upload_key}",
         "file_id": stored.id,

@@ -13,12 +13,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 
 from bot.emulator.errors import MisuseError
-from bot.emulator.faults import ON_DELIVERIES, Fault, FaultKind, FaultScript, forge
+from bot.emulator.faults import CUTS, ON_DELIVERIES, Fault, FaultKind, FaultScript, forge
 from bot.emulator.journal import Delivery, Journal
 from bot.emulator.pulse import Pulse
 from bot.emulator.signing import signed_headers
@@ -63,6 +63,8 @@ class Courier:
         sockets: SocketGate,
     ) -> None:
         self.link = AppLink()
+        self.attempts = 2
+        """How often an envelope is sent while nobody acknowledges it."""
         self._secret = signing_secret
         self._clock = clock
         self._signing_clock = signing_clock
@@ -144,7 +146,26 @@ class Courier:
         )
         if effect is FaultKind.LOST:
             return self._record(replace(draft, error="lost"), time.perf_counter())
-        return await (self._wire(draft) if self.link.is_socket else self._post(draft))
+        if self.link.is_socket:
+            return await self._wire(draft, effect if effect in CUTS else None)
+        if effect in CUTS:
+            return await self._cut(draft, is_answered=effect is FaultKind.CUT_AFTER_ACK)
+        return await self._post(draft)
+
+    async def _cut(self, draft: Delivery, *, is_answered: bool) -> Delivery:
+        """Send it whole and hang up: before the answer, or when that begins to arrive."""
+        started = time.perf_counter()
+        url = urlsplit(self.link.request_url)
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        lines = [f"POST {url.path} HTTP/1.1", f"Host: {url.netloc}", "Connection: close"]
+        lines += [f"{name}: {value}" for name, value in draft.headers.items()]
+        lines += [f"Content-Length: {len(draft.body)}", "", ""]
+        writer.write("\r\n".join(lines).encode() + draft.body)
+        await writer.drain()
+        if is_answered:
+            await reader.read(1)
+        writer.close()
+        return self._record(replace(draft, error="connection"), started)
 
     async def _post(self, draft: Delivery) -> Delivery:
         started = time.perf_counter()
@@ -170,9 +191,9 @@ class Courier:
             done = replace(draft, status=None, answer=None, error="connection")
         return self._record(done, started)
 
-    async def _wire(self, draft: Delivery) -> Delivery:
+    async def _wire(self, draft: Delivery, cut: FaultKind | None) -> Delivery:
         started = time.perf_counter()
-        ack = await self._sockets.send(draft.kind, draft.payload, attempts=2)
+        ack = await self._sockets.send(draft.kind, draft.payload, attempts=self.attempts, cut=cut)
         error = "timeout" if ack.is_connected else "connection"
         done = replace(
             draft,

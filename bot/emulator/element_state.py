@@ -48,7 +48,7 @@ def initial(element: JsonObject) -> JsonObject:
     kind = element["type"]
     if kind in _TEXT_INPUTS:
         return {"type": kind, "value": element.get("initial_value")}
-    if kind in _OPTION:
+    if kind in _OPTION or kind == "external_select":
         return {"type": kind, "selected_option": element.get("initial_option")}
     if kind in _OPTIONS:
         return {"type": kind, "selected_options": list(element.get("initial_options") or ())}
@@ -68,7 +68,7 @@ def chosen(element: JsonObject, value: object) -> JsonObject:
     kind = element["type"]
     if kind in _TEXT_INPUTS:
         return {"type": kind, "value": None if value in (None, "") else str(value)}
-    if kind in _OPTION:
+    if kind in _OPTION or kind == "external_select":
         return {"type": kind, "selected_option": None if value is None else _pick(element, value)}
     if kind in _OPTIONS:
         wanted = [value] if isinstance(value, str) else value

@@ -17,17 +17,17 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.emulator.acts import People
 from bot.emulator.delivery import AppLink, Courier
 from bot.emulator.errors import MisuseError
-from bot.emulator.facade import Acts
 from bot.emulator.faults import FaultScript
-from bot.emulator.journal import Journal
+from bot.emulator.journal import Delivery, Journal
 from bot.emulator.manifest import read_manifest
 from bot.emulator.method import ApiContext
 from bot.emulator.page import Backstage, Page
 from bot.emulator.pulse import Pulse
 from bot.emulator.rate_limit import RateLimiter
+from bot.emulator.seeking import Seekers
+from bot.emulator.seeking_facade import SeekingActs
 from bot.emulator.server import Server
 from bot.emulator.socket_mode import SocketGate
 from bot.emulator.values import Clock, WorkspaceSeed, utc_now
@@ -39,7 +39,7 @@ _SHUTDOWN_S = 1.0
 _POLL_S = 0.002
 
 
-class Emulator(Acts):
+class Emulator(SeekingActs):
     """A Slack workspace on loopback. Use `start`, `connect`, the acts, `stop`."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Emulator(Acts):
             pulse=self._pulse,
             sockets=self._sockets,
         )
-        self._people = People(
+        self._people = Seekers(
             self._ws, self._config, self._courier, pulse=self._pulse, origin=lambda: self.origin
         )
         self._limiter = RateLimiter(clock, is_on=is_rate_limited)
@@ -181,6 +181,13 @@ class Emulator(Acts):
         echoed = answer.get("challenge") if isinstance(answer, dict) else answer
         if echoed != challenge:
             raise MisuseError(f"the request URL answered {sent.status} {sent.error} to a challenge")
+
+    async def delivered(self, name: str) -> Delivery:
+        """Wait until something of that name was delivered, and return the newest."""
+        revision = self._pulse.revision
+        while not self.deliveries(name):
+            revision = await self._pulse.beyond(revision)
+        return self.deliveries(name)[-1]
 
     async def settle(self, *, quiet_s: float = 0.02, within_s: float = 10.0) -> None:
         """Wait until nothing is in flight and the app is not busy, for `quiet_s` on end.

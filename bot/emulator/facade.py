@@ -194,9 +194,13 @@ class Acts(ABC):
     async def set_channel(
         self, channel: str, *, settle: bool = True, **changes: object
     ) -> ChannelSeed:
-        """Change a channel; archiving it sends channel_archive."""
-        changed = replace(self._ws.channel(channel), **cast("JsonObject", changes))
+        """Change a channel; archiving or sharing it sends its event."""
+        before = self._ws.channel(channel)
+        changed = replace(before, **cast("JsonObject", changes))
         self._ws.replace_channel(changed)
+        if changed.is_ext_shared is not before.is_ext_shared:
+            told = "channel_shared" if changed.is_ext_shared else "channel_unshared"
+            await self.event(told, settle=settle, channel=changed.id, connected_team_id="T0ELSE")
         if changes.get("is_archived"):
             await self.event("channel_archive", settle=settle, channel=changed.id)
         return changed
@@ -223,10 +227,18 @@ class Acts(ABC):
         found = self.deliveries(name)
         if not found:
             raise MisuseError(f"nothing was delivered as {name}")
-        sent = await self._courier.replay(found[-1])
+        return await self.replay(found[-1], settle=settle)
+
+    async def replay(self, delivery: Delivery, *, settle: bool = True) -> Delivery:
+        """Send that delivery again, byte for byte."""
+        sent = await self._courier.replay(delivery)
         if settle:
             await self.settle()
         return sent
+
+    def attempts(self, most: int) -> None:
+        """Send an envelope at most so often while nobody acknowledges it."""
+        self._courier.attempts = most
 
     def messages(self, channel: str) -> tuple[Message, ...]:
         """List a channel's live messages, oldest first, replies included."""

@@ -15,7 +15,11 @@ from bot.emulator.values import JsonObject
 
 
 class FaultKind(StrEnum):
-    """Everything that can be made to go wrong."""
+    """Everything that can be made to go wrong.
+
+    The two cuts end the connection that carried a delivery: before the app can answer, or with
+    the answer on the wire. A socket's envelope is then sent again, an HTTP request is not.
+    """
 
     RATE_LIMITED = "rate_limited"
     SERVER_ERROR = "server_error"
@@ -36,6 +40,8 @@ class FaultKind(StrEnum):
     FOREIGN_APP = "foreign_app"
     FOREIGN_USER = "foreign_user"
     STALE_CLICK = "stale_click"
+    CUT_BEFORE_ACK = "cut_before_ack"
+    CUT_AFTER_ACK = "cut_after_ack"
 
 
 ON_CALLS = frozenset(
@@ -50,6 +56,7 @@ ON_CALLS = frozenset(
     }
 )
 ON_DELIVERIES = frozenset(FaultKind) - ON_CALLS
+CUTS = frozenset({FaultKind.CUT_BEFORE_ACK, FaultKind.CUT_AFTER_ACK})
 FOREIGN_TEAM_ID, FOREIGN_APP_ID, FOREIGN_USER_ID = "T0FOREIGN", "A0FOREIGN", "U0FOREIGN"
 
 

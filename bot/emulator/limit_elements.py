@@ -158,6 +158,9 @@ MENUS: Table = {
     "multi_static_select": _menu(
         {"initial_options": _MANY_OPTIONS, "max_selected_items": _MAX_SELECTED}, local=True
     ),
+    "external_select": _menu(
+        {"initial_option": _option(plain(75)), "min_query_length": whole(0, 150)}
+    ),
     "users_select": _menu({"initial_user": string(255)}),
     "multi_users_select": _menu({"initial_users": _STRINGS, "max_selected_items": _MAX_SELECTED}),
     "channels_select": _menu({"initial_channel": string(255), "response_url_enabled": boolean}),
@@ -211,3 +214,11 @@ IN_ACTIONS: Table = {
     "radio_buttons": RADIO,
 }
 ACCESSORIES: Table = {**IN_ACTIONS, "image": IMAGE}
+
+
+def check_options(options: object) -> Findings:
+    """List why Slack would refuse these options of a menu that the app fills."""
+    out: Findings = []
+    many(_option(plain(75)), most=MAX_OPTIONS)(options, "/options", out)
+    unique("value", options, "/options", out)
+    return out

@@ -7,7 +7,7 @@ Law: what the manifest does not name is not granted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -32,12 +32,21 @@ class AppConfig:
     is_interactive: bool
     is_home_enabled: bool
     is_messages_tab_disabled: bool
+    shortcuts: Mapping[str, str] = field(default_factory=dict)
+    """Callback id -> ``global`` or ``message``."""
+    has_options_url: bool = False
 
 
 def _part(data: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
     for name in path:
         data = data.get(name) or {}
     return data
+
+
+def _has_options_url(settings: Mapping[str, Any]) -> bool:
+    """Whether menus may be filled: over a socket no address is needed."""
+    is_socket = bool(settings.get("socket_mode_enabled"))
+    return is_socket or bool(_part(settings, "interactivity").get("message_menu_options_url"))
 
 
 def read_manifest(data: Mapping[str, Any]) -> AppConfig:
@@ -62,4 +71,8 @@ def read_manifest(data: Mapping[str, Any]) -> AppConfig:
         is_interactive=bool(_part(data, "settings", "interactivity").get("is_enabled", False)),
         is_home_enabled=bool(home.get("home_tab_enabled", False)),
         is_messages_tab_disabled=home.get("messages_tab_enabled") is False,
+        shortcuts={
+            str(one["callback_id"]): str(one["type"]) for one in features.get("shortcuts") or ()
+        },
+        has_options_url=_has_options_url(_part(data, "settings")),
     )

@@ -14,13 +14,14 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.emulator.acts import ActResult, People
+from bot.emulator.acts import ActResult
 from bot.emulator.errors import MisuseError
 from bot.emulator.faults import FaultKind, FaultScript
 from bot.emulator.journal import Journal
 from bot.emulator.manifest import AppConfig
 from bot.emulator.messages import Ephemeral, Message, MessageVersion
 from bot.emulator.pulse import Pulse
+from bot.emulator.seeking import Seekers
 from bot.emulator.snapshot import detail, directory, drawer, seen_by
 from bot.emulator.values import JsonObject
 from bot.emulator.workspace import Workspace
@@ -38,7 +39,7 @@ class Backstage:
 
     workspace: Workspace
     config: AppConfig
-    people: People
+    people: Seekers
     faults: FaultScript
     journal: Journal
     pulse: Pulse
@@ -118,7 +119,8 @@ class Page:
             task.cancel()
 
     async def _act(self, request: web.Request) -> web.Response:
-        acts: dict[str, Callable[[JsonObject], Awaitable[ActResult | None]]] = {
+        acts: dict[str, Callable[[JsonObject], Awaitable[ActResult | list[JsonObject] | None]]] = {
+            "suggest": self._suggest,
             "click": self._click,
             "view": self._view,
             "submit": self._submit,
@@ -141,6 +143,8 @@ class Page:
         self._b.pulse.touch()
         if result is None:
             return web.json_response({})
+        if isinstance(result, list):
+            return web.json_response({"options": result})
         shown = {"banner": result.banner, "errors": dict(result.errors), "status": result.status}
         return web.json_response(shown)
 
@@ -178,6 +182,10 @@ class Page:
     async def _submit(self, told: JsonObject) -> ActResult:
         values = told.get("values") or {}
         return await self._b.people.submit(str(told["user"]), str(told["view_id"]), values)
+
+    async def _suggest(self, told: JsonObject) -> list[JsonObject]:
+        where = str(told["view_id"]), str(told["action_id"])
+        return await self._b.people.suggest(str(told["user"]), *where, str(told["typed"]))
 
     async def _close(self, told: JsonObject) -> ActResult:
         return await self._b.people.close_view(str(told["user"]), str(told["view_id"]))

@@ -19,7 +19,8 @@ _AT_USER = re.compile(r"(?<![\w<])@([\w.-]+)")
 _AT_CHANNEL = re.compile(r"(?<![\w<])#([\w-]+)")
 
 
-def _envelope(ws: Workspace, kind: str, user_id: str) -> JsonObject:
+def envelope(ws: Workspace, kind: str, user_id: str) -> JsonObject:
+    """Build what every interaction says of who acted, where, and for which app."""
     user = ws.users[user_id]
     seed = ws.seed
     team: JsonObject = {"id": seed.team_id, "domain": seed.team_domain}
@@ -29,7 +30,7 @@ def _envelope(ws: Workspace, kind: str, user_id: str) -> JsonObject:
         "type": kind,
         "team": team,
         "user": {
-            "id": user.id,
+            "id": user.acts_as or user.id,
             "username": user.name,
             "name": user.name,
             "team_id": user.team_id or seed.team_id,
@@ -37,7 +38,7 @@ def _envelope(ws: Workspace, kind: str, user_id: str) -> JsonObject:
         "api_app_id": seed.app_id,
         "token": seed.verification_token,
         "enterprise": _enterprise(ws),
-        "is_enterprise_install": False,
+        "is_enterprise_install": seed.is_org_install,
     }
 
 
@@ -68,7 +69,7 @@ def message_click(
     if shown.thread_ts:
         container["thread_ts"] = shown.thread_ts
     payload = {
-        **_envelope(ws, "block_actions", user),
+        **envelope(ws, "block_actions", user),
         "container": container,
         "trigger_id": ws.capabilities.issue_trigger(user),
         "channel": {"id": channel.id, "name": _spoken_name(channel)},
@@ -87,10 +88,16 @@ def _spoken_name(channel: ChannelSeed) -> str:
     return "privategroup" if channel.is_private else channel.name
 
 
+def _viewenvelope(ws: Workspace, kind: str, user_id: str) -> JsonObject:
+    """A view stands in no workspace where the organisation installed the app."""
+    built = envelope(ws, kind, user_id)
+    return {**built, "team": None} if ws.seed.is_org_install else built
+
+
 def view_click(ws: Workspace, view: View, action: JsonObject) -> JsonObject:
     """Build block_actions for an element in a modal or a home tab."""
     return {
-        **_envelope(ws, "block_actions", view.user),
+        **_viewenvelope(ws, "block_actions", view.user),
         "container": {"type": "view", "view_id": view.id},
         "trigger_id": ws.capabilities.issue_trigger(view.user),
         "view": view_json(ws, view),
@@ -101,7 +108,7 @@ def view_click(ws: Workspace, view: View, action: JsonObject) -> JsonObject:
 def view_submission(ws: Workspace, view: View) -> JsonObject:
     """Build what a form's submit button sends."""
     return {
-        **_envelope(ws, "view_submission", view.user),
+        **_viewenvelope(ws, "view_submission", view.user),
         "trigger_id": ws.capabilities.issue_trigger(view.user),
         "view": view_json(ws, view),
         "response_urls": [],
@@ -110,7 +117,7 @@ def view_submission(ws: Workspace, view: View) -> JsonObject:
 
 def view_closed(ws: Workspace, view: View, *, is_cleared: bool) -> JsonObject:
     """Build what closing a form sends, for views that asked for it."""
-    closed = _envelope(ws, "view_closed", view.user)
+    closed = _viewenvelope(ws, "view_closed", view.user)
     return {**closed, "view": view_json(ws, view), "is_cleared": is_cleared}
 
 
@@ -147,12 +154,12 @@ def slash_command(
         "team_domain": ws.seed.team_domain,
         "channel_id": channel.id,
         "channel_name": _spoken_name(channel),
-        "user_id": user.id,
+        "user_id": user.acts_as or user.id,
         "user_name": user.name,
         "command": command,
         "text": text,
         "api_app_id": ws.seed.app_id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": str(ws.seed.is_org_install).lower(),
         "response_url": response_url,
         "trigger_id": ws.capabilities.issue_trigger(user_id),
     }
@@ -170,7 +177,7 @@ def event_callback(ws: Workspace, event: JsonObject) -> JsonObject:
         "team_id": seed.team_id,
         "user_id": seed.bot_user_id,
         "is_bot": True,
-        "is_enterprise_install": False,
+        "is_enterprise_install": seed.is_org_install,
     }
     return {
         "token": seed.verification_token,

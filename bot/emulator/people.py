@@ -171,6 +171,7 @@ def file_json(stored: StoredFile) -> JsonObject:
         "name": stored.name,
         "title": stored.title,
         "size": len(stored.content),
+        "alt_txt": stored.alt_text,
         "mode": "hosted",
         "is_external": False,
     }

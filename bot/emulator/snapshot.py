@@ -31,7 +31,16 @@ def _message(ws: Workspace, message: Message) -> JsonObject:
         "replies": len([m for m in replies if m.is_reply]),
         "versions": [{"text": v.text, "blocks": list(v.blocks)} for v in message.versions],
         "reactions": [list(one) for one in message.reactions],
-        "files": [{"id": f, "title": ws.files[f].title} for f in message.files],
+        "files": [
+            {
+                "id": f.id,
+                "title": f.title,
+                "is_picture": f.is_picture,
+                "size": len(f.content),
+                "alt": f.alt_text,
+            }
+            for f in (ws.files[name] for name in message.files)
+        ],
     }
 
 

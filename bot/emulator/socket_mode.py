@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from aiohttp import WSMsgType, web
 
+from bot.emulator.faults import FaultKind
 from bot.emulator.pulse import Pulse
 from bot.emulator.values import JsonObject
 
@@ -99,8 +100,13 @@ class SocketGate:
         self._turn += 1
         return fresh[self._turn % len(fresh)]
 
-    async def send(self, kind: str, payload: JsonObject, *, attempts: int) -> Acknowledged:
-        """Send an envelope until it is acknowledged, at most `attempts` times."""
+    async def send(
+        self, kind: str, payload: JsonObject, *, attempts: int, cut: FaultKind | None = None
+    ) -> Acknowledged:
+        """Send an envelope until it is acknowledged, at most `attempts` times.
+
+        A `cut` ends the first connection before it can answer, or with its answer unread.
+        """
         envelope_id = secrets.token_hex(16)
         waiter: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._waiting[envelope_id] = waiter
@@ -123,6 +129,11 @@ class SocketGate:
                     await socket.send_json(envelope)
                 except ConnectionResetError:
                     continue
+                if cut and not attempt:
+                    await self._cut(socket, waiter, is_answered=cut is FaultKind.CUT_AFTER_ACK)
+                    waiter = asyncio.get_running_loop().create_future()
+                    self._waiting[envelope_id] = waiter
+                    continue
                 done, _ = await asyncio.wait({waiter}, timeout=self._ack_timeout_s)
                 if done:
                     answer = waiter.result()
@@ -130,6 +141,18 @@ class SocketGate:
             return Acknowledged(is_acked=False, attempts=attempts)
         finally:
             del self._waiting[envelope_id]
+
+    async def _cut(
+        self, socket: web.WebSocketResponse, waiter: asyncio.Future[object], *, is_answered: bool
+    ) -> None:
+        """Hang up, and wait until the app has come back."""
+        if is_answered:
+            await asyncio.wait({waiter}, timeout=self._ack_timeout_s)
+        if socket in self._connections:
+            self._connections.remove(socket)
+        await socket.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.wait_for(1), self._ack_timeout_s)
 
     async def wait_for(self, connections: int) -> None:
         """Wait until so many sockets stand open."""

@@ -48,6 +48,8 @@ class UserSeed:
     is_email_confirmed: bool | None = True
     has_2fa: bool | None = None
     enterprise_user: Mapping[str, Any] | None = None
+    acts_as: str = ""
+    """The id that interactions carry for this account; Grid sends either of its ids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,8 @@ class WorkspaceSeed:
     team_name: str = "Emulated"
     team_domain: str = "emulated"
     enterprise_id: str = ""
+    is_org_install: bool = False
+    """The app was installed by the organisation: its token must name the workspace."""
     app_id: str = "A0EMULATED"
     app_name: str = "app"
     bot_id: str = "B0EMULATED"

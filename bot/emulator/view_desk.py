@@ -33,6 +33,14 @@ class View:
     previous_id: str = ""
     touched: Mapping[tuple[str, str], JsonObject] = field(default_factory=lambda: _NOTHING)
     errors: Mapping[str, str] = field(default_factory=dict)
+    offered: Mapping[str, tuple[JsonObject, ...]] = field(default_factory=dict)
+    """What the app answered last for each menu that it fills, by action id."""
+
+    def with_offers(self, element: JsonObject) -> JsonObject:
+        """``element`` with the options that it offers now."""
+        if element["type"] != "external_select":
+            return element
+        return {**element, "options": list(self.offered.get(element["action_id"], ()))}
 
     @property
     def blocks(self) -> tuple[JsonObject, ...]:
@@ -132,6 +140,10 @@ class ViewDesk:
         fresh = replace(view, touched={**view.touched, (block_id, action_id): state})
         self._put(fresh)
         return fresh
+
+    def offer(self, view: View, action_id: str, options: tuple[JsonObject, ...]) -> None:
+        """Remember what a menu offers now."""
+        self._put(replace(view, offered={**view.offered, action_id: options}))
 
     def show_errors(self, view: View, errors: Mapping[str, str]) -> None:
         """Put messages at a form's fields."""

@@ -35,8 +35,14 @@ class StoredFile:
     name: str
     title: str
     upload_key: str
+    alt_text: str = ""
     content: bytes = b""
     is_complete: bool = False
+
+    @property
+    def is_picture(self) -> bool:
+        """Say whether a browser can draw it."""
+        return self.content.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8"))
 
 
 class Workspace:
@@ -71,6 +77,12 @@ class Workspace:
         if found is None:
             raise MisuseError(f"no user {wanted}")
         return found
+
+    def account(self, user_id: str) -> UserSeed | None:
+        """Find an account by either of its ids, as an organisation knows it by two."""
+        found = self.users.get(user_id)
+        by_org = (u for u in self.users.values() if (u.enterprise_user or {}).get("id") == user_id)
+        return found or next(by_org, None)
 
     def channel(self, wanted: str) -> ChannelSeed:
         """Find a channel by id or by name; MisuseError when there is none."""
@@ -157,13 +169,14 @@ class Workspace:
         """Change a user group."""
         self.usergroups[group.id] = group
 
-    def reserve_file(self, name: str) -> StoredFile:
+    def reserve_file(self, name: str, *, alt_text: str = "") -> StoredFile:
         """Make room for an upload."""
         made = StoredFile(
             id=f"F0{secrets.token_hex(5).upper()}",
             name=name,
             title=name,
             upload_key=secrets.token_urlsafe(18),
+            alt_text=alt_text,
         )
         self.files[made.id] = made
         return made

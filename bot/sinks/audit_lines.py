@@ -240,7 +240,9 @@ def _list(payload: Json, *path: str) -> list[str]:
 
 def _vote(payload: Json) -> str:
     choice, role = _at(payload, "vote", "choice"), _at(payload, "vote", "role")
-    return f"{_word(choice)} as {_word(role)}, weight {_word(_at(payload, 'vote', 'weight'))}"
+    whose = _at(payload, "vote", "delegator")
+    lead = f"{_word(choice)} for {_word(whose)}" if whose else _word(choice)
+    return f"{lead} as {_word(role)}, weight {_word(_at(payload, 'vote', 'weight'))}"
 
 
 def _field(payload: Json, *path: str) -> str:
@@ -266,8 +268,7 @@ _DETAILS: Mapping[str, Callable[[Json], str]] = {
     "DecisionEvaluated": _opened,
     "VoteCast": _vote,
     "VoteRefused": lambda payload: _field(payload, "code"),
-    "TicketRejected": lambda payload: _field(payload, "cause"),
-    "TicketRevised": lambda payload: _field(payload, "cause"),
+    **dict.fromkeys(("TicketRejected", "TicketRevised"), lambda payload: _field(payload, "cause")),
     "TicketApproved": lambda payload: (
         f"weight {_field(payload, 'weight')} of {_field(payload, 'threshold')}"
     ),
@@ -278,9 +279,11 @@ _DETAILS: Mapping[str, Callable[[Json], str]] = {
     "ExecutionFailed": _run,
     "OutcomeReported": lambda payload: _field(payload, "report", "status"),
     "UnknownResolved": lambda payload: f"took effect: {_field(payload, 'took_effect')}",
+    "OutcomeAttested": lambda payload: f"took effect: {_field(payload, 'took_effect')}",
     "AgentFrozen": lambda payload: _field(payload, "target"),
     "UnfreezeAsked": lambda payload: _field(payload, "target"),
     "AgentUnfrozen": lambda payload: _field(payload, "target"),
+    "DelegationGranted": lambda payload: f"to {_field(payload, 'delegate')}",
     "BundleActivated": lambda payload: _field(payload, "snapshot"),
     "CheckpointSigned": _checkpoint,
 }

@@ -15,9 +15,8 @@ from governance.errors import Code, PlacetError, Refused
 from governance.outbox import Outbox
 from governance.ports import Logged, Reader
 
-AUDIT_CURSOR = "slack-audit"
-"""How far the audit channel has read."""
 _log = logging.getLogger(__name__)
+_PAGE = 100
 
 Emit = Callable[[Sequence[Logged]], Awaitable[int]]
 """Delivers the first of the records given; answers the last sequence number that is out.
@@ -90,18 +89,32 @@ class Follower:
         if self._leads is not None and not await self._leads():
             return 0
         after = await self._outbox.cursor(self._name)
-        try:
-            records = await self._reader.records(after, self._batch)
-        except Refused as error:
-            if error.code is not Code.DETACHED:
-                raise
-            await self._begin(after, int(error.details["upto"]))
-            return 0
+        records = await self._read(after)
         if not records:
             return 0
         done = await self._emit(records)
         await self._outbox.advance(self._name, done)
         return done - after
+
+    async def _read(self, after: int) -> list[Logged]:
+        """What is new, page by page: whoever clicks meanwhile waits for no more than one."""
+        found: list[Logged] = []
+        while len(found) < self._batch:
+            most = min(_PAGE, self._batch - len(found))
+            page = await self._page(found[-1].seq if found else after, most)
+            found += page
+            if len(page) < most:
+                break
+        return found
+
+    async def _page(self, after: int, most: int) -> Sequence[Logged]:
+        try:
+            return await self._reader.records(after, most)
+        except Refused as error:
+            if error.code is not Code.DETACHED:
+                raise
+            await self._begin(after, int(error.details["upto"]))
+            return ()
 
     async def _begin(self, after: int, upto: int) -> None:
         """Follow from the first record that is still in the database, and say so."""

@@ -23,8 +23,11 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.http import BODY_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, is_encoded
-from bot.slack.actions import Clicks
+from bot.slack import rooms
+from bot.slack.accounts import SlackAccounts
 from bot.slack.background import Background
+from bot.slack.cards import Card
+from bot.slack.channels import Channels
 from bot.slack.client import (
     CALL_FAILURES,
     SlackConfig,
@@ -32,17 +35,17 @@ from bot.slack.client import (
     make_client,
     make_posting_client,
 )
-from bot.slack.commands import Commands
-from bot.slack.desk import Desk, Forgets, Places
+from bot.slack.desk import Desk, Forgets, Forward, Places
 from bot.slack.guard import MAX_BODY_BYTES, Allowed, Answered, Guard, Headers
-from bot.slack.home import Home
-from bot.slack.listeners import Listeners
+from bot.slack.home_keeper import HomeKeeper
+from bot.slack.pace import Pace
 from bot.slack.publisher import Publisher
 from bot.slack.socket import Socket
-from bot.slack.views import Views
+from bot.slack.uploads import Uploads
 from governance.errors import Code, InvalidInput, Unavailable
 from governance.ports import Clock, Reader
 from governance.service import Service
+from governance.tickets.ticket import TicketId
 
 _log = logging.getLogger("placet.slack")
 _bolt_log = logging.getLogger("placet.slack.bolt")
@@ -65,13 +68,17 @@ class SlackApp:
         directory: Forgets | None = None,
         places: Places | None = None,
         client: AsyncWebClient | None = None,
+        pace: Pace | None = None,
     ) -> None:
         config.check()
         self._config = config
         self._clock = clock
         self._background = Background()
         self._client = client or make_client(config, session)
-        self.publisher = Publisher(make_posting_client(config, session))
+        self.channels = Channels(self._client, lambda: service.bundle.shared_channels, clock=clock)
+        self.publisher = Publisher(make_posting_client(config, session), pace)
+        self.forward: Forward | None = None
+        """Set once there is somebody who brings cards forward."""
         self._desk = Desk(
             service=service,
             reader=reader,
@@ -83,11 +90,24 @@ class SlackApp:
             proxy=config.proxy,
             directory=directory,
             places=places,
+            forward=self._forward,
         )
+        self.extras = rooms.Extras()
+        self.homes: HomeKeeper | None = None
         self._guard: Guard | None = None
         self._bolt: AsyncApp | None = None
         self._socket: Socket | None = None
         self._in_flight = 0
+
+    @property
+    def uploads(self) -> Uploads:
+        """Sends files in this workspace."""
+        return Uploads(self._client)
+
+    @property
+    def accounts(self) -> SlackAccounts:
+        """Lookups of people in this workspace."""
+        return SlackAccounts(self._client)
 
     @property
     def is_idle(self) -> bool:
@@ -106,34 +126,50 @@ class SlackApp:
         self._guard = Guard(
             signing_secret=self._config.signing_secret, clock=self._clock, allowed=allowed
         )
+        if self._desk.directory is not None:
+            self._desk.directory.belong_to(allowed.enterprise_id)
         self._bolt = self._build(identity, allowed)
         if self._config.is_socket_mode:
-            self._socket = Socket(self._config, self._bolt, self._guard, self._client)
+            self._socket = Socket(
+                self._config, self._bolt, self._guard, self._client, knows=self._knows
+            )
             await self._socket.connect()
         return allowed
 
+    async def _knows(self, ticket_id: TicketId) -> bool:
+        return await self._desk.reader.ticket(ticket_id) is not None
+
     async def close(self) -> None:
         """Take nothing more, and let what was begun finish."""
+        if self.homes is not None:
+            await self.homes.stop()
         if self._socket is not None:
             await self._socket.close()
             self._socket = None
         await self._background.drain(CLOSE_WITHIN_S)
 
+    async def replace(self, url: str, card: Card) -> bool:
+        """Show ``card`` in place of the message that was acted on; whether Slack took it."""
+        return await self._desk.replace(url, card.text, card.blocks)
+
+    async def _forward(self, ticket_id: TicketId, channel: str, ts: str, url: str) -> None:
+        if self.forward is not None:
+            await self.forward(ticket_id, channel, ts, url)
+
     async def _who_am_i(self) -> tuple[Allowed, AuthorizeResult]:
+        config = self._config
         try:
             me = await self._client.auth_test()
-            bot = await self._client.bots_info(bot=str(me.get("bot_id", "")))
+            is_org = me.get("is_enterprise_install") is True  # then it names no workspace
+            team_id = config.team_id if is_org else str(me.get("team_id", ""))
+            bot = await self._client.bots_info(bot=str(me.get("bot_id", "")), team_id=team_id)
         except CALL_FAILURES as error:
             problem = failure_of("auth.test", error)
             raise Unavailable(Code.NOT_READY, f"Slack could not be asked: {problem}") from error
         detail = bot.get("bot")
         app_id = str(detail.get("app_id", "")) if isinstance(detail, dict) else ""
-        team_id = str(me.get("team_id", ""))
-        config = self._config
-        for what, wanted, got in (
-            ("team", config.team_id, team_id),
-            ("app", config.app_id, app_id),
-        ):
+        pairs = (("team", config.team_id, team_id), ("app", config.app_id, app_id))
+        for what, wanted, got in pairs:
             if not got or (wanted and wanted != got):
                 message = f"Slack: the bot token is of {what} {got or 'none'}, expected {wanted}"
                 raise InvalidInput(Code.INVALID_SETTINGS, message)
@@ -145,7 +181,10 @@ class SlackApp:
             bot_id=str(me.get("bot_id", "")),
             bot_token=config.bot_token,
         )
-        return Allowed(team_id=team_id, app_id=app_id, enterprise_id=enterprise_id), identity
+        allowed = Allowed(
+            team_id=team_id, app_id=app_id, enterprise_id=enterprise_id, is_org_install=is_org
+        )
+        return allowed, identity
 
     def _build(self, identity: AuthorizeResult, allowed: Allowed) -> AsyncApp:
         async def authorize(team_id: str | None) -> AuthorizeResult:
@@ -164,15 +203,16 @@ class SlackApp:
             process_before_response=True,
             raise_error_for_unhandled_request=True,
         )
-        clicks = Clicks(desk=self._desk)
-        Listeners(
-            desk=self._desk,
-            clicks=clicks,
-            views=Views(desk=self._desk, clicks=clicks),
-            commands=Commands(desk=self._desk),
-            home=Home(desk=self._desk, team_id=allowed.team_id),
+        made = rooms.listeners(
+            self._desk,
+            clock=self._clock,
             team_id=allowed.team_id,
-        ).register(bolt)
+            channels=self.channels,
+            extras=self.extras,
+        )
+        made.register(bolt)
+        self.homes = HomeKeeper(home=made.home)
+        self.homes.start()
         bolt.error(_answer_error)
         return bolt
 

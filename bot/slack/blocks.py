@@ -37,12 +37,12 @@ def run(text: Inert, *, bold: bool = False, italic: bool = False, code: bool = F
     return {"type": "text", "text": text or "-", **({"style": style} if style else {})}
 
 
-def person(person_id: PersonId | str, *, team_id: str = "") -> Block:
+def person(person_id: PersonId | str, *, team_id: str = "", most: int = 80) -> Block:
     """A person: Slack shows the name of an account of this team, everybody else by id."""
     found = _SLACK_PERSON.fullmatch(person_id)
     if found and (not team_id or person_id.startswith(f"slack:{team_id}/")):
         return {"type": "user", "user_id": found[1]}
-    return run(clip(inert(person_id), 80), code=True)
+    return run(clip(inert(person_id), most), code=True)
 
 
 def instant(at: datetime, *, with_day: bool = True) -> Block:
@@ -81,6 +81,20 @@ def quote(text: Inert) -> Block:
 def rich(*elements: Block) -> Block:
     """A rich_text block."""
     return {"type": "rich_text", "elements": list(elements)}
+
+
+def table(rows: Sequence[Sequence[Inert]]) -> Block:
+    """A table of plain texts, its first row the header; Slack refuses an empty cell."""
+    return {
+        "type": "table",
+        "rows": [[{"type": "raw_text", "text": cell or "-"} for cell in row] for row in rows],
+        "column_settings": [{"is_wrapped": True} for _ in rows[0]],
+    }
+
+
+def link(url: str, text: Inert) -> Block:
+    """A link to an address of ours: the operator's setting, never an agent's text."""
+    return {"type": "link", "url": url, "text": text}
 
 
 def header(text: Inert) -> Block:

@@ -1,24 +1,26 @@
-"""The upper parts of a card: who wants what, why it is asked, the action itself.
+"""The upper parts of a card: who wants what, as whom it runs, why it is asked.
 
-Lives here: pure functions from a ``CardView`` to lines of rich text. Must not live here: where
-the ticket stands (``card_standing``), order and buttons (``cards``). Law: the agent's words stand
-apart and are labelled as such; what is cut says so with its size and digest; nothing is told by
-colour or picture alone.
+Lives here: pure functions from a ``CardView`` to lines of rich text, and the budgets of a card.
+Must not live here: the action (``card_action``), where the ticket stands (``card_standing``),
+order and buttons (``cards``). Law: the agent's words stand apart and are labelled as such;
+nothing is told by colour or picture alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.slack import card_title
-from bot.slack.blocks import Block, line, ours, person, preformatted, quote, run
+from bot.slack.action_fields import single
+from bot.slack.blocks import Block, line, ours, person, quote, run
 from bot.slack.card_view import CardView
-from bot.slack.text import Inert, clip, head, inert, mixed_alphabets, words
-from governance.action import Content, Dispatch
+from bot.slack.text import Inert, clip, head, inert, mixed_alphabets, right_to_left, words
+from governance.action import Dispatch
 from governance.json_text import to_text
 from governance.policy.decision import Warned
+from governance.principal import PersonId
 from governance.tickets.ticket import Ticket, TicketState
 
 HEAD_LINES = 12
-_AHEAD = frozenset({TicketState.PENDING, TicketState.APPROVED, TicketState.EXECUTING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +34,8 @@ class Budget:
     reason: int
     output: int
     votes: int
+    people: int
+    """How many people a line names; the others are counted."""
     field: int
     """Any one of the smaller fields."""
 
@@ -40,12 +44,20 @@ class Budget:
         return min(wanted, self.field)
 
 
+_WHY = "Why policy said so"
+_WHY_PEOPLE = {True: "Why people are asked", False: "Why people were asked"}
+AS_SERVICE = "this service's sandbox, with no account of a person or of the agent"
+AS_AGENT = ", with whatever access it has by itself; nobody's account is lent to it"
+BY_AGENT = "the agent runs it itself, with a grant that is good for one use"
+RUNS_BACK = "What stands behind them may be drawn before them."
 _SIGNALS = 3
 """How many signals are told; the others are counted."""
 BUDGETS = (
-    Budget(action=3_000, head=900, words=500, reason=400, output=1_000, votes=8, field=400),
-    Budget(action=900, head=600, words=200, reason=200, output=400, votes=6, field=120),
-    Budget(action=0, head=100, words=0, reason=60, output=60, votes=1, field=20),
+    Budget(
+        action=3_000, head=900, words=500, reason=400, output=1_000, votes=8, people=3, field=400
+    ),
+    Budget(action=900, head=600, words=200, reason=200, output=400, votes=6, people=3, field=120),
+    Budget(action=0, head=100, words=0, reason=60, output=60, votes=1, people=1, field=16),
 )
 """Tried in this order until the whole card fits; the last one always does."""
 
@@ -56,24 +68,30 @@ def labelled(label: str, *parts: Block) -> list[Block]:
 
 
 def facts(view: CardView, budget: Budget) -> list[Block]:
-    """By which means, for whom, how risky and why; names only where the headline lacks them."""
-    ask, ruling = view.ticket.ask, view.ticket.ruling
+    """By which means, for whom, as whom; names only where the headline lacks them."""
+    ask = view.ticket.ask
     whose: list[list[Block]] = []
     if ask.on_behalf_of:
-        whose.append(_item("For, says the agent", person(ask.on_behalf_of, team_id=view.team_id)))
+        whose.append(_item("For, says the agent", who(view, ask.on_behalf_of, budget)))
     if ask.owners:
-        named = [person(owner, team_id=view.team_id) for owner in ask.owners[:3]]
-        whose.append(_item("The agent's owner", *_joined(named)))
+        whose.append(_item("The agent's owner", *people(ask.owners, view, budget)))
     if ask.risk_tags:
         tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
         whose.append(_item("Tagged", run(tags, code=True)))
-    tier = (
-        words(ruling.risk_tier, budget.at_most(60)) if ruling.risk_tier else ours("without a tier")
-    )
-    rules = Inert(", ".join(words(rule, budget.at_most(60)) for rule in ruling.rule_ids[:4]))
-    risk = _item("Risk", run(Inert(f"{tier}, by rule {rules}" if rules else f"{tier}")))
-    why = labelled("Why people are asked", run(words(ruling.reason, budget.reason)))
-    return [*_names(view.ticket, budget), *_on_one_line([risk, *whose]), *why]
+    named = [*_names(view.ticket, budget), *_on_one_line(whose)]
+    return [*named, *limits_line(view, budget)]
+
+
+def why(view: CardView, budget: Budget) -> list[Block]:
+    """Why people are asked, and how risky policy takes it to be."""
+    ruling = view.ticket.ruling
+    most = budget.at_most(60)
+    tier = words(ruling.risk_tier, most) if ruling.risk_tier else ours("without a tier")
+    rules = Inert(", ".join(words(rule, most) for rule in ruling.rule_ids[:4]))
+    label = _WHY_PEOPLE[view.ticket.state is TicketState.PENDING] if ruling.requirement else _WHY
+    asked = labelled(label, run(words(ruling.reason, budget.reason)))
+    risk = Inert(f"{tier}, by rule {rules}" if rules else f"{tier}")
+    return [*asked, *labelled("Risk", run(risk))]
 
 
 def _names(ticket: Ticket, budget: Budget) -> list[Block]:
@@ -99,7 +117,8 @@ def _named(ticket: Ticket) -> list[tuple[str, str, int]]:
     return [row for row in rows if row[1]]
 
 
-def _is_named_whole(ticket: Ticket, budget: Budget) -> bool:
+def is_named_whole(ticket: Ticket, budget: Budget) -> bool:
+    """Whether the headline and the facts show every name to its end."""
     return all(len(inert(value)) <= budget.at_most(most) for _, value, most in _named(ticket))
 
 
@@ -115,6 +134,18 @@ def _on_one_line(items: list[list[Block]]) -> list[Block]:
     return line(*out) if out else []
 
 
+def who(view: CardView, person_id: PersonId | str, budget: Budget) -> Block:
+    """A person, by name where Slack knows one."""
+    return person(person_id, team_id=view.team_id, most=budget.at_most(80))
+
+
+def people(found: Sequence[PersonId], view: CardView, budget: Budget) -> list[Block]:
+    """People by name, as many as fit; the others are counted."""
+    named = [who(view, one, budget) for one in found[: budget.people]]
+    more = len(found) - len(named)
+    return [*_joined(named), *([run(ours(f" and {more} more"))] if more else [])]
+
+
 def _joined(parts: list[Block]) -> list[Block]:
     out: list[Block] = []
     for number, part in enumerate(parts):
@@ -128,9 +159,7 @@ def cautions(view: CardView, budget: Budget) -> list[Block]:
     ruling = ticket.ruling
     out: list[Block] = []
     if view.frozen is not None:
-        out += labelled(
-            "Frozen", person(view.frozen.by, team_id=view.team_id), run(_why(view, budget))
-        )
+        out += labelled("Frozen", who(view, view.frozen.by, budget), run(_why(view, budget)))
     if ruling.constraint_id:
         out += labelled(
             "Exception",
@@ -153,6 +182,10 @@ def cautions(view: CardView, budget: Budget) -> list[Block]:
     for spelled in mixed_alphabets(_everything(view)):
         text = Inert(f"a word mixes alphabets to look like another: {spelled}")
         out += labelled("Look-alike letters", run(text))
+    backwards = right_to_left(_everything(view))
+    if backwards:
+        said = Inert(f"{'; '.join(backwards)}. {RUNS_BACK}")
+        out += labelled("Right-to-left letters", run(clip(said, budget.at_most(300))))
     return out
 
 
@@ -180,61 +213,6 @@ def _everything(view: CardView) -> str:
     return f"{said} {to_text(content.arguments)[:20_000]} {content.prompt[:5_000]}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """The action as a card shows it; ``is_cut``: there is more, in Details only."""
-
-    elements: tuple[Block, ...]
-    is_cut: bool
-
-
-def action_text(view: CardView) -> Inert | None:
-    """Everything that says what will happen, inert; None once erased."""
-    content = view.content
-    if content is None:
-        return None
-    parts: list[str] = []
-    if content.arguments:
-        parts.append(inert(to_text(content.arguments, indent=2), is_multiline=True))
-    if content.prompt:
-        parts.append("prompt:\n" + inert(content.prompt, is_multiline=True))
-    if content.context is not None:
-        parts.append("context:\n" + inert(to_text(content.context, indent=2), is_multiline=True))
-    return Inert("\n".join(parts)) if parts else ours("(no arguments and no prompt)")
-
-
-def _is_prompt_only(content: Content) -> bool:
-    return bool(content.prompt) and not content.arguments and content.context is None
-
-
-def action(view: CardView, budget: Budget) -> Shown:
-    """The arguments, prompt and context: whole, or their head with a mark of the cut."""
-    ask = view.ticket.ask
-    whole = action_text(view)
-    said = "What exactly would happen" if view.ticket.state in _AHEAD else "What exactly was asked"
-    if whole is None or view.content is None:
-        gone = ours("The action's content was erased; only its digest is left.")
-        return Shown(elements=(section_of(run(gone, italic=True)),), is_cut=True)
-    if _is_prompt_only(view.content):
-        said += ", in the prompt's words"
-        whole = inert(view.content.prompt, is_multiline=True)
-    label = section_of(run(ours(f"{said}:"), bold=True))
-    is_kept_back = bool(view.ticket.ruling.constraints.redact_deny)
-    if not ask.needs_full_view and not is_kept_back and len(whole) <= budget.action:
-        is_cut = not _is_named_whole(view.ticket, budget)
-        return Shown(elements=(label, preformatted(whole)), is_cut=is_cut)
-    first = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), budget.head)
-    amount = f"CUT HERE. This is {len(first):,} of {len(whole):,} characters"
-    if is_kept_back and first == whole:
-        amount = "NOT WHOLE. Policy keeps values off this card"
-    mark = (
-        f"{amount}; SHA-256 of the whole begins {ask.content_digest[:16]}. "
-        "Open Details to read all of it."
-    )
-    cut = section_of(run(ours(mark), bold=True))
-    return Shown(elements=(label, preformatted(first), cut), is_cut=True)
-
-
 def section_of(*parts: Block) -> Block:
     """A section of these parts."""
     return {"type": "rich_text_section", "elements": list(parts)}
@@ -257,20 +235,22 @@ def agent_words(view: CardView, budget: Budget) -> list[Block]:
 
 
 def limits_line(view: CardView, budget: Budget) -> list[Block]:
-    """Who carries it out, in which isolation and under which limits."""
+    """Who carries it out, as whom, in which isolation and under which limits."""
     ticket = view.ticket
     ruling = ticket.ruling
     if ticket.ask.dispatch is Dispatch.EXECUTE:
-        text = (
-            f"this service runs it once, in a sandbox of tier {words(ruling.sandbox, 4)} or better"
-        )
-        out = labelled("How", run(Inert(text)))
+        sandbox = f"in a sandbox of tier {words(ruling.sandbox, 4)} or better"
+        out = labelled("How", run(Inert(f"this service runs it once, {sandbox}")))
         if view.sandbox_note:
             out += labelled("Sandbox here", run(words(view.sandbox_note, budget.at_most(200))))
+        out += labelled("Runs as", run(ours(AS_SERVICE)))
     else:
-        text = "the agent runs it itself, with a grant that is good for one use"
-        out = labelled("How", run(ours(text)))
+        out = labelled("How", run(ours(BY_AGENT)))
+        agent = run(words(ticket.ask.agent, budget.at_most(120)), code=True)
+        out += labelled("Runs as", agent, run(ours(AS_AGENT)))
     if not ruling.constraints.is_empty:
-        bounds = clip(inert(to_text(ruling.constraints.to_json())), budget.at_most(300))
-        out += labelled("Limits", run(bounds))
+        bounds = "; ".join(
+            f"{name} {single(value)}" for name, value in ruling.constraints.to_json().items()
+        )
+        out += labelled("Limits", run(clip(Inert(bounds), budget.at_most(300))))
     return out

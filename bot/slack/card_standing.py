@@ -5,8 +5,8 @@ asked (``card_parts``), the order of the card (``cards``). Law: progress is told
 and weight; an output is shown in the form that may be shown and in no other; a cut says so.
 """
 
-from bot.slack.blocks import Block, instant, line, ours, person, preformatted, run, small
-from bot.slack.card_parts import HEAD_LINES, Budget, labelled, section_of
+from bot.slack.blocks import Block, instant, line, link, ours, preformatted, run, small
+from bot.slack.card_parts import HEAD_LINES, Budget, labelled, people, section_of, who
 from bot.slack.card_view import CardView
 from bot.slack.text import Inert, clip, head, inert, words
 from governance.action import Dispatch
@@ -22,6 +22,8 @@ _CAUSES = {
     "stopped": "Stopped before it started.",
 }
 """Why a ticket ended as rejected, in words that people use."""
+_MOST_ROLES = 6
+"""Roles that a line names; the others are counted."""
 _WEAKER = {"A-": " (held by rlimits and the wall clock, without a control group)"}
 
 
@@ -38,22 +40,62 @@ def progress(view: CardView, budget: Budget) -> list[Block]:
     if len(ticket.votes) > len(shown):
         out += line(run(ours(f"and {len(ticket.votes) - len(shown)} more votes")))
     if ticket.state is TicketState.PENDING:
-        may = ", ".join(
-            f"{words(r.role, budget.at_most(40))} (weight {r.weight})"
-            for r in requirement.roles[:6]
-        )
-        out += labelled("May vote", run(Inert(may)))
-        out += _demands(view, requirement)
+        out += _who_may(view, requirement, budget)
+        out += _demands(view, requirement, budget)
     return out
+
+
+def _who_may(view: CardView, requirement: Requirement, budget: Budget) -> list[Block]:
+    """The roles that vote, and the people who may not because they ask or answer for the agent."""
+    shown = requirement.roles[:_MOST_ROLES]
+    may = ", ".join(f"{words(r.role, budget.at_most(40))} (weight {r.weight})" for r in shown)
+    more = len(requirement.roles) - len(shown)
+    parts = [run(Inert(f"{may} and {more} more roles" if more else may))]
+    excluded = sorted(view.ticket.ask.excluded)
+    if excluded:
+        parts += [run(ours(". Not ")), *people(excluded, view, budget)]
+        parts.append(run(ours(": the request or the agent is theirs")))
+    return labelled("May vote", *parts)
 
 
 def progress_text(requirement: Requirement, ticket: Ticket) -> Inert:
     """``1 of 1 operator, 1 of 2 reviewers; weight 3 of 4``."""
     counted = tally(requirement, ticket.votes)
-    shares = [_share(role) for role in counted.roles[:6] if role.min_required or role.count]
+    shares = [
+        _share(role) for role in counted.roles[:_MOST_ROLES] if role.min_required or role.count
+    ]
     weight = f"weight {counted.weight} of {counted.threshold}"
     said = f"{', '.join(shares)}; {weight}" if shares else weight
     return clip(inert(f"{said}: quorum met" if counted.is_met else said), 400)
+
+
+def still_needs(requirement: Requirement, ticket: Ticket) -> Inert:
+    """``needs one operator, 2 of 4 weight``."""
+    counted = tally(requirement, ticket.votes)
+    needs = [
+        f"{_number(role.missing)} {counted_role(role.role, role.missing)}"
+        for role in counted.roles
+        if role.missing
+    ]
+    if len(needs) > _MOST_ROLES:
+        needs = [*needs[:_MOST_ROLES], f"{len(needs) - _MOST_ROLES} more roles"]
+    if counted.awaits_reviewer:
+        needs.append("the named reviewer")
+    weight = f"{counted.weight} of {counted.threshold} weight"
+    said = f"needs {_listed(needs)}, {weight}" if needs else f"needs more weight, {weight}"
+    return clip(inert("quorum met" if counted.is_met else said), 400)
+
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def _number(count: int) -> str:
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+
+
+def _listed(items: list[str]) -> str:
+    *first, last = items
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def needs_text(requirement: Requirement, ticket: Ticket) -> Inert:
@@ -68,10 +110,10 @@ def _share(role: RoleTally) -> str:
     return f"{role.count} of {role.min_required} {counted_role(role.role, role.min_required)}"
 
 
-def _demands(view: CardView, requirement: Requirement) -> list[Block]:
+def _demands(view: CardView, requirement: Requirement, budget: Budget) -> list[Block]:
     out: list[Block] = []
     if requirement.reviewer:
-        out += labelled("Must approve", person(requirement.reviewer, team_id=view.team_id))
+        out += labelled("Must approve", who(view, requirement.reviewer, budget))
     if requirement.comment_required:
         out += line(run(ours("Each vote needs a reason.")))
     if requirement.step_up:
@@ -81,9 +123,11 @@ def _demands(view: CardView, requirement: Requirement) -> list[Block]:
 
 def _vote(view: CardView, vote: Vote, budget: Budget) -> list[Block]:
     did = "approved" if vote.choice is Choice.APPROVE else "rejected"
-    parts = [
-        person(vote.person, team_id=view.team_id),
-        run(Inert(f" {did} as {words(vote.role, 40)} (weight {vote.weight}) at ")),
+    parts = [who(view, vote.person, budget)]
+    if vote.delegator is not None:
+        parts += [run(ours(" for ")), who(view, vote.delegator, budget)]
+    parts += [
+        run(Inert(f" {did} as {words(vote.role, budget.at_most(40))} (weight {vote.weight}) at ")),
         instant(vote.at, with_day=False),
     ]
     comment = view.comments.get(vote.comment_digest, "")
@@ -101,6 +145,13 @@ def fine_print(ticket: Ticket) -> Block:
     return small(Inert(text), Inert(f"Trace {words(ticket.ask.trace_id, 64)}"))
 
 
+def trace_link(view: CardView, budget: Budget) -> list[Block]:
+    """A link to the trace, where the operator has said where traces are shown."""
+    if not view.trace_url or len(view.trace_url) > 10 * budget.field:
+        return []
+    return labelled("Trace", link(view.trace_url, ours("open the trace of this action")))
+
+
 def expiry(ticket: Ticket) -> list[Block]:
     """Until when it may be decided, or used."""
     label = "Decide before" if ticket.state is TicketState.PENDING else "Good until"
@@ -113,8 +164,8 @@ def outcome(view: CardView, budget: Budget) -> list[Block]:
     out: list[Block] = []
     cause = _CAUSES.get(ticket.note, "") if ticket.state is TicketState.REJECTED else ""
     if ticket.decided_by:
-        who = person(ticket.decided_by.removeprefix("person:"), team_id=view.team_id)
-        out += labelled("By", who, *([run(ours(f". {cause}"))] if cause else []))
+        by = who(view, ticket.decided_by.removeprefix("person:"), budget)
+        out += labelled("By", by, *([run(ours(f". {cause}"))] if cause else []))
     elif cause:
         out += line(run(ours(cause)))
     if ticket.note and not cause:

@@ -19,6 +19,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.remedies import Remedy, meaning
 from governance.errors import Code, InvalidInput
 
 SLACK_API = "https://slack.com/api/"
@@ -26,52 +27,6 @@ _EMULATED = ("xoxb-emulated-", "xapp-emulated-")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _RATE_LIMITED = 429
 _SERVER_ERROR = 500
-
-# What a person must repair; a repeat of the call cannot help.
-_PERMANENT = frozenset(
-    {
-        "not_in_channel",
-        "channel_not_found",
-        "is_archived",
-        "is_inactive",
-        "restricted_action",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_only_channel",
-        "restricted_action_non_threadable_channel",
-        "messages_tab_disabled",
-        "app_access_restricted",
-        "ekm_access_denied",
-        "team_not_found",
-        "team_access_not_granted",
-        "invalid_auth",
-        "not_authed",
-        "account_inactive",
-        "token_revoked",
-        "token_expired",
-        "missing_scope",
-        "no_permission",
-        "access_denied",
-        "user_not_found",
-        "not_enabled",
-        "invalid_blocks",
-        "invalid_blocks_format",
-        "msg_blocks_too_long",
-        "msg_too_long",
-        "metadata_too_large",
-        "invalid_arguments",
-        "unknown_method",
-    }
-)
-GONE = frozenset(
-    {
-        "message_not_found",
-        "cant_update_message",
-        "edit_window_closed",
-        "block_mismatch",
-        "streaming_state_conflict",
-    }
-)
-"""A message that can no longer be changed: a new one takes its place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +134,7 @@ class CallFailedError(Exception):
 class RateLimitedError(CallFailedError):
     """Too fast: nothing was done; try again after ``retry_after_s``."""
 
-    def __init__(self, method: str, retry_after_s: int) -> None:
+    def __init__(self, method: str, retry_after_s: float) -> None:
         super().__init__(method, "ratelimited")
         self.retry_after_s = retry_after_s
 
@@ -194,6 +149,11 @@ class TransientError(CallFailedError):
 
 class PermanentError(CallFailedError):
     """Somebody must repair something first (a channel, a scope, a token)."""
+
+    @property
+    def remedy(self) -> Remedy:
+        """What must be mended: the app, the channel, or this message alone."""
+        return meaning(self.code).remedy
 
 
 class GoneError(CallFailedError):
@@ -215,9 +175,10 @@ def failure_of(method: str, error: Exception) -> CallFailedError:
     if status == _RATE_LIMITED or code in ("ratelimited", "rate_limited"):
         headers = getattr(response, "headers", None) or {}
         return RateLimitedError(method, _retry_after(dict(headers)))
-    if code in GONE:
+    remedy = meaning(code).remedy
+    if remedy is Remedy.REPOST:
         return GoneError(method, code)
-    if code in _PERMANENT:
+    if remedy is not Remedy.RETRY:
         return PermanentError(method, code)
     is_uncertain = status >= _SERVER_ERROR or not code
     return TransientError(method, code or f"http_{status}", is_uncertain=is_uncertain)

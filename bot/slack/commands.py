@@ -1,16 +1,18 @@
-"""``/placet``: help, list, mine, status, freeze, unfreeze.
+"""``/placet``: which word does what.
 
-Lives here: reading the words after the command and answering. Must not live here: who may (the
-door decides). Law: an answer is for the person who asked only; an unknown word is answered with
-what there is; a freeze needs no second word of confirmation.
+Lives here: reading the words after the command and answering, or opening the form that asks.
+Must not live here: who may (the door decides), delegation and emergencies (``lending``,
+``break_glass``). Law: an answer is for the person who asked only; an unknown word is answered with
+what there is and with what is nearest; a freeze needs no second word of confirmation.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from bot.slack import card_parts as parts
 from bot.slack import card_standing as standing
-from bot.slack import card_title, lists, names
+from bot.slack import card_title, inbox, lists, names, picking, why
 from bot.slack.blocks import (
     actions,
     header,
@@ -21,12 +23,17 @@ from bot.slack.blocks import (
     section,
     with_ids,
 )
+from bot.slack.break_glass import BreakGlass
 from bot.slack.card_view import load_card_view
 from bot.slack.cards import details_button
 from bot.slack.desk import Desk
-from bot.slack.payloads import Command
-from bot.slack.said import Said, say, say_blocks
+from bot.slack.home_view import NOTHING_WAITS, WAITING
+from bot.slack.lending import Lending
+from bot.slack.modals import modal
+from bot.slack.payloads import Command, Submission, person_of
+from bot.slack.said import Said, refusal_text, say, say_blocks
 from bot.slack.text import Inert, inert, unescape, words
+from bot.slack.views import FormAnswer
 from governance.control import EVERYONE
 from governance.errors import Code, Refused
 from governance.principal import Person, PersonId
@@ -37,12 +44,27 @@ _USAGE = (
     ("list", "what is open now, the most urgent first"),
     ("mine", "what waits for your vote"),
     ("status ID", "where one ticket stands"),
+    ("why ID", "why policy asks about it, in words"),
+    ("delegate @who UNTIL WHY", "let somebody vote in your name; alone, it opens a form"),
+    ("delegate list", "who votes in your name, and in whose you vote"),
+    ("break-glass", "ask for an emergency that was thought through beforehand"),
+    ("stats", "how approvals went lately"),
     ("freeze AGENT REASON", "stop an agent at once; AGENT can be all"),
     ("unfreeze AGENT", "ask to lift a freeze, or agree as the second person"),
 )
+WORDS = (
+    *("help", "list", "mine", "status", "why", "delegate", "break-glass", "stats"),
+    *("freeze", "unfreeze"),
+)
+NO_STATS = "There are no figures in this installation."
+NEAREST = "Did you mean {} {}?"
 _MAX_NAME = 128
 _MAX_REASON = 300
-_Handler = Callable[[Person, str], Awaitable[Said]]
+_LIKENESS = 0.55
+_Handler = Callable[[Person, str, Command], Awaitable[Said | None]]
+Stats = Callable[[Person, str, Command], Awaitable[Said]]
+"""``/placet stats WORDS``: who asks, the words behind ``stats``, and the command as it came (its
+channel is where pictures may go). What it answers is for that person only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,28 +72,47 @@ class Commands:
     """The listener of the slash command."""
 
     desk: Desk
+    lending: Lending
+    glass: BreakGlass
+    stats: Stats | None = None
+    """Given by the composition; None: there are no figures here."""
 
-    async def run(self, command: Command) -> Said:
-        """Answer one command."""
+    def handlers(self) -> Mapping[str, _Handler]:
+        """The listener of each word; their keys and ``help`` are ``WORDS``."""
+        return {
+            "list": self._list,
+            "mine": self._mine,
+            "status": self._status,
+            "why": self._why,
+            "delegate": self.lending.command,
+            "break-glass": self.glass.command,
+            "stats": self._stats,
+            "freeze": self._freeze,
+            "unfreeze": self._unfreeze,
+        }
+
+    async def run(self, command: Command) -> Said | None:
+        """Answer one command; None where a form was opened instead."""
         verb, _, rest = unescape(command.text).strip().partition(" ")
         verb, rest = verb.lower(), rest.strip()
         if verb in ("", "help"):
             return self._help()
-        handlers: Mapping[str, _Handler] = {
-            "list": self._list,
-            "mine": self._mine,
-            "status": self._status,
-            "freeze": self._freeze,
-            "unfreeze": self._unfreeze,
-        }
-        handler = handlers.get(verb)
+        handler = self.handlers().get(verb)
         if handler is None:
-            text = f"I do not know \u201c{words(verb, 40)}\u201d. Try {names.COMMAND} help."
-            return say(Inert(text), block_id="placet.unknown_word")
+            return self._unknown(verb)
         person = await self.desk.service.person(
             PersonId(f"slack:{command.team_id}/{command.user_id}")
         )
-        return await handler(person, rest)
+        return await handler(person, rest, command)
+
+    def _unknown(self, verb: str) -> Said:
+        """What there is, and which of it is nearest to what was typed."""
+        text = f"I do not know \u201c{words(verb, 40)}\u201d."
+        near = get_close_matches(verb[:40], WORDS, 1, _LIKENESS)
+        if near:
+            text += f" {NEAREST.format(names.COMMAND, near[0])}"
+        lead = {**rich(section([run(Inert(text), bold=True)])), "block_id": "placet.unknown_word"}
+        return say_blocks(Inert(text), [lead, *self._help().blocks])
 
     def _help(self) -> Said:
         lines = line(run(ours("People approve what agents want to do. You can type:")))
@@ -88,25 +129,43 @@ class Commands:
         else:
             lines += line(run(ours("While policy cannot be asked, every action is refused.")))
         blocks = with_ids([rich(section(lines))], "placet.help")
-        return say_blocks(ours("How to use Placet: help, list, mine, status, freeze."), blocks)
+        return say_blocks(ours(f"How to use Placet: {', '.join(WORDS)}."), blocks)
 
-    async def _list(self, _person: Person, _rest: str) -> Said:
+    async def _list(self, _person: Person, _rest: str, _sent: Command) -> Said:
         found = await lists.open_tickets(self.desk.reader, self.desk.service.tenant)
         blocks = lists.listing("Open now", found, empty="Nothing is open.", prefix="placet.list")
         return say_blocks(Inert(f"{_tickets(len(found))} open."), blocks)
 
-    async def _mine(self, person: Person, _rest: str) -> Said:
-        found = await lists.open_tickets(self.desk.reader, self.desk.service.tenant)
-        mine = [ticket for ticket in found if lists.waits_for(ticket, person)]
-        blocks = lists.listing(
-            "Waiting for you", mine, empty="Nothing waits for your vote.", prefix="placet.mine"
-        )
+    async def _mine(self, person: Person, _rest: str, _sent: Command) -> Said:
+        service = self.desk.service
+        seen = await inbox.scan(self.desk.reader, service.tenant)
+        mine = (await inbox.inbox_of(service, person, seen)).waiting
+        blocks = lists.listing(WAITING, mine, empty=NOTHING_WAITS, prefix="placet.mine")
         return say_blocks(Inert(f"{_tickets(len(mine))} waiting for your vote."), blocks)
 
-    async def _status(self, _person: Person, rest: str) -> Said:
+    async def _status(self, _person: Person, rest: str, sent: Command) -> Said | None:
+        return await self._told("status", rest, sent)
+
+    async def _why(self, _person: Person, rest: str, sent: Command) -> Said | None:
+        return await self._told("why", rest, sent)
+
+    async def _told(self, verb: str, rest: str, sent: Command) -> Said | None:
+        """What is to be told of a ticket; without its id, the form that asks which one."""
         if not rest:
-            return say(ours(f"Which one? Type {names.COMMAND} status ID."), block_id="placet.usage")
-        ticket = await self.desk.service.ticket(TicketId(rest[:_MAX_NAME]))
+            await self.desk.open_view(sent.trigger_id, picking.form(verb))
+            return None
+        return await self.tell(verb, TicketId(rest[:_MAX_NAME]))
+
+    async def tell(self, verb: str, ticket_id: TicketId) -> Said:
+        """Where a ticket stands, or why.
+
+        Raises:
+            Refused: ``not_found``.
+        """
+        ticket = await self.desk.service.ticket(ticket_id)
+        if verb == "why":
+            trace = await why.trace_of(self.desk.reader, ticket)
+            return say_blocks(card_title.title(ticket), why.blocks_of(ticket, trace))
         view = await load_card_view(self.desk.reader, ticket)
         budget = parts.BUDGETS[0]
         votes = standing.progress(view, budget)
@@ -119,7 +178,27 @@ class Commands:
         ]
         return say_blocks(card_title.title(ticket), with_ids(blocks, "placet.status"))
 
-    async def _freeze(self, person: Person, rest: str) -> Said:
+    async def picked(self, sent: Submission) -> FormAnswer:
+        """Tell of the ticket that was picked in the form.
+
+        Raises:
+            Refused: an identity code, or ``not_found``.
+        """
+        await self.desk.service.person(person_of(sent.user, sent.team))
+        verb = "why" if sent.view.private_metadata == "why" else "status"
+        chosen = sent.field(picking.PICK_BLOCK, names.PICK_TICKET)
+        try:
+            said = await self.tell(verb, TicketId(chosen[:_MAX_NAME]))
+        except Refused as error:
+            return FormAnswer(errors={picking.PICK_BLOCK: refusal_text(error)})
+        return FormAnswer(view=modal("Placet", list(said.blocks), callback_id=names.INBOX_VIEW))
+
+    async def _stats(self, person: Person, rest: str, sent: Command) -> Said:
+        if self.stats is None:
+            return say(ours(NO_STATS), block_id="placet.no_stats")
+        return await self.stats(person, rest, sent)
+
+    async def _freeze(self, person: Person, rest: str, _sent: Command) -> Said:
         target, reason = _target(rest)
         is_new = await self.desk.service.freeze(target, person.id, reason)
         shown = _named(target)
@@ -130,7 +209,7 @@ class Commands:
             text += " No credential names such an agent, though; check the spelling."
         return say(Inert(text), block_id="placet.frozen")
 
-    async def _unfreeze(self, person: Person, rest: str) -> Said:
+    async def _unfreeze(self, person: Person, rest: str, _sent: Command) -> Said:
         target, _ = _target(rest)
         shown = _named(target)
         if await self.desk.service.unfreeze(target, person.id):

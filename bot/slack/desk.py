@@ -7,7 +7,7 @@ where it belongs to Slack.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -23,7 +23,6 @@ from bot.slack.said import Said, failed, refused
 from governance.errors import PlacetError
 from governance.outbox import Place
 from governance.ports import Reader
-from governance.principal import PersonId
 from governance.service import Service
 from governance.tickets.ticket import TicketId
 
@@ -40,11 +39,23 @@ class Places(Protocol):
         ...
 
 
+class Forward(Protocol):
+    """Shows on one card what is so now, ahead of every other card."""
+
+    async def __call__(self, ticket_id: TicketId, channel: str, ts: str, url: str) -> None:
+        """The card at ``ts`` in ``channel``, through the response URL that came with a click."""
+        ...
+
+
 class Forgets(Protocol):
     """A directory that caches accounts and can be told that one changed."""
 
-    def forget(self, person_id: PersonId) -> None:
-        """Look this person up anew next time."""
+    def belong_to(self, enterprise_id: str) -> None:
+        """Take it from Slack which organisation our workspace is part of (empty: of none)."""
+        ...
+
+    def forget(self, *ids: str) -> None:
+        """Look the account that has any of these ids up anew next time."""
         ...
 
     def forget_groups(self) -> None:
@@ -66,13 +77,12 @@ class Desk:
     proxy: str = ""
     directory: Forgets | None = None
     places: Places | None = None
+    forward: Forward | None = None
+    """Brings the card that somebody acted on up to date before others."""
 
     async def respond(self, url: str, said: Said) -> None:
         """Answer through a response URL, to the person who acted only."""
         if not url:
-            return
-        if not self._is_slacks(url):
-            _log.warning("a response URL points elsewhere; nothing was sent")
             return
         body = {
             "response_type": "ephemeral",
@@ -80,6 +90,18 @@ class Desk:
             "text": said.text,
             "blocks": list(said.blocks),
         }
+        await self._send(url, body)
+
+    async def replace(self, url: str, text: str, blocks: Sequence[Block]) -> bool:
+        """Show this in place of the message that was acted on; whether Slack took it."""
+        return await self._send(
+            url, {"replace_original": True, "text": text, "blocks": list(blocks)}
+        )
+
+    async def _send(self, url: str, body: Mapping[str, object]) -> bool:
+        if not self._is_slacks(url):
+            _log.warning("a response URL points elsewhere; nothing was sent")
+            return False
         try:
             async with self.session.post(
                 url,
@@ -90,8 +112,10 @@ class Desk:
             ) as answer:
                 if answer.status >= 300:  # noqa: PLR2004  # anything but a 2xx
                     _log.warning("an answer was refused with status %d", answer.status)
+                return answer.status < 300  # noqa: PLR2004  # a 2xx
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             _log.warning("an answer could not be sent: %s", type(error).__name__)
+            return False
 
     def _is_slacks(self, url: str) -> bool:
         parts, own = urlsplit(url), urlsplit(self.base_url)

@@ -52,6 +52,8 @@ class Allowed:
     team_id: str
     app_id: str
     enterprise_id: str = ""
+    is_org_install: bool = False
+    """Installed by the organisation: some payloads then name no workspace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,10 @@ class Guard:
             self._seen = {old: at for old, at in self._seen.items() if now - at < REMEMBER}
         self._seen[key] = now
 
+    def forget(self, key: str) -> None:
+        """Take it once more if it comes again: nothing was done about it."""
+        self._seen.pop(key, None)
+
     def _is_replay(self, key: str) -> bool:
         at = self._seen.get(key)
         return at is not None and self._clock.now() - at < REMEMBER
@@ -153,9 +159,20 @@ class Guard:
         enterprise = _id_at(payload, "enterprise", "enterprise_id")
         if enterprise not in ("", self._allowed.enterprise_id):
             return False
-        if _id_at(payload, "team", "team_id") != self._allowed.team_id:
+        team = _id_at(payload, "team", "team_id")
+        if team != self._allowed.team_id and not (not team and self._is_of_org(payload)):
             return False
         return payload.get("api_app_id") == self._allowed.app_id
+
+    def _is_of_org(self, payload: Mapping[str, object]) -> bool:
+        """Whether a payload without a workspace comes from our organisation's installation.
+
+        That it names no other organisation is known already. Whose account acted is asked of Slack
+        in any case.
+        """
+        allowed = self._allowed
+        is_org = allowed.is_org_install and payload.get("is_enterprise_install") in (True, "true")
+        return is_org and _id_at(payload, "enterprise", "enterprise_id") != ""
 
 
 def _one(headers: Headers, name: str) -> str | None:

@@ -26,5 +26,9 @@ VIEW_BYTES = 250_000
 INPUT_CHARS = 3_000
 INPUT_LABEL_CHARS = 2_000
 FIELD_ERROR_CHARS = 150
+KNOWN_BUDGET_S = 0.5
+"""What may be asked before it is known whose ticket an envelope is about; the work comes on top."""
+ROLE_BUDGET_S = 1.0
+"""What may be looked up before a form opens: its trigger lives for 3 s."""
 ACK_BUDGET_S = 2.0
 """An acknowledgement leaves by then; Slack gives up after 3 s."""

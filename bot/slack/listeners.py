@@ -7,7 +7,7 @@ first; whatever happens, the person who acted gets an answer and Bolt sees no ex
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 
 from slack_bolt.app.async_app import AsyncApp
@@ -15,19 +15,37 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.slack import limits, names
 from bot.slack.actions import Clicks
+from bot.slack.acts import Acts
+from bot.slack.blocks import Block
+from bot.slack.break_glass import BreakGlass
+from bot.slack.bulk import Bulk
+from bot.slack.changes import Changes
 from bot.slack.client import CallFailedError
 from bot.slack.commands import Commands
 from bot.slack.desk import Desk, shielded, told
 from bot.slack.home import Home
-from bot.slack.payloads import Click, Command, HomeOpened, Submission, read
+from bot.slack.lending import Lending
+from bot.slack.payloads import (
+    Click,
+    Command,
+    HomeOpened,
+    Shortcut,
+    Submission,
+    Suggestion,
+    read,
+)
+from bot.slack.picking import Picking
+from bot.slack.reading import Reading
 from bot.slack.said import Said
+from bot.slack.shortcuts import Shortcuts
 from bot.slack.views import FormAnswer, Views, field_error, working
 from governance.errors import PlacetError
-from governance.principal import PersonId
 
 _log = logging.getLogger("placet.slack")
 _Body = Mapping[str, object]
 _OnClick = Callable[[Click], Awaitable[Said | None]]
+_OnForm = Callable[[Submission], Awaitable[FormAnswer]]
+_OnShortcut = Callable[[Shortcut], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +54,17 @@ class Listeners:
 
     desk: Desk
     clicks: Clicks
+    acts: Acts
     views: Views
+    reading: Reading
     commands: Commands
     home: Home
-    team_id: str
+    bulk: Bulk
+    lending: Lending
+    glass: BreakGlass
+    picking: Picking
+    shortcuts: Shortcuts
+    changes: Changes
 
     def on_clicks(self) -> Mapping[str, _OnClick]:
         """The listener of each action id; their keys are ``names.ACTIONS``."""
@@ -47,24 +72,56 @@ class Listeners:
             names.APPROVE: self.views.vote_in_details,
             names.APPROVE_WITH_COMMENT: self.clicks.approve_with_comment,
             names.REJECT: self.clicks.reject,
-            names.DETAILS: self.views.open_details,
-            names.STOP: self.clicks.stop,
-            names.TOOK_EFFECT: self.clicks.took_effect,
-            names.NO_EFFECT: self.clicks.no_effect,
-            names.NEXT_PAGE: self.views.turn,
-            names.PREVIOUS_PAGE: self.views.turn,
+            names.DETAILS: self.reading.open,
+            names.WITHDRAW: self.acts.withdraw,
+            names.STOP: self.acts.stop,
+            names.TOOK_EFFECT: self.acts.ask,
+            names.NO_EFFECT: self.acts.ask,
+            names.RELEASE_OUTPUT: self.acts.ask,
+            names.DISCARD_OUTPUT: self.acts.ask,
+            names.NEXT_PAGE: self.reading.turn,
+            names.PREVIOUS_PAGE: self.reading.turn,
+            names.FIRST_PAGE: self.reading.turn,
+            names.SEND_FILE: self.reading.send_file,
+            names.FILE_READ: self.reading.file_read,
+            names.HOME_MORE: self.home.turn,
+            names.HOME_FIRST: self.home.turn,
+            names.BULK: self.bulk.open,
+            names.BULK_REFRESH: self.bulk.refresh,
+            names.DELEGATE: self.lending.open,
+            names.END_DELEGATION: self.lending.end,
+        }
+
+    def on_forms(self) -> Mapping[str, _OnForm]:
+        """The listener of each form that is submitted, by its callback id."""
+        return {
+            names.BALLOT_VIEW: self.views.submit_ballot,
+            names.DEED_VIEW: self.views.submit_deed,
+            names.BULK_VIEW: self.bulk.submit,
+            names.DELEGATE_VIEW: self.lending.submit,
+            names.EMERGENCY_VIEW: self.glass.submit,
+            names.PICK_VIEW: self.commands.picked,
+        }
+
+    def on_shortcuts(self) -> Mapping[str, _OnShortcut]:
+        """The listener of each shortcut, by its callback id."""
+        return {
+            names.SHORTCUT_INBOX: self.shortcuts.inbox,
+            names.SHORTCUT_DETAILS: self.shortcuts.details,
         }
 
     def register(self, bolt: AsyncApp) -> None:
         """Tell Bolt."""
         for action_id, listener in self.on_clicks().items():
             bolt.action(action_id)(self._framed(listener))
-        bolt.view(names.BALLOT_VIEW)(self._on_submission)
+        for callback_id, submitted in self.on_forms().items():
+            bolt.view(callback_id)(self._form_framed(submitted))
+        for callback_id, chosen in self.on_shortcuts().items():
+            bolt.shortcut(callback_id)(self._shortcut_framed(chosen))
+        bolt.options(names.PICK_TICKET)(self._on_options)
         bolt.command(names.COMMAND)(self._on_command)
-        bolt.event("app_home_opened")(self._on_home)
-        bolt.event("user_change")(self._on_user_change)
-        bolt.event("subteam_members_changed")(self._on_groups)
-        bolt.event("subteam_updated")(self._on_groups)
+        bolt.event("app_home_opened")(self._event_framed(self._on_home))
+        self.changes.register(bolt)
 
     def _framed(self, listener: _OnClick) -> Callable[[AsyncAck, _Body], Awaitable[None]]:
         async def on_click(ack: AsyncAck, body: _Body) -> None:
@@ -84,21 +141,58 @@ class Listeners:
         if said is not None and isinstance(url, str):
             await self.desk.respond(url, said)
         try:
+            await self.clicks.bring_forward(read(Click, body))
             await self.clicks.retire_orphan(read(Click, body))
         except PlacetError:
             return  # a button that is none of ours; the person was told already
 
-    async def _on_submission(self, ack: AsyncAck, body: _Body) -> None:
-        task = self.desk.background.start(shielded(self._submission(body), field_error))
-        done, _ = await asyncio.wait({task}, timeout=limits.ACK_BUDGET_S)
-        if done:
-            await ack(**task.result().to_ack())  # type: ignore[arg-type]  # Slack's own fields
-            return
-        await ack(response_action="update", view=working())
-        self.desk.background.start(self._finish_late(task, body))
+    def _event_framed(
+        self, listener: Callable[[_Body], Coroutine[None, None, None]]
+    ) -> Callable[[_Body], Awaitable[None]]:
+        async def on_event(event: _Body) -> None:
+            task = self.desk.background.start(listener(event))
+            await asyncio.wait({task}, timeout=limits.ACK_BUDGET_S)
 
-    async def _submission(self, body: _Body) -> FormAnswer:
-        return await self.views.submit_ballot(read(Submission, body))
+        return on_event
+
+    def _form_framed(self, listener: _OnForm) -> Callable[[AsyncAck, _Body], Awaitable[None]]:
+        async def on_submission(ack: AsyncAck, body: _Body) -> None:
+            task = self.desk.background.start(shielded(self._submit(listener, body), field_error))
+            done, _ = await asyncio.wait({task}, timeout=limits.ACK_BUDGET_S)
+            if done:
+                await ack(**task.result().to_ack())  # type: ignore[arg-type]  # Slack's own fields
+                return
+            await ack(response_action="update", view=working())
+            self.desk.background.start(self._finish_late(task, body))
+
+        return on_submission
+
+    def _shortcut_framed(
+        self, listener: _OnShortcut
+    ) -> Callable[[AsyncAck, _Body], Awaitable[None]]:
+        async def on_shortcut(ack: AsyncAck, body: _Body) -> None:
+            async def work() -> Said | None:
+                await listener(read(Shortcut, body))
+                return None
+
+            self.desk.background.start(shielded(work(), told))
+            await ack()  # it opens a modal, which says whatever there is to say
+
+        return on_shortcut
+
+    async def _on_options(self, ack: AsyncAck, body: _Body) -> None:
+        async def work() -> list[Block]:
+            return await self.picking.options(read(Suggestion, body))
+
+        def none_(_error: PlacetError | None) -> list[Block]:
+            return []
+
+        task = self.desk.background.start(shielded(work(), none_))
+        done, _ = await asyncio.wait({task}, timeout=limits.ACK_BUDGET_S)
+        await ack(options=task.result() if done else [])
+
+    async def _submit(self, listener: _OnForm, body: _Body) -> FormAnswer:
+        return await listener(read(Submission, body))
 
     async def _finish_late(self, task: "asyncio.Task[FormAnswer]", body: _Body) -> None:
         answer = await task
@@ -128,13 +222,3 @@ class Listeners:
         except (PlacetError, CallFailedError) as error:
             code = error.code if isinstance(error, PlacetError) else str(error)
             _log.warning("a home tab was not published: %s", code)
-
-    async def _on_user_change(self, event: _Body) -> None:
-        user = event.get("user")
-        user_id = user.get("id") if isinstance(user, dict) else None
-        if self.desk.directory is not None and isinstance(user_id, str):
-            self.desk.directory.forget(PersonId(f"slack:{self.team_id}/{user_id}"))
-
-    async def _on_groups(self, event: _Body) -> None:
-        if self.desk.directory is not None and event:
-            self.desk.directory.forget_groups()

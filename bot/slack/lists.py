@@ -1,8 +1,8 @@
 """Lists of tickets for one person: the inbox, answers to commands, the home tab.
 
-Lives here: which tickets wait for whom, and how a ticket looks in one entry. Must not live here:
-how an answer is sent. Law: a list is a view of committed state; what it offers is checked again
-when it is used.
+Lives here: how a ticket looks in one entry of a list. Must not live here: which tickets concern
+whom (``inbox``), how an answer is sent. Law: a list is a view of committed state; what it offers is
+checked again when it is used.
 """
 
 from collections.abc import Sequence
@@ -23,33 +23,29 @@ from bot.slack.blocks import (
     small,
     with_ids,
 )
+from bot.slack.inbox import SCANNED
 from bot.slack.text import Inert, words
 from governance.ports import Reader, TicketQuery
-from governance.principal import Person, TenantId
+from governance.principal import TenantId
 from governance.tickets.lifecycle import LIVE
 from governance.tickets.ticket import Ticket, TicketState
 
 SHOWN_AT_ONCE = 10
-_SCANNED = 200
 
 
 async def open_tickets(reader: Reader, tenant: TenantId) -> Sequence[Ticket]:
     """Everything that needed people and is not settled, the most urgent first."""
-    query = TicketQuery(tenant=tenant, states=tuple(LIVE), needed_people=True, limit=_SCANNED)
+    query = TicketQuery(tenant=tenant, states=tuple(LIVE), needed_people=True, limit=SCANNED)
     found = await reader.tickets(query)
     return sorted(found, key=lambda ticket: ticket.expires_at)
 
 
-def waits_for(ticket: Ticket, person: Person) -> bool:
-    """Whether this person could vote on it and has not."""
+def state_text(ticket: Ticket) -> Inert:
+    """Where it stands, in a sentence."""
     requirement = ticket.ruling.requirement
-    return (
-        ticket.state is TicketState.PENDING
-        and requirement is not None
-        and person.id not in ticket.ask.excluded
-        and ticket.vote_of(person.id) is None
-        and any(item.role in person.roles for item in requirement.roles)
-    )
+    if requirement is not None and ticket.state is TicketState.PENDING:
+        return standing.needs_text(requirement, ticket)
+    return ours(f"It is {ticket.state.value.lower()}.")
 
 
 def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:

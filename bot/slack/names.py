@@ -18,8 +18,23 @@ DETAILS = "placet.details"
 STOP = "placet.stop"
 TOOK_EFFECT = "placet.unknown.yes"
 NO_EFFECT = "placet.unknown.no"
+WITHDRAW = "placet.withdraw"
+RELEASE_OUTPUT = "placet.output.release"
+DISCARD_OUTPUT = "placet.output.discard"
 NEXT_PAGE = "placet.page.next"
 PREVIOUS_PAGE = "placet.page.previous"
+FIRST_PAGE = "placet.page.first"
+SEND_FILE = "placet.file.send"
+FILE_READ = "placet.file.read"
+HOME_MORE = "placet.home.more"
+HOME_FIRST = "placet.home.first"
+BULK = "placet.bulk.open"
+BULK_REFRESH = "placet.bulk.refresh"
+DELEGATE = "placet.delegate.open"
+END_DELEGATION = "placet.delegate.end"
+INBOX = (HOME_MORE, HOME_FIRST, BULK, BULK_REFRESH, DELEGATE, END_DELEGATION)
+PICK_TICKET = "placet.pick.ticket"
+"""A menu whose options we are asked for while somebody types."""
 ACTIONS = (
     APPROVE,
     APPROVE_WITH_COMMENT,
@@ -28,16 +43,38 @@ ACTIONS = (
     STOP,
     TOOK_EFFECT,
     NO_EFFECT,
+    WITHDRAW,
+    RELEASE_OUTPUT,
+    DISCARD_OUTPUT,
     NEXT_PAGE,
     PREVIOUS_PAGE,
+    FIRST_PAGE,
+    SEND_FILE,
+    FILE_READ,
+    *INBOX,
 )
 BALLOT_VIEW = "placet.view.ballot"
+DEED_VIEW = "placet.view.deed"
 DETAILS_VIEW = "placet.view.details"
 NOTICE_VIEW = "placet.view.notice"
+BULK_VIEW = "placet.view.bulk"
+DELEGATE_VIEW = "placet.view.delegate"
+INBOX_VIEW = "placet.view.inbox"
+LAID_OVER = frozenset({BULK_VIEW, INBOX_VIEW})
+"""Modals over which Details is laid."""
+PICK_VIEW = "placet.view.pick"
+EMERGENCY_VIEW = "placet.view.emergency"
+SHORTCUT_INBOX = "placet.shortcut.inbox"
+SHORTCUT_DETAILS = "placet.shortcut.details"
 REASON_BLOCK = "placet.reason"
 REASON_INPUT = "placet.reason.text"
+ROLE_BLOCK = "placet.role"
+ROLE_INPUT = "placet.role.choice"
 COMMAND = "/placet"
-EVENTS = ("app_home_opened", "user_change", "subteam_members_changed", "subteam_updated")
+ACCOUNT_EVENTS = ("user_change", "team_join")
+GROUP_EVENTS = ("subteam_created", "subteam_members_changed", "subteam_updated")
+CHANNEL_EVENTS = ("channel_shared", "channel_unshared")
+EVENTS = ("app_home_opened", *ACCOUNT_EVENTS, *GROUP_EVENTS, *CHANNEL_EVENTS)
 
 _MAX_VALUE = 2_000
 

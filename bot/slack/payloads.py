@@ -64,10 +64,20 @@ class Container(_Open):
     view_id: str = ""
 
 
+class Option(_Open):
+    """What was chosen in a menu."""
+
+    value: str = Field(max_length=150)
+
+
 class FieldValue(_Open):
     """What stands in one field of a form."""
 
     value: str | None = None
+    selected_option: Option | None = None
+    selected_options: list[Option] = Field(default_factory=list, max_length=100)
+    selected_user: _Id | None = None
+    selected_date_time: int | None = None
 
 
 class FormState(_Open):
@@ -114,7 +124,32 @@ class Submission(_Open):
     def field(self, block_id: str, action_id: str) -> str:
         """What stands in a field; empty when nothing does."""
         found = self.view.state.values.get(block_id, {}).get(action_id)
-        return (found.value or "") if found else ""
+        if found is None:
+            return ""
+        return found.selected_option.value if found.selected_option else found.value or ""
+
+    def standing(self, block_id: str, action_id: str) -> FieldValue:
+        """All that stands in a field; nothing where there is none of it."""
+        return self.view.state.values.get(block_id, {}).get(action_id) or FieldValue()
+
+
+class Suggestion(_Open):
+    """``block_suggestion``: somebody types into a menu whose options we know."""
+
+    team: Team | None = None
+    user: User
+    action_id: str = Field(max_length=255)
+    value: str = Field(default="", max_length=2_000)
+
+
+class Shortcut(_Open):
+    """A shortcut of ours was chosen, for a message where there is one."""
+
+    team: Team | None = None
+    user: User
+    callback_id: str = Field(max_length=255)
+    trigger_id: str = Field(max_length=255)
+    message: Mapping[str, object] = Field(default_factory=dict)
 
 
 class Command(_Open):
@@ -145,6 +180,10 @@ class ShownForm(_Open):
     """Page of a Details modal."""
     c: str = Field(default="", max_length=16)
     """The choice that a ballot form is for."""
+    d: str = Field(default="", max_length=64)
+    """The digest of a file that holds the whole."""
+    u: str = Field(default="", max_length=128)
+    """The person that the file was sent to."""
 
     @property
     def shown(self) -> names.Shown:
@@ -227,3 +266,18 @@ def read_shown(value: str) -> ShownForm:
 def person_of(user: User, team: Team | None) -> PersonId:
     """The account that acted; its own workspace where Slack says so."""
     return PersonId(f"slack:{user.team_id or (team.id if team else 'NONE')}/{user.id}")
+
+
+def named_ticket(payload: Mapping[str, object]) -> TicketId | None:
+    """The ticket that a click or a form is about; None where it names none."""
+    match payload:
+        case {"type": "block_actions", "actions": [{"value": str(value)}, *_]}:
+            carried = value
+        case {"type": "view_submission", "view": {"private_metadata": str(value)}}:
+            carried = value
+        case _:
+            return None
+    try:
+        return read_shown(carried).shown.ticket_id
+    except InvalidInput:
+        return None

@@ -54,8 +54,15 @@ _SAID_BY_THE_TABLE = frozenset(
         Code.STEP_UP_REQUIRED,
         Code.SUPERSEDED_REVISION,
         Code.VOTER_DEACTIVATED,
+        Code.VOTER_IS_APP,
         Code.VOTER_IS_BOT,
+        Code.VOTER_IS_CHANNEL_GUEST,
+        Code.VOTER_IS_CONNECTED,
         Code.VOTER_IS_GUEST,
+        Code.VOTER_IS_INVITED,
+        Code.VOTER_IS_WORKFLOW,
+        Code.VOTER_UNCONFIRMED,
+        Code.VOTER_UNKNOWN,
     }
 )
 """Codes whose sentence says all; the core's fact would only say it again."""

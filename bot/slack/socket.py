@@ -2,10 +2,14 @@
 
 Lives here: the connection, and the guard in front of Bolt for envelopes. Must not live here: what
 a listener does. Law: an envelope carries no signature, so the socket's token is what vouches for
-its sender; team, app and replays are checked all the same.
+its sender; team, app and replays are checked all the same. What is about a ticket that is not ours
+is left unacknowledged, so that Slack takes it to another connection: two deployments on one app do
+not steal each other's clicks.
 """
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from time import time
 
@@ -21,19 +25,32 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack import limits
 from bot.slack.client import SlackConfig
 from bot.slack.guard import Answered, Guard
+from bot.slack.payloads import named_ticket
+from governance.errors import PlacetError
+from governance.tickets.ticket import TicketId
 
 _OK = 300
+_LAST_TRY = 2
+"""Sent for the third time, nobody else seems to know the ticket: the person is told so."""
 
 
 class Socket:
     """One connection to Slack, kept open."""
 
     def __init__(
-        self, config: SlackConfig, bolt: AsyncApp, guard: Guard, client: AsyncWebClient
+        self,
+        config: SlackConfig,
+        bolt: AsyncApp,
+        guard: Guard,
+        client: AsyncWebClient,
+        *,
+        knows: Callable[[TicketId], Awaitable[bool]],
     ) -> None:
         self._bolt = bolt
+        self._knows = knows
         self._guard = guard
         self._in_flight = 0
         self._handler = AsyncSocketModeHandler(
@@ -70,8 +87,22 @@ class Socket:
             response = SocketModeResponse(envelope_id=request.envelope_id)
             await client.send_socket_mode_response(response)
             return
+        if await self._is_elsewhere(request):
+            self._guard.forget(verdict.key)
+            return
         started = time()
         answer: BoltResponse = await run_async_bolt_app(self._bolt, request)
         if verdict.kind == "event" and answer.status < _OK:
             self._guard.remember(verdict.key)
         await send_async_response(client, request, answer, started)
+
+    async def _is_elsewhere(self, request: SocketModeRequest) -> bool:
+        """Whether it is about a ticket that another deployment on this app may know."""
+        named = named_ticket(request.payload)
+        if named is None or (request.retry_attempt or 0) >= _LAST_TRY:
+            return False
+        try:
+            async with asyncio.timeout(limits.KNOWN_BUDGET_S):
+                return not await self._knows(named)
+        except (PlacetError, TimeoutError):
+            return False  # the ledger cannot be read: the person is told that, by us

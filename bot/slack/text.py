@@ -7,6 +7,7 @@ Must not live here: blocks. Law: every character of the original is visible, eit
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NewType
 
 Inert = NewType("Inert", str)
@@ -28,12 +29,20 @@ def inert(text: str, *, is_multiline: bool = False) -> Inert:
 
     A newline or a tab stays only where ``is_multiline``; runs of one hidden character are counted.
     """
+    if text.isascii() and "\\u{" not in text:
+        plain = text.replace("\n", "").replace("\t", "") if is_multiline else text
+        if plain.isprintable():
+            return Inert(text)  # most texts: the walk below would change nothing
     out: list[str] = []
-    marks = 0
+    marks = _MAX_MARKS  # a mark that begins a text would merge with what stands before it
     run: list[str] = []
     for place, char in enumerate(text):
-        marks = marks + 1 if unicodedata.combining(char) or _is_mark(char) else 0
-        if _is_hidden(char, is_multiline=is_multiline) or marks > _MAX_MARKS:
+        is_mark, is_hidden = _nature(char)
+        if is_mark:
+            marks += 1
+        else:
+            marks = 0 if char.isalnum() else _MAX_MARKS  # and so would one on a blank or a sign
+        if marks > _MAX_MARKS or (is_hidden and not (is_multiline and char in "\n\t")):
             if run and run[0] != char:
                 out.append(_shown_run(run))
                 run = []
@@ -48,19 +57,15 @@ def inert(text: str, *, is_multiline: bool = False) -> Inert:
     return Inert("".join(out))
 
 
-def _is_mark(char: str) -> bool:
-    return unicodedata.category(char) in {"Mn", "Me"}
-
-
-def _is_hidden(char: str, *, is_multiline: bool) -> bool:
-    if char in "\n\t":
-        return not is_multiline
+@lru_cache(4_096)
+def _nature(char: str) -> tuple[bool, bool]:
+    """Whether it is drawn on the character before it, and whether it draws nothing or reorders."""
     if " " <= char <= "~":
-        return False
+        return False, False
     category = unicodedata.category(char)
-    if category in _HIDDEN_CATEGORIES or category == "Zs":  # U+0020 was let through above
-        return True
-    return char in _BLANKS or bool(_VARIATION.match(char))
+    is_mark = category in {"Mn", "Me"} or bool(unicodedata.combining(char))
+    is_blank = char in _BLANKS or bool(_VARIATION.match(char))
+    return is_mark, is_blank or category in _HIDDEN_CATEGORIES or category == "Zs"
 
 
 def _shown_run(run: list[str]) -> str:
@@ -141,6 +146,33 @@ def _script(char: str) -> str:
     if first in {"FULLWIDTH", "MATHEMATICAL", "MODIFIER", "DOUBLE-STRUCK", "SCRIPT"}:
         return "STYLED"
     return first
+
+
+_BACKWARDS = frozenset({"R", "AL", "AN"})
+_SPACED = re.compile(r"\S+")
+
+
+def in_order(text: Inert) -> Inert:
+    r"""``text`` with every right-to-left letter as ``\u{hex}``, where the order has a meaning.
+
+    Such a letter draws the numbers and signs behind it to its other side.
+    """
+    if text.isascii():
+        return text
+    return Inert("".join(f"\\u{{{ord(char):x}}}" if _runs_back(char) else char for char in text))
+
+
+def right_to_left(text: str) -> tuple[Inert, ...]:
+    """Words with right-to-left letters, those letters spelled out; at most three."""
+    if text.isascii():
+        return ()
+    found = (match.group() for match in _SPACED.finditer(text))
+    words_of = dict.fromkeys(word for word in found if any(map(_runs_back, word)))
+    return tuple(clip(in_order(inert(word)), 120) for word in list(words_of)[:3])
+
+
+def _runs_back(char: str) -> bool:
+    return unicodedata.bidirectional(char) in _BACKWARDS
 
 
 _LOOKS = str.maketrans(

@@ -7,21 +7,21 @@ an older revision is never followed by a newer one's.
 
 from dataclasses import dataclass
 
-from bot.slack import modals, names
-from bot.slack.actions import Clicks, vote_counted
+from bot.slack import forms, modals, names
+from bot.slack.actions import COUNTED_BEFORE, Clicks, vote_counted
+from bot.slack.acts import Acts
 from bot.slack.blocks import Block, ours
-from bot.slack.card_view import CardView, load_card_view
 from bot.slack.client import CallFailedError
 from bot.slack.desk import Desk
 from bot.slack.limits import FIELD_ERROR_CHARS
-from bot.slack.payloads import Click, ShownForm, Submission, person_of, read_shown
+from bot.slack.payloads import Click, Submission, person_of, read_shown
 from bot.slack.said import Said, refusal_text
 from bot.slack.text import clip, is_blank
 from governance.errors import Code, PlacetError, Refused
-from governance.principal import PersonId
-from governance.tickets import commands as cmd
-from governance.tickets.ticket import Choice, TicketState
+from governance.tickets.ticket import Choice
 
+_OF_ROLE = frozenset({Code.WRONG_ROLE, Code.ROLE_NO_LONGER_FITS})
+"""Refusals that are about the role that was chosen."""
 _FAILED = "Something went wrong on my side; nothing was counted. Please try again."
 
 
@@ -47,71 +47,33 @@ class Views:
 
     desk: Desk
     clicks: Clicks
+    acts: Acts
 
     async def submit_ballot(self, sent: Submission) -> FormAnswer:
         """Count the vote of a form; what is wrong stays in the form."""
-        form = read_shown(sent.view.private_metadata)
+        form, person = read_shown(sent.view.private_metadata), person_of(sent.user, sent.team)
         reason = sent.field(names.REASON_BLOCK, names.REASON_INPUT).strip()
-        if is_blank(reason):
-            return field_error(Refused(Code.COMMENT_REQUIRED, ""))
+        reason = "" if is_blank(reason) else reason
+        role = sent.field(names.ROLE_BLOCK, names.ROLE_INPUT)
         choice = Choice.REJECT if form.c == Choice.REJECT.value else Choice.APPROVE
-        said = await self.clicks.cast(form, person_of(sent.user, sent.team), choice, reason)
-        if said is not None:
-            return FormAnswer(view=modals.notice(ours("Your vote was counted already.")))
+        if choice is Choice.REJECT and not reason:
+            return field_error(Refused(Code.COMMENT_REQUIRED, ""))
+        try:
+            handled = await self.clicks.vote(form, person, choice, reason, role)
+        except Refused as error:
+            if role and error.code in _OF_ROLE:
+                return field_error(error, at=names.ROLE_BLOCK)
+            raise
+        if not handled.is_changed:
+            return FormAnswer(view=modals.notice(ours(COUNTED_BEFORE)))
+        if role:
+            return FormAnswer(view=modals.notice(vote_counted(handled.ticket, person)))
         return FormAnswer()
 
-    async def open_details(self, click: Click) -> Said | None:
-        """Open the full view: at once as a loading page, then filled."""
-        form = read_shown(click.action.value)
-        view_id, _ = await self.desk.open_view(click.trigger_id, modals.loading())
-        person = person_of(click.user, click.team)
-        await self._fill(view_id, form, person, page=0)
-        return None
-
-    async def turn(self, click: Click) -> Said | None:
-        """Go a page on or back."""
-        if click.view is None:
-            return None
-        form = read_shown(click.action.value)
-        step = 1 if click.action.action_id == names.NEXT_PAGE else -1
-        person = person_of(click.user, click.team)
-        await self._fill(
-            click.view.id, form, person, page=max(0, form.p + step), view_hash=click.view.hash
-        )
-        return None
-
-    async def _fill(
-        self, view_id: str, form: ShownForm, person: PersonId, *, page: int, view_hash: str = ""
-    ) -> None:
-        try:
-            view = await self._page(form, person, page)
-        except PlacetError as error:
-            view = modals.notice(refusal_text(error), title="Details", code=error.code.value)
-        await self.desk.update_view(view_id, view, view_hash=view_hash)
-
-    async def _page(self, form: ShownForm, person: PersonId, page: int) -> Block:
-        """One page; the last one only after the ledger has it that this person got it.
-
-        Raises:
-            PlacetError: the person may not act here, or the ticket has a newer revision.
-        """
-        await self.desk.service.person(person)
-        ticket = await self.desk.service.ticket(form.shown.ticket_id)
-        if ticket.revision != form.shown.revision:
-            raise Refused(Code.SUPERSEDED_REVISION, f"ticket {ticket.id} has a newer revision")
-        card = await load_card_view(self.desk.reader, ticket)
-        whole = modals.full_view(card)
-        is_last = page >= whole.count - 1
-        is_open = ticket.state is TicketState.PENDING and card.content is not None
-        if is_last and is_open:
-            await self._record(card, person)
-        return modals.details(card, whole, page, may_vote=is_open)
-
-    async def _record(self, card: CardView, person: PersonId) -> None:
-        ticket = card.ticket
-        await self.desk.service.handle(
-            cmd.OpenFullView(ticket_id=ticket.id, revision=ticket.revision, person=person)
-        )
+    async def submit_deed(self, sent: Submission) -> FormAnswer:
+        """Do what a form of evidence is for; what is wrong stays in the form."""
+        said = await self.acts.submitted(sent)
+        return FormAnswer(view=modals.notice(ours(said.text)))
 
     async def vote_in_details(self, click: Click) -> Said | None:
         """Count an approval given on the last page; the modal then says what it led to."""
@@ -119,10 +81,14 @@ class Views:
             return await self.clicks.approve(click)
         form = read_shown(click.action.value)
         person = person_of(click.user, click.team)
+        if roles := await self.clicks.role_offers(form, person):
+            asking = forms.ballot(form.shown, Choice.APPROVE, roles=roles, is_reason_needed=False)
+            await self.desk.push_view(click.trigger_id, asking)
+            return None
         try:
             await self.clicks.cast(form, person, Choice.APPROVE)
             ticket = await self.desk.service.ticket(form.shown.ticket_id)
-            view = modals.notice(vote_counted(ticket), title="Details")
+            view = modals.notice(vote_counted(ticket, person), title="Details")
         except PlacetError as error:
             view = modals.notice(refusal_text(error), title="Details", code=error.code.value)
         await self.desk.update_view(click.view.id, view)
@@ -143,7 +109,7 @@ def working() -> Block:
     return modals.notice(ours("Recording your vote\u2026 The card will show it."))
 
 
-def field_error(error: PlacetError | None) -> FormAnswer:
-    """The form stays open and says at its field why the vote did not count."""
+def field_error(error: PlacetError | None, *, at: str = names.REASON_BLOCK) -> FormAnswer:
+    """The form stays open and says at its field why it did not count."""
     said = refusal_text(error) if error is not None else ours(_FAILED)
-    return FormAnswer(errors={names.REASON_BLOCK: clip(said, 2 * FIELD_ERROR_CHARS)})
+    return FormAnswer(errors={at: clip(said, 2 * FIELD_ERROR_CHARS)})

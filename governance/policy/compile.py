@@ -14,8 +14,10 @@ from governance.action import ActionKind
 from governance.canonical import Json
 from governance.execution import SandboxTier
 from governance.policy.clearance import DEFAULT_CLEARANCE, DEFAULT_RESTRICTED, Clearance
+from governance.policy.compile_delegation import compile_delegation
 from governance.policy.compile_emergency import compile_emergencies
 from governance.policy.compile_levels import compile_levels
+from governance.policy.compile_reminders import compile_reminders
 from governance.policy.compile_rules import compile_constraints, compile_rules, effect_of
 from governance.policy.compile_tiers import BUILT_IN, compile_tiers, default_tier
 from governance.policy.compile_tools import compile_gates, compile_tools
@@ -31,6 +33,7 @@ from governance.policy.model import (
     Members,
     Note,
     OutputPolicy,
+    Sharing,
     SignalPolicy,
     Strategy,
     snapshot_of,
@@ -90,6 +93,7 @@ def compile_bundle(form: BundleForm, source: Mapping[str, Json], notes: list[Not
         signals=_signals(form.signals),
         audit=_audit(form),
         directory=MappingProxyType(_directory(form.directory)),
+        shared_channels=Sharing(form.directory.shared_channels),
         not_enforced=tuple(notes),
         source=source,
         registry_digest=registry.digest,
@@ -98,6 +102,8 @@ def compile_bundle(form: BundleForm, source: Mapping[str, Json], notes: list[Not
         levels=MappingProxyType(graded.levels),
         escalations=MappingProxyType(graded.escalations),
         emergencies=MappingProxyType(emergencies),
+        reminders=compile_reminders(form, {**tiers, **urgent}, graded.levels),
+        delegation=compile_delegation(form, {**tiers, **urgent}, graded.levels, graded.escalations),
     )
     _check_tiers_exist(form, tiers)
     _check_exceptions(form, registry)
@@ -190,6 +196,8 @@ def _directory(form: DirectoryForm) -> dict[str, Members]:
         role: Members(
             people=tuple(PersonId(person) for person in members.people),
             slack_usergroups=tuple(members.slack_usergroups),
+            emails=tuple(address.lower() for address in members.emails),
+            directory_groups=tuple(members.directory_groups),
         )
         for role, members in form.roles.items()
     }

@@ -19,7 +19,6 @@ from governance.policy.sections import EmergencyForm
 from governance.policy.tiers import people_needed
 
 _NOT_ENFORCED = {
-    "channel": "an emergency is announced where every other request is, in no second channel",
     "review_within": "nobody is reminded to review an emergency; its tier and the words EMERGENCY "
     "mark it in the log",
 }
@@ -57,6 +56,7 @@ def compile_emergencies(
             constraints=frozenset(item.constraints),
             match=match,
             tier=requirement.tier,
+            channel=item.channel or "",
         )
         notes += [
             Note(pointer=pointer(*place, key), text=text)

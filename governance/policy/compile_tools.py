@@ -18,6 +18,7 @@ from governance.policy.matching import fold
 from governance.policy.model import PROD, Gate
 from governance.policy.scopes import Scope, parse_scope
 from governance.policy.sections import EnvironmentForm, ToolForm
+from governance.policy.shows import ShownAs, Shows, problem_with, registered
 from governance.policy.tools import DerivedTags, Tool, plan_digest
 
 
@@ -70,7 +71,32 @@ def _tool(name: str, item: ToolForm, raw: Mapping[str, Json], clearance: Clearan
         target=item.target or "",
         run=run,
         plan_digest="" if run is None else plan_digest(name, run),
+        shows=_shows(name, item, raw, run),
     )
+
+
+def _shows(
+    name: str, item: ToolForm, raw: Mapping[str, Json], run: Mapping[str, Json] | None
+) -> Shows:
+    own = registered(run)
+    if item.shows is None:
+        return own
+    form = ShownAs(item.shows.form)
+    takes_plan = form is ShownAs.COMMAND and item.shows.argument is None
+    shows = Shows(
+        form=form,
+        argument=item.shows.argument or "",
+        before=item.shows.before or "",
+        after=item.shows.after or "",
+        argv=own.argv if takes_plan else (),
+        fixed=own.fixed,
+        title=own.title,
+    )
+    schema = raw.get("arguments", run.get("arguments") if run is not None else None)
+    problem = problem_with(shows, schema if isinstance(schema, Mapping) else None)
+    if problem:
+        raise refuse(pointer("tools", name, "shows"), problem)
+    return shows
 
 
 def _scope(name: str, item: ToolForm) -> Scope | None:

@@ -30,10 +30,12 @@ _SILENT = frozenset(
         (Group.LIMITS, "refusal_window_s"),
         (Group.BUNDLE, "name"),
         (Group.BUNDLE, "audit channel"),
+        (Group.BUNDLE, "shared channels"),
         (Group.BUNDLE, "audit fields"),
         (Group.BUNDLE, "retention_days"),
         (Group.BUNDLE, "retention_by_class"),
         (Group.BUNDLE, "not enforced"),
+        (Group.BUNDLE, "reminders"),
     }
 )
 """What changes no answer."""

@@ -64,7 +64,12 @@ def views(bundle: Bundle) -> dict[Group, dict[str, Item]]:
             for name in sorted(clearance.known)
         },
         Group.ROLE: {
-            role: {"people": list(item.people), "user groups": list(item.slack_usergroups)}
+            role: {
+                "people": list(item.people),
+                "user groups": list(item.slack_usergroups),
+                "addresses": list(item.emails),
+                "directory groups": list(item.directory_groups),
+            }
             for role, item in bundle.directory.items()
         },
         Group.SIGNALS: {"": _dumped(form.signals)},
@@ -124,6 +129,7 @@ def _settings(bundle: Bundle, form: BundleForm) -> Item:
         "approval_required_for": sorted(bundle.approval_required_for),
         "required_fields": sorted(bundle.required_fields),
         "output": "quarantine" if bundle.output.quarantine else "redact",
+        "shared channels": bundle.shared_channels.value,
         "audit channel": bundle.audit.channel,
         "retention_days": bundle.audit.retention_days,
         "retention_by_class": dict(bundle.audit.retention_by_class),

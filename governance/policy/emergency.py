@@ -28,6 +28,8 @@ class Emergency:
     constraints: frozenset[str]
     match: Match
     tier: str
+    channel: str = ""
+    """Where it is told of at once, besides where every ticket is."""
 
     def misfit(
         self, request: ActionRequest, vouched: Subject, violated: Iterable[ConstraintRule]

@@ -17,6 +17,13 @@ Text = Annotated[str, Field(max_length=2_000)]
 Words = list[Annotated[str, Field(min_length=1, max_length=256)]]
 Pattern = Annotated[str, Field(min_length=1, max_length=256)]
 PersonRef = Annotated[str, Field(pattern=r"^slack:[A-Z0-9]{2,32}/[UW][A-Z0-9]{1,31}$")]
+EmailRef = Annotated[
+    str,
+    Field(max_length=254, pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,189}$"),
+]
+"""ASCII only: look-alike letters of other scripts name other people."""
+GroupRef = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._:@/-]{0,127}$")]
+"""The display name of a group in the company's directory."""
 Whole = Annotated[int, Field(ge=0, le=2**53 - 1)]
 Positive = Annotated[int, Field(ge=1, le=2**53 - 1)]
 Kind = Literal["read", "write", "execute"]

@@ -18,9 +18,11 @@ from governance.policy.form_base import (
     Tier,
     Words,
 )
+from governance.policy.reminder_forms import RemindersForm
 from governance.policy.sections import (
     AuditForm,
     ConstraintForm,
+    DelegationForm,
     DirectoryForm,
     EmergencyForm,
     EnvironmentForm,
@@ -126,6 +128,8 @@ class BundleForm(Form):
     signals: SignalsForm = SignalsForm()
     audit: AuditForm = AuditForm()
     directory: DirectoryForm = DirectoryForm()
+    delegation: DelegationForm | None = None
+    reminders: RemindersForm = RemindersForm()
     exception_routing: ExceptionRoutingForm | None = None
     runtime: RuntimeForm | None = None
     policy_engine: PolicyEngineForm | None = None

@@ -71,7 +71,7 @@ def _tier_pointer(bundle: Bundle, name: str) -> str:
 
 def _people(bundle: Bundle, reaches: Reaches) -> Iterator[LintFinding | Unclear]:
     members = bundle.directory.values()
-    if not any(item.people or item.slack_usergroups for item in members):
+    if not any(item.people or item.outside for item in members):
         yield LintFinding(
             code=LintCode.NO_APPROVERS,
             pointer="/directory",
@@ -86,8 +86,8 @@ def _people(bundle: Bundle, reaches: Reaches) -> Iterator[LintFinding | Unclear]
         groups = sorted(_groups_of(bundle, tier))
         if groups:
             text = (
-                f"whether tier {name} can be met depends on who is in {', '.join(groups)}, "
-                "which only Slack knows"
+                f"whether tier {name} can be met depends on {', '.join(groups)}, which only Slack "
+                "and the company's directory know"
             )
             yield Unclear(pointer=place, text=text)
             continue
@@ -120,7 +120,7 @@ def _groups_of(bundle: Bundle, tier: Requirement) -> set[str]:
         group
         for item in tier.roles
         if item.role in bundle.directory
-        for group in bundle.directory[item.role].slack_usergroups
+        for group in bundle.directory[item.role].outside
     }
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from governance.canonical import Json, canonical_bytes, digest
+from governance.delegation import DelegationPolicy
 from governance.execution import SandboxTier
 from governance.policy.clearance import Clearance
 from governance.policy.constraints import ConstraintRegistry
@@ -17,6 +18,7 @@ from governance.policy.decision import Effect, Requirement
 from governance.policy.emergency import Emergency
 from governance.policy.history import Lookback
 from governance.policy.index import RuleIndex
+from governance.policy.reminders import Reminders
 from governance.policy.tiers import Levels
 from governance.policy.tools import ToolRegistry
 from governance.principal import PersonId
@@ -57,10 +59,28 @@ _CLOSED = Gate()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """Who holds a role: people by id, and Slack user groups by id."""
+    """Who holds a role: people by id or confirmed address, and the members of groups."""
 
     people: tuple[PersonId, ...] = ()
     slack_usergroups: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    """In lower case."""
+    directory_groups: tuple[str, ...] = ()
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """What only somebody outside the bundle knows the members of, in words."""
+        found = (("user group", self.slack_usergroups), ("directory group", self.directory_groups))
+        named = tuple(f"{kind} {name}" for kind, names in found for name in names)
+        return (*named, *(f"address {address}" for address in self.emails))
+
+
+class Sharing(StrEnum):
+    """With whom a channel may be shared in which cards are posted."""
+
+    REFUSE = "refuse"
+    ORGANISATION = "organisation"
+    OUTSIDERS = "outsiders"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +143,7 @@ class Bundle:
     audit: AuditPolicy
     directory: Mapping[str, Members]
     """Role -> who holds it."""
+    shared_channels: Sharing = Sharing.REFUSE
     not_enforced: tuple[Note, ...]
     source: Mapping[str, Json]
     """The mapping it was loaded from; its canonical bytes load to the same snapshot."""
@@ -136,6 +157,8 @@ class Bundle:
     """Tier -> the tier whose people decide where its own cannot."""
     emergencies: Mapping[str, Emergency] = field(default_factory=lambda: MappingProxyType({}))
     """Template -> what it excepts."""
+    delegation: DelegationPolicy = field(default_factory=DelegationPolicy)
+    reminders: Reminders = field(default_factory=Reminders)
 
     def gate(self, environment: str) -> Gate:
         """The gate of a normalised environment; prod may have none."""

@@ -13,8 +13,10 @@ from pydantic import Field
 from governance.policy.form_base import (
     Duration,
     EffectWord,
+    EmailRef,
     Form,
     Free,
+    GroupRef,
     Kind,
     Name,
     Pattern,
@@ -90,6 +92,16 @@ class DeriveForm(Form):
     add: Words = Field(min_length=1)
 
 
+class ShowsForm(Form):
+    """How people are shown what the tool would do; what the form leaves out stands beside it."""
+
+    form: Literal["fields", "command", "diff", "table"]
+    argument: Name | None = None
+    """What holds the command, the patch or the list of records."""
+    before: Name | None = None
+    after: Name | None = None
+
+
 class ToolForm(Form):
     """What one tool may do; an action that it does not list is refused."""
 
@@ -110,6 +122,7 @@ class ToolForm(Form):
     target: Name | None = None
     """The argument that says what it acts on; a request whose target says otherwise is denied."""
     run: Free | None = None
+    shows: ShowsForm | None = None
 
 
 class RoleForm(Form):
@@ -254,9 +267,25 @@ class MembersForm(Form):
 
     people: list[PersonRef] = []
     slack_usergroups: list[Annotated[str, Field(pattern=r"^S[A-Z0-9]{1,31}$")]] = []
+    emails: list[EmailRef] = []
+    """People by an address that Slack says is confirmed."""
+    directory_groups: list[GroupRef] = []
+    """Groups of the company's directory (SCIM), by display name."""
+
+
+class DelegationForm(Form):
+    """Whether people may let others vote in their name; without it nobody may."""
+
+    max_days: Annotated[int, Field(ge=1, le=90)] = 14
+    """The longest that one delegation lasts."""
+    forbidden_tiers: list[Name] = []
+    """Tiers in which such a vote does not count, nor in any that asks for as much or more."""
 
 
 class DirectoryForm(Form):
     """Roles and the people who hold them."""
 
     roles: dict[Name, MembersForm] = {}
+    shared_channels: Literal["refuse", "organisation", "outsiders"] = "refuse"
+    """Whether a card may be posted in a channel that is shared: with other workspaces of the same
+    organisation, or with other organisations as well."""

@@ -53,7 +53,7 @@ def join(requirements: Iterable[Requirement]) -> Requirement:
     found = tuple(requirements)
     if len(found) == 1:
         return found[0]
-    heaviest, *others = sorted(found, key=_strictness, reverse=True)
+    heaviest, *others = sorted(found, key=strictness, reverse=True)
     return reduce(burdened, others, heaviest)
 
 
@@ -73,7 +73,8 @@ def burdened(decides: Requirement, other: Requirement) -> Requirement:
     )
 
 
-def _strictness(requirement: Requirement) -> tuple[int, int, str]:
+def strictness(requirement: Requirement) -> tuple[int, int, str]:
+    """What orders tiers: of those that are joined, the greatest gives its name to all."""
     return (people_needed(requirement) or 0, requirement.threshold, requirement.tier)
 
 

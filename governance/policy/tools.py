@@ -17,6 +17,7 @@ from governance.policy.decision import Effect
 from governance.policy.matching import Match, Outcome, Subject
 from governance.policy.said import Said
 from governance.policy.scopes import Scope
+from governance.policy.shows import Shows
 from governance.principal import Agent
 
 WIDTH = tuple(ActionKind)
@@ -63,6 +64,8 @@ class Tool:
     run: Mapping[str, Json] | None = None
     """The registered action, opaque here; None: the tool can only be released."""
     plan_digest: str = ""
+    shows: Shows = field(default_factory=Shows)
+    """How its arguments are laid out for people."""
     granted: Mapping[ActionKind, Said] = field(init=False, repr=False, compare=False)
     """The registry's word on a use that it does not refuse."""
 

@@ -1,21 +1,23 @@
-"""How an approved action is started, redeemed, and ends.
+"""How an approved action is started or redeemed.
 
-Lives here: the deciders from APPROVED on. Must not live here: anything that runs.
-Law: at most once: the start is committed before the effect, on a fresh clearance, for exactly the
-digests that were bound; an interrupted run is UNKNOWN until people say what became of it.
+Lives here: the deciders from APPROVED to the start. Must not live here: anything that runs, what
+came of a run (``_aftermath``). Law: at most once: the start is committed before the effect, on a
+fresh clearance, for exactly the digests that were bound.
 """
 
 from datetime import datetime, timedelta
 
 from governance.action import Dispatch
+from governance.delegation import Delegations
 from governance.errors import Code, Refused
-from governance.execution import RunStatus, SandboxTier
+from governance.execution import SandboxTier
 from governance.policy.decision import Requirement
 from governance.principal import actor_person
 from governance.tickets import commands as cmd
+from governance.tickets import delegated
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
-from governance.tickets._opening import bind, revise
+from governance.tickets._opening import bind
 from governance.tickets.decided import NOTHING, Decided, refused
 from governance.tickets.quorum import tally
 from governance.tickets.ticket import Basis, Run, Ticket, TicketState
@@ -23,7 +25,9 @@ from governance.tickets.ticket import Basis, Run, Ticket, TicketState
 CLEARANCE_LIFE_S = 60
 
 
-def clear_execution(ticket: Ticket, command: cmd.ClearExecution) -> Decided:
+def clear_execution(
+    ticket: Ticket, command: cmd.ClearExecution, delegations: Delegations, at: datetime
+) -> Decided:
     """Confirm the voters: cleared, back to pending, or cancelled with its requester gone."""
     if ticket.state is not TicketState.APPROVED or command.revision != ticket.revision:
         return NOTHING
@@ -37,7 +41,7 @@ def clear_execution(ticket: Ticket, command: cmd.ClearExecution) -> Decided:
         return Decided(events=(cancelled,))
     requirement = ticket.ruling.requirement
     if ticket.basis is Basis.PEOPLE and requirement is not None:
-        dropped = _dropped(ticket, command, requirement)
+        dropped = _dropped(ticket, command, requirement, delegations, at)
         if dropped is not None:
             return Decided(events=(dropped,))
     people = tuple(sorted(command.standing))
@@ -46,10 +50,18 @@ def clear_execution(ticket: Ticket, command: cmd.ClearExecution) -> Decided:
 
 
 def _dropped(
-    ticket: Ticket, command: cmd.ClearExecution, requirement: Requirement
+    ticket: Ticket,
+    command: cmd.ClearExecution,
+    requirement: Requirement,
+    delegations: Delegations,
+    at: datetime,
 ) -> ev.QuorumLost | None:
     standing = [
-        vote for vote in ticket.votes if vote.role in command.standing.get(vote.person, frozenset())
+        vote
+        for vote in delegated.standing(ticket.votes, delegations, at)
+        if vote.person in command.standing
+        and vote.role in command.standing.get(vote.voice, frozenset())
+        and (vote.delegator is None or command.is_admitted)
     ]
     if tally(requirement, standing).is_met:
         return None
@@ -61,7 +73,9 @@ def _dropped(
     )
 
 
-def _start_problem(ticket: Ticket, at: datetime, *, is_frozen: bool) -> Refused | None:
+def _start_problem(
+    ticket: Ticket, at: datetime, *, is_frozen: bool, delegations: Delegations
+) -> Refused | None:
     """What keeps an action from starting or being redeemed now."""
     if ticket.state in (TicketState.EXECUTING, TicketState.EXECUTED, TicketState.RELEASED):
         return Refused(Code.ALREADY_CONSUMED, f"ticket {ticket.id} was used already")
@@ -78,6 +92,8 @@ def _start_problem(ticket: Ticket, at: datetime, *, is_frozen: bool) -> Refused 
     age = at - ticket.cleared_at if ticket.cleared_at else None
     if age is None or age >= timedelta(seconds=CLEARANCE_LIFE_S):
         return Refused(Code.CLEARANCE_STALE, f"the voters of {ticket.id} were not confirmed lately")
+    if ticket.basis is Basis.PEOPLE and not delegated.is_met(ticket, delegations, at):
+        return Refused(Code.CLEARANCE_STALE, f"a delegation behind {ticket.id} has ended")
     return None
 
 
@@ -96,7 +112,12 @@ def _is_vouched(ticket: Ticket) -> bool:
 
 
 def start_execution(
-    ticket: Ticket, command: cmd.StartExecution, at: datetime, *, is_frozen: bool
+    ticket: Ticket,
+    command: cmd.StartExecution,
+    at: datetime,
+    *,
+    is_frozen: bool,
+    delegations: Delegations,
 ) -> Decided:
     """Commit to running exactly the approved action."""
     if ticket.ask.dispatch is not Dispatch.EXECUTE:
@@ -104,7 +125,7 @@ def start_execution(
     late = expire_ticket(ticket, at)
     if late.events:
         return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", *late.events)
-    problem = _start_problem(ticket, at, is_frozen=is_frozen)
+    problem = _start_problem(ticket, at, is_frozen=is_frozen, delegations=delegations)
     if problem is not None:
         return Decided(refusal=problem)
     wanted = (ticket.ask.action_digest, ticket.ruling.plan_digest)
@@ -144,77 +165,13 @@ def defer_execution(ticket: Ticket, command: cmd.DeferExecution) -> Decided:
     return Decided(events=(event,))
 
 
-def record_outcome(ticket: Ticket, command: cmd.RecordOutcome, at: datetime) -> Decided:
-    """What came of a run: done, or void votes and pending again."""
-    run = ticket.run
-    if ticket.state is not TicketState.EXECUTING or run is None or run.id != command.run_id:
-        return refused(
-            Code.WRONG_STATE, f"ticket {ticket.id} is not executing run {command.run_id}"
-        )
-    if command.report.status is RunStatus.SUCCEEDED:
-        done = run_ev.ExecutionSucceeded(
-            ticket_id=ticket.id,
-            revision=ticket.revision,
-            run_id=command.run_id,
-            report=command.report,
-        )
-        return Decided(events=(done,))
-    failed = run_ev.ExecutionFailed(
-        ticket_id=ticket.id, revision=ticket.revision, run_id=command.run_id, report=command.report
-    )
-    return Decided(events=(failed, *_again(ticket, at, cause="execution_failed")))
-
-
-def _again(ticket: Ticket, at: datetime, *, cause: str) -> tuple[ev.TicketEvent, ...]:
-    """After a run that had no effect: pending anew, expired, or (nobody to ask) cancelled."""
-    if at >= ticket.expires_at:
-        return (ev.TicketExpired(ticket_id=ticket.id, revision=ticket.revision),)
-    note = "the run failed; its votes are void" if ticket.votes else "the run failed"
-    revised = revise(ticket, cause=cause, note=note)
-    if ticket.ruling.requirement is not None:
-        return (revised,)
-    # Policy alone allowed it: there is nobody to approve a second run, the agent asks anew.
-    cancelled = ev.TicketCancelled(
-        ticket_id=ticket.id,
-        revision=revised.revision,
-        actor="system:placet",
-        reason="the run failed; ask again for another",
-    )
-    return (revised, cancelled)
-
-
-def declare_lost(ticket: Ticket, at: datetime) -> Decided:
-    """No outcome within the lease: nobody knows what happened."""
-    run = ticket.run
-    if ticket.state is not TicketState.EXECUTING or run is None or at < run.lease_until:
-        return NOTHING
-    event = run_ev.ExecutionLost(ticket_id=ticket.id, revision=ticket.revision, run_id=run.id)
-    return Decided(events=(event,))
-
-
-def resolve_unknown(ticket: Ticket, command: cmd.ResolveUnknown, at: datetime) -> Decided:
-    """A person found out what became of an interrupted run."""
-    if ticket.state is not TicketState.UNKNOWN:
-        return refused(Code.WRONG_STATE, f"ticket {ticket.id} is {ticket.state.value.lower()}")
-    requirement = ticket.ruling.requirement
-    names = {item.role for item in requirement.roles} if requirement else command.person.roles
-    if not names & command.person.roles:
-        return refused(Code.WRONG_ROLE, "only an approver of this ticket may resolve it")
-    if command.person.id in ticket.ask.excluded:
-        return refused(Code.SELF_APPROVAL_DENIED, "somebody else must say what became of it")
-    resolved = run_ev.UnknownResolved(
-        ticket_id=ticket.id,
-        revision=ticket.revision,
-        person=command.person.id,
-        took_effect=command.took_effect,
-    )
-    if command.took_effect:
-        return Decided(events=(resolved,))
-    return Decided(events=(resolved, *_again(ticket, at, cause="retry_after_unknown")))
-
-
 def redeem_grant(
-    ticket: Ticket, command: cmd.RedeemGrant, at: datetime, *, is_frozen: bool
+    ticket: Ticket,
+    command: cmd.RedeemGrant,
+    at: datetime,
+    *,
+    is_frozen: bool,
+    delegations: Delegations,
 ) -> Decided:
     """Hand the approval to its agent, once."""
     if command.agent != ticket.ask.agent:
@@ -224,7 +181,7 @@ def redeem_grant(
     late = expire_ticket(ticket, at)
     if late.events:
         return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", *late.events)
-    problem = _start_problem(ticket, at, is_frozen=is_frozen)
+    problem = _start_problem(ticket, at, is_frozen=is_frozen, delegations=delegations)
     if problem is not None:
         return Decided(refusal=problem)
     if command.action_digest not in ("", ticket.ask.action_digest):

@@ -5,12 +5,15 @@ Must not live here: arithmetic (``quorum``), identity (``bot.identity``). Law: o
 per revision, in one role, never on one's own request; every refusal has its own code.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
+from governance.delegation import Delegations
 from governance.errors import Code
 from governance.policy.decision import RejectPolicy, Requirement
 from governance.principal import Eligible
 from governance.tickets import commands as cmd
+from governance.tickets import delegated
 from governance.tickets import events as ev
 from governance.tickets._opening import without
 from governance.tickets.decided import NOTHING, Decided, refused
@@ -18,12 +21,38 @@ from governance.tickets.quorum import choose_role, is_reachable, tally
 from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
 
 MAX_RECORDED_REFUSALS = 100
+STOPPED = "stopped"
 
 
-def cast_vote(ticket: Ticket, command: cmd.CastVote, at: datetime, *, is_frozen: bool) -> Decided:
-    """Count a vote, and settle the ticket if it is the one that settles it."""
+def cast_vote(
+    ticket: Ticket,
+    command: cmd.CastVote,
+    at: datetime,
+    *,
+    is_frozen: bool,
+    delegations: Delegations,
+) -> Decided:
+    """Count a vote, and settle the ticket if it is the one that settles it.
+
+    A vote whose delegation has ended goes when the next one comes.
+    """
+    swept = delegated.swept(ticket, delegations, at)
+    decided = _cast(swept, command, at, is_frozen=is_frozen, delegations=delegations)
+    if not any(isinstance(event, ev.VoteCast) for event in decided.events):
+        return decided
+    return replace(decided, events=(*delegated.dropped(ticket, swept), *decided.events))
+
+
+def _cast(
+    ticket: Ticket,
+    command: cmd.CastVote,
+    at: datetime,
+    *,
+    is_frozen: bool,
+    delegations: Delegations,
+) -> Decided:
     earlier = ticket.vote_of(command.person.id)
-    if earlier and earlier.choice is command.choice and command.revision == ticket.revision:
+    if earlier and _is_repeat(earlier, command) and command.revision == ticket.revision:
         return NOTHING  # already counted
     if ticket.state is not TicketState.PENDING:
         return _resolved(ticket, command)
@@ -33,8 +62,10 @@ def cast_vote(ticket: Ticket, command: cmd.CastVote, at: datetime, *, is_frozen:
     requirement = ticket.ruling.requirement
     if requirement is None:
         return refused(Code.WRONG_STATE, f"ticket {ticket.id} asks for no votes")
-    problem = _identity_problem(ticket, requirement, command) or _form_problem(
-        ticket, requirement, command, is_frozen=is_frozen
+    problem = (
+        _identity_problem(ticket, requirement, command)
+        or delegated.voice_problem(ticket, requirement, command, delegations, at)
+        or _form_problem(ticket, requirement, command, is_frozen=is_frozen)
     )
     if problem is not None:
         code, reason = problem
@@ -49,6 +80,13 @@ def cast_vote(ticket: Ticket, command: cmd.CastVote, at: datetime, *, is_frozen:
             ),
         )
     return _count(ticket, requirement, command)
+
+
+def _is_repeat(earlier: Vote, command: cmd.CastVote) -> bool:
+    """Whether ``command`` only says again what counts already; another role is a change."""
+    is_same_role = earlier.role == command.role or not command.is_role_chosen
+    is_same_voice = earlier.delegator == command.delegator
+    return earlier.choice is command.choice and is_same_role and is_same_voice
 
 
 def _resolved(ticket: Ticket, command: cmd.CastVote) -> Decided:
@@ -70,15 +108,15 @@ def _identity_problem(
         return Code.BINDING_MISMATCH, f"what was shown is not what ticket {ticket.id} now binds"
     # The human that an agent names is its claim: it may not take a veto away from anybody.
     barred = ticket.ask.excluded if command.choice is Choice.APPROVE else {*ticket.ask.owners}
-    if person.id in barred:
+    if (person.names | command.voice_names) & barred:
         return (
             Code.SELF_APPROVAL_DENIED,
             "you asked for this, or answer for the agent that did: somebody else decides",
         )
     roles = ", ".join(item.role for item in requirement.roles)
-    if not any(item.role in person.roles for item in requirement.roles):
+    if not any(item.role in command.held for item in requirement.roles):
         return Code.WRONG_ROLE, f"tier {requirement.tier} is decided by: {roles}"
-    if command.role not in person.roles or requirement.weight_of(command.role) is None:
+    if command.role not in command.held or requirement.weight_of(command.role) is None:
         return Code.WRONG_ROLE, f"you do not hold role {command.role}; it takes one of: {roles}"
     if requirement.weight_of(command.role) != command.weight:
         return Code.ROLE_NO_LONGER_FITS, f"a vote of role {command.role} has another weight"
@@ -97,7 +135,7 @@ def _form_problem(
         return Code.FROZEN, f"{ticket.ask.agent} is frozen: unfreeze it before approving"
     if requirement.step_up:
         return Code.STEP_UP_REQUIRED, f"tier {requirement.tier} needs your passkey"
-    if not ticket.has_seen_all(command.person.id):
+    if not any(ticket.has_seen_all(name) for name in command.person.names):
         return Code.FULL_VIEW_REQUIRED, "the card shows only a part: open Details to its end first"
     return None
 
@@ -115,6 +153,8 @@ def _count(ticket: Ticket, requirement: Requirement, command: cmd.CastVote) -> D
         key_id=command.key_id,
         signature=command.signature,
         comment_digest=command.comment_digest,
+        delegator=command.delegator,
+        delegation=command.delegation,
     )
     votes = (*others, vote)
     cast = ev.VoteCast(ticket_id=ticket.id, revision=ticket.revision, vote=vote)
@@ -130,7 +170,7 @@ def _count(ticket: Ticket, requirement: Requirement, command: cmd.CastVote) -> D
         )
         return Decided(events=(cast, approved))
     if not is_reachable(requirement, votes, eligible):
-        better = choose_role(requirement, others, eligible, command.person.id, command.person.roles)
+        better = choose_role(requirement, others, eligible, command.voice, command.held)
         if better not in (None, command.role):
             return refused(
                 Code.ROLE_NO_LONGER_FITS, f"vote as {better}: {command.role} is filled already"
@@ -158,10 +198,13 @@ def _rejected(
     return Decided(events=(cast, rejected))
 
 
-def withdraw_vote(ticket: Ticket, command: cmd.WithdrawVote) -> Decided:
+def withdraw_vote(ticket: Ticket, command: cmd.WithdrawVote, at: datetime) -> Decided:
     """Take a vote back while nothing is settled."""
     if ticket.state is not TicketState.PENDING:
         return refused(Code.ALREADY_RESOLVED, f"ticket {ticket.id} is no longer open to votes")
+    if at >= ticket.expires_at:
+        expired = ev.TicketExpired(ticket_id=ticket.id, revision=ticket.revision)
+        return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", expired)
     if command.revision != ticket.revision:
         return refused(Code.SUPERSEDED_REVISION, f"ticket {ticket.id} has a newer revision")
     if ticket.vote_of(command.person.id) is None:
@@ -197,26 +240,33 @@ def open_full_view(ticket: Ticket, command: cmd.OpenFullView) -> Decided:
     )
     if already or ticket.state is not TicketState.PENDING:
         return NOTHING
-    event = ev.FullViewOpened(ticket_id=ticket.id, revision=ticket.revision, person=command.person)
+    event = ev.FullViewOpened(
+        ticket_id=ticket.id,
+        revision=ticket.revision,
+        person=command.person,
+        file_digest=command.file_digest,
+    )
     return Decided(events=(event,))
 
 
 def stop_ticket(ticket: Ticket, command: cmd.StopTicket) -> Decided:
     """An approver takes an approved action back before it starts."""
-    if ticket.state is not TicketState.APPROVED:
-        return refused(
-            Code.WRONG_STATE,
-            f"ticket {ticket.id} is {ticket.state.value.lower()}: too late to stop",
-        )
     requirement = ticket.ruling.requirement
     names = {item.role for item in requirement.roles} if requirement else command.person.roles
     if not names & command.person.roles:
         return refused(Code.WRONG_ROLE, "only an approver of this ticket may stop it")
+    if ticket.state is TicketState.REJECTED and ticket.note == STOPPED:
+        return NOTHING
+    if ticket.state is not TicketState.APPROVED:
+        return refused(
+            Code.WRONG_STATE,
+            f"ticket {ticket.id} is {ticket.state.value.lower()}: there is nothing to stop",
+        )
     event = ev.TicketRejected(
         ticket_id=ticket.id,
         revision=ticket.revision,
         person=command.person.id,
-        cause="stopped",
+        cause=STOPPED,
         comment_digest=command.comment_digest,
     )
     return Decided(events=(event,))

@@ -84,8 +84,14 @@ def vote_message(
     comment_digest: str,
     at: datetime,
     nonce: str,
+    delegator: PersonId | None = None,
+    delegation: str = "",
 ) -> bytes:
-    """The bytes that a vote's ES256 signature covers, domain-separated."""
+    """The bytes that a vote's ES256 signature covers, domain-separated.
+
+    A vote in somebody else's name says so; one's own is signed as it always was.
+    """
+    lent: dict[str, Json] = {"delegator": delegator, "delegation": delegation}
     return b"placet/v1/vote\0" + canonical_bytes(
         {
             "binding": binding,
@@ -96,6 +102,7 @@ def vote_message(
             "comment": comment_digest,
             "at": stamp(at),
             "nonce": nonce,
+            **(lent if delegator is not None else {}),
         }
     )
 

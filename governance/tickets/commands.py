@@ -14,6 +14,7 @@ from governance.execution import RunReport, SandboxTier
 from governance.policy.decision import Decision
 from governance.policy.facts import Considered
 from governance.principal import Agent, AgentId, Eligible, Person, PersonId, TenantId
+from governance.tickets.nudge_commands import NudgeCommand
 from governance.tickets.ticket import Choice, TicketId
 
 
@@ -49,6 +50,32 @@ class CastVote:
     signature: str
     comment_digest: str = ""
     eligible: Eligible = field(default_factory=dict)
+    is_role_chosen: bool = False
+    """The person named the role: then another role than before is a change, not a repeat."""
+    delegator: PersonId | None = None
+    """In whose name; None: in one's own."""
+    delegation: str = ""
+    lent: frozenset[str] = frozenset()
+    lent_names: frozenset[PersonId] = frozenset()
+    """The delegator's roles in the directory now, and every id of that human."""
+    is_admitted: bool = False
+    snapshot: str = ""
+    """Whether a bundle lets such votes count in this tier, and which one says so."""
+
+    @property
+    def voice(self) -> PersonId:
+        """Whose voice it is."""
+        return self.delegator or self.person.id
+
+    @property
+    def voice_names(self) -> frozenset[PersonId]:
+        """Every id of whose voice it is."""
+        return (self.person.names if self.delegator is None else self.lent_names) | {self.voice}
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The roles that this voice has."""
+        return self.person.roles if self.delegator is None else self.lent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +94,8 @@ class Ballot:
     role: str | None = None
     revision: int | None = None
     binding: str | None = None
+    delegator: PersonId | None = None
+    """In whose name; None: in one's own, or, for who has no vote of their own, as was lent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +120,12 @@ class RecordRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenFullView:
-    """Record that the last page of the whole action goes to this person now."""
+    """Record that the last page of the whole goes to this person now, or that its file was read."""
 
     ticket_id: TicketId
     revision: int
     person: PersonId
+    file_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +166,8 @@ class MarkOverdue:
 class ClearExecution:
     """Confirm the voters against the directory before the action starts.
 
-    ``standing``: each voter's current roles, without those who lost theirs or were deactivated.
+    ``standing``: the current roles of each voter and of whoever lent one a voice, without those
+    who were deactivated.
     ``withdrawn``: requester or owner who was deactivated, which cancels the ticket.
     """
 
@@ -144,6 +175,8 @@ class ClearExecution:
     revision: int
     standing: Mapping[PersonId, frozenset[str]]
     withdrawn: PersonId | None = None
+    is_admitted: bool = True
+    """The bundle lets votes by delegation count in its tier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +219,32 @@ class DeclareLost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveUnknown:
-    """A person says whether an interrupted run took effect."""
+    """A person says whether an interrupted run took effect, and how they know.
+
+    ``revision`` is the one whose card they saw; None where the door shows none. ``standing``: the
+    current roles of those who said something before, without whoever may not act any more.
+    """
 
     ticket_id: TicketId
     person: Person
     took_effect: bool
+    comment_digest: str = ""
+    revision: int | None = None
+    standing: Eligible = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOutput:
+    """A person lets a quarantined output be seen in its redacted form, or discards it.
+
+    ``shown_digest`` is of that redacted form, empty for a discard; ``revision`` as above.
+    """
+
+    ticket_id: TicketId
+    person: Person
+    shown_digest: str = ""
+    comment_digest: str = ""
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,8 +290,10 @@ Command = (
     | RecordOutcome
     | DeclareLost
     | ResolveUnknown
+    | JudgeOutput
     | RedeemGrant
     | ReportOutcome
     | ReassessTicket
+    | NudgeCommand
 )
 """Everything that may be asked of an existing ticket."""

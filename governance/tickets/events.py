@@ -14,6 +14,7 @@ from governance.errors import Code
 from governance.policy.decision import Effect, TraceLine
 from governance.policy.facts import Considered
 from governance.principal import AgentId, PersonId, TenantId
+from governance.tickets.nudge_events import NudgeEvent
 from governance.tickets.run_events import RunEvent
 from governance.tickets.ticket import Ask, Basis, Choice, Ruling, TicketId, TicketState, Vote
 
@@ -87,7 +88,7 @@ class RefusalsCoalesced:
 class VoteCast:
     """A vote counts; it replaces an earlier one of the same person on this revision."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     ticket_id: TicketId
     revision: int
     vote: Vote
@@ -117,12 +118,16 @@ class VoteRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullViewOpened:
-    """A person was sent the last page of the whole action."""
+    """A person was sent the last page of the whole action, or said to have read it as a file.
 
-    version: ClassVar[int] = 1
+    Since version 2 ``file_digest`` is SHA-256 of that file in hex, empty for pages.
+    """
+
+    version: ClassVar[int] = 2
     ticket_id: TicketId
     revision: int
     person: PersonId
+    file_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +202,7 @@ class TicketRevised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuorumLost:
-    """Voters no longer hold their role; their votes are gone and it is pending again."""
+    """Voters no longer hold their role, or what was lent to them; it is pending without them."""
 
     version: ClassVar[int] = 1
     ticket_id: TicketId
@@ -240,6 +245,7 @@ TicketEvent = (
     | ResponseOverdue
     | RunEvent
     | TicketUpheld
+    | NudgeEvent
 )
 """Everything that can happen to a ticket."""
 

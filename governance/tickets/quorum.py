@@ -4,10 +4,10 @@ Lives here: pure arithmetic over roles, weights and people. Must not live here: 
 Law: met = total weight >= threshold AND every role's min_required; one person, one vote, one role.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from governance.policy.decision import Requirement
+from governance.policy.decision import Requirement, RoleRequirement
 from governance.principal import Eligible, PersonId
 from governance.tickets.ticket import Choice, Vote
 
@@ -75,15 +75,32 @@ def counted_role(role: str, count: int) -> str:
 
 
 def tally(requirement: Requirement, votes: Iterable[Vote]) -> Tally:
-    """Count the approving votes, one per person, and per role where roles must be distinct."""
-    approving: dict[PersonId, Vote] = {}
+    """Count the approving votes, one per voice, and per role where roles must be distinct."""
+    return _tally(requirement, _approving(votes))
+
+
+def tally_with(
+    requirement: Requirement, votes: Iterable[Vote], person: PersonId, role: str
+) -> Tally:
+    """The same once ``person`` approves as ``role``, in the place of an earlier vote of theirs."""
+    others = _approving(vote for vote in votes if person not in (vote.person, vote.voice))
+    return _tally(requirement, {**others, person: role})
+
+
+def _approving(votes: Iterable[Vote]) -> dict[PersonId, str]:
+    """The role in which each voice approves."""
+    approving: dict[PersonId, str] = {}
     for vote in votes:
         if vote.choice is Choice.APPROVE:
-            approving.setdefault(vote.person, vote)
+            approving.setdefault(vote.voice, vote.role)
+    return approving
+
+
+def _tally(requirement: Requirement, approving: Mapping[PersonId, str]) -> Tally:
     counts = {item.role: 0 for item in requirement.roles}
-    for vote in approving.values():
-        if vote.role in counts and not (requirement.distinct_roles and counts[vote.role]):
-            counts[vote.role] += 1
+    for role in approving.values():
+        if role in counts and not (requirement.distinct_roles and counts[role]):
+            counts[role] += 1
     roles = tuple(
         RoleTally(
             role=item.role,
@@ -101,6 +118,15 @@ def tally(requirement: Requirement, votes: Iterable[Vote]) -> Tally:
     )
 
 
+def asks_for_two(requirement: Requirement) -> bool:
+    """Whether no person alone can meet ``requirement``, whatever their role."""
+    return not any(
+        item.weight >= requirement.threshold
+        and all(other.min_required <= (other is item) for other in requirement.roles)
+        for item in requirement.roles
+    )
+
+
 def is_reachable(requirement: Requirement, votes: Iterable[Vote], eligible: Eligible) -> bool:
     """Whether the quorum can still be met by the votes cast and the people who could vote.
 
@@ -109,7 +135,7 @@ def is_reachable(requirement: Requirement, votes: Iterable[Vote], eligible: Elig
     """
     cast = list(votes)
     now = tally(requirement, cast)
-    voted = {vote.person for vote in cast}
+    voted = {who for vote in cast for who in (vote.person, vote.voice)}
     if now.awaits_reviewer and not _may_review(requirement, voted, eligible):
         return False
     # Where roles are distinct, each has one slot; elsewhere only what is missing must be tracked.
@@ -169,18 +195,56 @@ def choose_role(
     requirement.
     """
     others = [vote for vote in votes if vote.person != person]
-    remaining = {who: held for who, held in eligible.items() if who != person}
+    ranked = _ranked(requirement, others, roles)
+    fitting = _fitting(requirement, others, eligible, person, ranked)
+    return next((item.role for item in (*fitting, *ranked)), None)
+
+
+def role_choices(
+    requirement: Requirement,
+    votes: Iterable[Vote],
+    eligible: Eligible,
+    person: PersonId,
+    roles: frozenset[str],
+) -> tuple[RoleRequirement, ...]:
+    """The roles among which ``person`` has a choice that matters, the default one first.
+
+    None where at most one keeps the quorum reachable, or where each of them would meet it.
+    """
+    others = [vote for vote in votes if vote.person != person]
+    ranked = _ranked(requirement, others, roles)
+    if len(ranked) <= 1:
+        return ()
+    fitting = tuple(_fitting(requirement, others, eligible, person, ranked))
+    settles = all(tally_with(requirement, others, person, item.role).is_met for item in fitting)
+    return () if len(fitting) <= 1 or settles else fitting
+
+
+def _ranked(
+    requirement: Requirement, others: Iterable[Vote], roles: frozenset[str]
+) -> list[RoleRequirement]:
+    """The requirement's roles among ``roles``: those that are filled last, else by weight."""
     filled = {
         role.role
         for role in tally(requirement, others).roles
         if requirement.distinct_roles and role.count
     }
-    ranked = sorted(
+    return sorted(
         (item for item in requirement.roles if item.role in roles),
         key=lambda item: (item.role in filled, -item.weight),
     )
+
+
+def _fitting(
+    requirement: Requirement,
+    others: Iterable[Vote],
+    eligible: Eligible,
+    person: PersonId,
+    ranked: Iterable[RoleRequirement],
+) -> Iterator[RoleRequirement]:
+    """Those of ``ranked`` under which the quorum stays reachable, in their order."""
+    cast = list(others)
+    remaining = {who: held for who, held in eligible.items() if who != person}
     for item in ranked:
-        only = {**remaining, person: frozenset({item.role})}
-        if is_reachable(requirement, others, only):
-            return item.role
-    return ranked[0].role if ranked else None
+        if is_reachable(requirement, cast, {**remaining, person: frozenset({item.role})}):
+            yield item

@@ -81,14 +81,54 @@ class ExecutionLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnknownResolved:
-    """A person found out; when it took no effect, a revision follows in the same commit."""
+class OutcomeAttested:
+    """A person said what became of an interrupted run, and by which evidence."""
 
     version: ClassVar[int] = 1
     ticket_id: TicketId
     revision: int
     person: PersonId
     took_effect: bool
+    comment_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownResolved:
+    """Enough people found the same; when it took no effect, a revision follows in the same commit.
+
+    ``person`` is the last of ``people``.
+    """
+
+    version: ClassVar[int] = 2
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+    took_effect: bool
+    people: tuple[PersonId, ...] = ()
+    """Who attested it; none in records of version 1, in which one person's word was enough."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputReleased:
+    """A person let the redacted form of a quarantined output be seen."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+    shown_digest: str
+    comment_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputDiscarded:
+    """A person said that nobody is ever to see a quarantined output."""
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    person: PersonId
+    comment_digest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,5 +164,8 @@ RunEvent = (
     | UnknownResolved
     | GrantRedeemed
     | OutcomeReported
+    | OutcomeAttested
+    | OutputReleased
+    | OutputDiscarded
 )
 """Everything that can happen to a ticket because it was approved."""

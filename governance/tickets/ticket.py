@@ -62,6 +62,15 @@ class Vote:
     key_id: str
     signature: str
     comment_digest: str = ""
+    delegator: PersonId | None = None
+    """In whose name it was cast; None: in the voter's own."""
+    delegation: str = ""
+    """The delegation that entitled to it."""
+
+    @property
+    def voice(self) -> PersonId:
+        """Whose voice it is: each counts once on a revision."""
+        return self.delegator or self.person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +89,35 @@ class Run:
     executor: str
     started_at: datetime
     lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attested:
+    """What one person found out about an interrupted run."""
+
+    person: PersonId
+    took_effect: bool
+    comment_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminded:
+    """These people were reminded, at ``at``, as the tier's ``number``-th reminder."""
+
+    number: int
+    at: datetime
+    people: tuple[PersonId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated:
+    """A step of the tier's escalation came at ``at``; ``channel`` may be empty."""
+
+    step: int
+    at: datetime
+    channel: str
+    roles: tuple[str, ...]
+    people: tuple[PersonId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +221,14 @@ class Ticket:
     """Refused votes already recorded, by person and code: a repeat adds no event."""
     upheld_by: str = ""
     """The snapshot of the newest bundle that judged it again and let its ruling stand."""
+    attested: tuple[Attested, ...] = ()
+    """What people said became of this revision's interrupted run, the newest word of each."""
+    failures: int = 0
+    """Runs of any revision that failed, or were found to have had no effect."""
+    reminders: tuple[Reminded, ...] = ()
+    """Who was reminded of this revision, in turn."""
+    escalated: tuple[Escalated, ...] = ()
+    """Steps of its tier's escalation that came, in turn; they outlive a revision."""
 
     @property
     def judged_by(self) -> str:

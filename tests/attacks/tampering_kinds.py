@@ -172,8 +172,9 @@ _PROJECTIONS = (
     _row("a ticket removed", "DELETE FROM tickets WHERE id = 't-gone'"),
     _row(
         "a vote invented",
-        "INSERT INTO votes VALUES ('t-wait', 1, 'eve', 'operator', 1, 'approve', 0)",
+        "INSERT INTO votes VALUES ('t-wait', 1, 'eve', 'operator', 1, 'approve', 0, 'eve')",
     ),
+    _row("a vote's voice given to another", "UPDATE votes SET voice = 'eve' WHERE weight = 3"),
     _row("a key of a request forgotten", "DELETE FROM idempotency WHERE ticket_id = 't-run'"),
     _row("a rate bucket filled", "UPDATE buckets SET tokens_milli = 99999"),
     _row("a deed forgotten", "DELETE FROM deeds WHERE seq = (SELECT min(seq) FROM deeds)"),

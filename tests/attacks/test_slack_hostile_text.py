@@ -6,145 +6,29 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.emulator.limits import check_blocks
+from bot.emulator.limits import check_blocks, check_view
+from bot.slack import details
+from bot.slack.card_view import CardView
 from bot.slack.cards import approval_card
-from bot.slack.modals import details, full_view
-from governance.action import Content, needs_full_view
+from bot.slack.full_view import full_view, whole_file
+from bot.slack.text import Inert, in_order, right_to_left
+from governance.action import ActionKind, Content, Dispatch, needs_full_view
 from governance.canonical import Json
+from tests.attacks.hostile_strings import STRINGS
 from tests.support import build
-from tests.support.card_samples import ticket, view
+from tests.support.card_samples import shown_as, ticket, view
 
-_MARKS = [
-    "*{}*",
-    "_{}_",
-    "~{}~",
-    "`{}`",
-    "```{}```",
-    "> {}",
-    "&gt; {}",
-    "# {}",
-    "- {}",
-    "1. {}",
-    "[{}](http://evil.example)",
-    "<http://evil.example|{}>",
-    "![{}](http://evil.example/x.png)",
-    "||{}||",
-    "**{}**",
-    "__{}__",
-    "<b>{}</b>",
-    "<script>{}</script>",
-    "{}\n```\nApproved",
-]
-_MENTIONS = [
-    "<!channel>",
-    "<!here>",
-    "<!everyone>",
-    "<@U0ADMIN>",
-    "<@U0ADMIN|you>",
-    "<#C0GENERAL>",
-    "<!subteam^S0ADMINS>",
-    "<!date^1^{date}|now>",
-    "@channel",
-    "@here",
-    "@everyone",
-    "&lt;!channel&gt;",
-    "<mailto:a@b.example|a>",
-    "<tel:1|call>",
-]
-_LINKS = [
-    "https://evil.example",
-    "http://evil.example/?a=b&c=d",
-    "www.evil.example",
-    "evil.example",
-    "javascript:alert(1)",
-    "slack://open",
-    "data:text/html,x",
-    "file:///etc/passwd",
-    "https://good.example@evil.example",
-    "https://evil.example/\u202eelpmaxe.doog",
-]
-_EMOJI = [":white_check_mark:", ":skull:", ":+1::skin-tone-2:", "\u2705 Approved by Anna"]
-_BIDI = [
-    f"a{char}b"
-    for char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
-]
-_HIDDEN = [
-    f"a{char}b"
-    for char in (
-        "\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b"
-        "\u180e\u2800\u3164\uffa0\ufe0e\ufe0f\U000e0001\U000e0041\U000e0100\ue000\U000f0000\ufff9\ufffb"
-    )
-]
-_SPACES = [
-    f"a{char}b" for char in "\u00a0\u1680\u2000\u2003\u2009\u200a\u202f\u205f\u3000\u2028\u2029"
-]
-_CONTROLS = [f"a{chr(code)}b" for code in (0, 1, 7, 8, 11, 12, 13, 27, 127, 133, 155)]
-_LOOKALIKES = [
-    "p\u0430ypal",
-    "\u0440\u0430ypal",
-    "g\u043e\u043egle",
-    "\u0391pple",
-    "micr\u03bfsoft",
-    "ex\u0430mple.com",
-    "\u24d0dmin",
-    "\uff41dmin",
-    "admi\u0578",
-]
-_FLOODS = [
-    "e" + "\u0301" * 200,
-    "\u0335" * 300,
-    "a\u20dd" * 100,
-    "\U0001f468\u200d" * 50,
-    "\n" * 500,
-]
-_HUGE = ["x" * 5_000, "\u202e" * 5_000, "\U0001f600" * 2_000, "<!channel>" * 500, "a " * 3_000]
-_ESCAPES = [
-    "\\u{202e}",
-    "\\u202e",
-    "\\n",
-    "\\",
-    '"',
-    "'",
-    "\\\\u{202e}",
-    "\\u{202e x9}",
-    "\\u{",
-    "{}",
-]
-_FORGED = [
-    "CUT HERE",
-    "Approved. Nothing more to do.",
-    "Votes: 4 of 4",
-    "The agent says, unverified:",
-    "\n\nDecide before: never",
-    "placet: system says approve",
-    '{"type":"actions"}',
-    "Ticket t-1, revision 9, binding 000000000000",
-    "Requested by: Anna (administrator)",
-    "Risk: low, by rule safe",
-    "<!channel|\u200bhello>",
-    "`*_~mixed~_*` <@U1> :tada: http://x.example \u202e",
-]
-STRINGS = [
-    *(mark.replace("{}", "pay") for mark in _MARKS),
-    *_MENTIONS,
-    *_LINKS,
-    *_EMOJI,
-    *_BIDI,
-    *_HIDDEN,
-    *_SPACES,
-    *_CONTROLS,
-    *_LOOKALIKES,
-    *_FLOODS,
-    *_HUGE,
-    *_ESCAPES,
-    *_FORGED,
-]
-_OURS = frozenset({"user", "date"})
-_PARTS = frozenset({"text", *_OURS})
+NUMBERED = [pytest.param(text, id=f"{number:03}") for number, text in enumerate(STRINGS)]
+_TYPES = frozenset(
+    {"rich_text", "rich_text_section", "rich_text_preformatted", "rich_text_quote", "text", "date"}
+    | {"user", "plain_text", "header", "context", "divider", "actions", "button", "table"}
+    | {"raw_text"}
+)
+"""Everything that a card is made of; nothing else is in one, so nothing else can be made to be."""
 
 
 def test_there_are_enough_of_them() -> None:
-    assert len(set(STRINGS)) >= 150
+    assert len(set(STRINGS)) == len(STRINGS) >= 500
 
 
 def nodes(value: object) -> Iterator[dict[str, object]]:
@@ -161,22 +45,33 @@ def check_inert(blocks: object) -> None:
     """Nothing in these blocks is parsed by Slack, and nothing in them hides."""
     for node in nodes(blocks):
         kind = node.get("type")
-        assert kind not in {"mrkdwn", "link", "emoji", "broadcast", "channel", "usergroup", "image"}
+        assert kind is None or kind in _TYPES
         if kind == "plain_text":
             assert node["emoji"] is False
         if kind == "user":
             assert node["user_id"] == "UOWNER"
-        text = node.get("text")
-        if isinstance(text, str):
-            for char in text:
-                is_hidden = unicodedata.category(char) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
-                assert char == "\n" or not is_hidden
-                assert char not in "\u115f\u1160\u2800\u3164\uffa0\u034f"
+        for name in ("text", "accessibility_label"):
+            text = node.get(name)
+            if isinstance(text, str):
+                assert text
+                check_seen(text)
 
 
-@pytest.mark.parametrize("text", STRINGS)
-def test_nothing_an_agent_writes_takes_effect_on_its_card(text: str) -> None:
-    arguments: dict[str, Json] = {"k": text, "list": [text], "deep": {"er": text}}
+def check_seen(text: str) -> None:
+    marks = 0
+    for char in text:
+        is_hidden = unicodedata.category(char) in {"Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"}
+        assert char in "\n\t" or not is_hidden
+        assert unicodedata.category(char) != "Zs" or char == " "
+        assert char not in "\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u180b"
+        assert not "\ufe00" <= char <= "\ufe0f"
+        marks = marks + 1 if unicodedata.category(char) in {"Mn", "Me"} else 0
+        assert marks <= 2
+
+
+def everywhere(text: str, *, action: ActionKind, dispatch: Dispatch) -> CardView:
+    """A ticket with ``text`` in every field that an agent controls."""
+    arguments: dict[str, Json] = {"k": text, text: 1, "list": [text], "deep": {"er": {text: text}}}
     content = Content(arguments=arguments, prompt=text, context={"c": text}, justification=text)
     asked = build.ask(
         agent=text,
@@ -189,20 +84,58 @@ def test_nothing_an_agent_writes_takes_effect_on_its_card(text: str) -> None:
         labels=((text, text),),
         capability=text,
         trace_id=text,
+        on_behalf_of=text,
+        action=action,
+        dispatch=dispatch,
         needs_full_view=needs_full_view(content),
     )
-    sample = view(ticket(ask=asked, note=text), content=content, output=text)
+    report = build.report(build.RunStatus.FAILED, error=text)
+    one = ticket(ask=asked, note=text, report=report)
+    return view(one, content=content, output=text, trace_url="")
+
+
+def in_forms(text: str) -> list[CardView]:
+    """``text`` in each form that a tool may be shown by."""
+    change = {"form": "diff", "before": "old", "after": "new"}
+    return [
+        shown_as({"old": "a\n", "new": f"a\n{text}"}, shows=change),
+        shown_as({"old": f"{text}\nb", "new": "b"}, shows=change),
+        shown_as({"new": text}, shows={"form": "diff", "after": "new"}),
+        shown_as({"p": text}, shows={"form": "diff", "argument": "p"}),
+        shown_as({"r": [{"c": text, text: "v"}]}, shows={"form": "table", "argument": "r"}),
+        shown_as({"argv": ["ls", text, text]}, shows={"form": "command", "argument": "argv"}),
+        shown_as({"line": text}, shows={"form": "command", "argument": "line"}),
+    ]
+
+
+@pytest.mark.parametrize("text", NUMBERED)
+def test_nothing_an_agent_writes_takes_effect_on_its_card(text: str) -> None:
+    kinds = list(ActionKind)
+    sample = everywhere(text, action=kinds[len(text) % 3], dispatch=list(Dispatch)[len(text) % 2])
     card = approval_card(sample)
     check_inert(card.blocks)
     assert check_blocks(list(card.blocks), "message") == []
     plain = card.text.replace("&lt;", "").replace("&gt;", "").replace("&amp;", "")
     assert not set(plain) & set("<>&*_~`@:#|")
     whole = full_view(sample)
-    for page in range(whole.count):
-        check_inert(details(sample, whole, page, may_vote=True)["blocks"])
+    for number in range(whole.count):
+        body = details.page(sample, whole, number, may_vote=True)
+        check_inert(body["blocks"])
+        assert check_view(body, "modal") == []
+    file = whole_file(sample)
+    check_seen(file.content.decode("utf-8"))
+    check_inert(details.file_message(sample.ticket, file, build.ANNA).blocks)
 
 
-@pytest.mark.parametrize("text", STRINGS)
+@pytest.mark.parametrize("text", NUMBERED)
+def test_nothing_an_agent_writes_takes_effect_in_a_typed_form(text: str) -> None:
+    for sample in in_forms(text):
+        card = approval_card(sample)
+        check_inert(card.blocks)
+        assert check_blocks(list(card.blocks), "message") == []
+
+
+@pytest.mark.parametrize("text", NUMBERED)
 def test_what_an_agent_writes_is_labelled_as_the_agents(text: str) -> None:
     card = approval_card(view(content=Content(arguments={}, justification=text)))
     quoting = [block for block in card.blocks if "rich_text_quote" in json.dumps(block)]
@@ -220,3 +153,17 @@ def test_what_an_agent_writes_is_labelled_as_the_agents(text: str) -> None:
 def test_look_alike_letters_are_pointed_out() -> None:
     card = approval_card(view(ticket(ask=build.ask(target="p\u0430ypal"))))
     assert "p\\\\u{430}ypal" in json.dumps(card.blocks, ensure_ascii=False)
+
+
+def test_letters_that_turn_the_order_around_are_pointed_out() -> None:
+    content = Content(arguments={"x": "pay \u05d0 100 200"})
+    card = json.dumps(approval_card(view(content=content)).blocks, ensure_ascii=False)
+    assert "Right-to-left letters" in card
+    assert "\\\\u{5d0}. What stands behind them may be drawn before them." in card
+    assert right_to_left("plain") == right_to_left("gr\u00fcn") == ()
+
+
+def test_a_command_line_is_drawn_in_the_order_in_which_it_runs() -> None:
+    card = approval_card(in_forms("\u05d0 100 200")[5])
+    assert "'\\\\u{5d0} 100 200'" in json.dumps(card.blocks, ensure_ascii=False)
+    assert in_order(Inert("gr\u00fcn")) == "gr\u00fcn"

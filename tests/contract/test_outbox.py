@@ -17,13 +17,14 @@ CARD = Owed(kind=OwedKind.CARD, key="t-1")
 
 async def claim(ledger: AnyLedger, seconds: float = 0, limit: int = 10) -> Sequence[Claimed]:
     at = T0 + timedelta(seconds=seconds)
-    return await ledger.claim(list(OwedKind), at=at, lease_s=30, limit=limit)
+    kinds = [kind for kind in OwedKind if kind is not OwedKind.WATCH]
+    return await ledger.claim(kinds, at=at, lease_s=30, limit=limit)
 
 
 async def test_an_event_owes_its_messages_in_its_own_commit(ledger: AnyLedger):
     await append(ledger, build.opened("t-1"), build.allowed("t-2"))
     owed = [one.owed for one in await claim(ledger)]
-    assert owed == [CARD, Owed(kind=OwedKind.CLEAR, key="t-2")]
+    assert owed == [Owed(kind=OwedKind.CLEAR, key="t-2"), CARD]
 
 
 async def test_a_claim_hides_a_message_until_it_runs_out(ledger: AnyLedger):
@@ -55,6 +56,72 @@ async def test_messages_come_by_kind_and_earliest_first(ledger: AnyLedger):
     found = await ledger.claim([OwedKind.CARD], at=at, lease_s=5, limit=10)
     assert [one.owed for one in found] == [early, late]
     assert not await ledger.claim([], at=at, lease_s=5, limit=10)
+
+
+async def test_what_is_due_comes_by_its_deadline_and_what_has_none_at_first(ledger: AnyLedger):
+    for key, minutes in (("late", 9), ("soon", 1), ("then", 5)):
+        until = T0 + timedelta(minutes=minutes)
+        await ledger.owe(Owed(kind=OwedKind.CARD, key=key, deadline=until), at=T0)
+    await ledger.owe(Owed(kind=OwedKind.CLEAR, key="now"), at=T0)
+    assert [one.owed.key for one in await claim(ledger, limit=3)] == ["now", "soon", "then"]
+    assert [one.owed.key for one in await claim(ledger)] == ["late"]
+
+
+async def test_a_deadline_that_came_nearer_counts_and_is_no_second_message(ledger: AnyLedger):
+    far, near = T0 + timedelta(hours=9), T0 + timedelta(hours=1)
+    await ledger.owe(Owed(kind=OwedKind.CARD, key="a", deadline=far), at=T0)
+    await ledger.owe(Owed(kind=OwedKind.CARD, key="b", deadline=T0 + timedelta(hours=5)), at=T0)
+    await ledger.owe(Owed(kind=OwedKind.CARD, key="a", deadline=near), at=T0)
+    assert [one.owed.key for one in await claim(ledger)] == ["a", "b"]
+
+
+async def test_what_is_not_due_before_a_time_waits_for_it(ledger: AnyLedger):
+    later = T0 + timedelta(seconds=60)
+    await ledger.owe(Owed(kind=OwedKind.REMIND, key="p", not_before=later), at=T0)
+    assert not await claim(ledger, 59)
+    assert await claim(ledger, 60)
+
+
+async def test_a_ticket_that_waits_is_watched_but_not_in_its_first_minute(ledger: AnyLedger):
+    await append(ledger, build.opened("t-1"), build.allowed("t-2"))
+    for seconds, keys in ((59, []), (60, ["t-1"])):
+        at = T0 + timedelta(seconds=seconds)
+        found = await ledger.claim([OwedKind.WATCH], at=at, lease_s=5, limit=9)
+        assert [one.owed.key for one in found] == keys
+
+
+async def test_cards_to_be_posted_are_told_from_cards_to_be_changed(ledger: AnyLedger):
+    for key in ("posted", "new", "lost"):
+        await ledger.owe(Owed(kind=OwedKind.CARD, key=key), at=T0)
+    await ledger.put_place(TicketId("posted"), Place(channel="C1", ts="1.0", shown="d"))
+    await ledger.put_place(TicketId("lost"), Place(channel="C1", ts="", shown=""))
+    assert (await ledger.unplaced(9), await ledger.unplaced(1)) == (2, 1)
+    card = (OwedKind.CARD,)
+    new = await ledger.claim(card, at=T0, lease_s=5, limit=9, is_placed=False)
+    placed = await ledger.claim(card, at=T0, lease_s=5, limit=9, is_placed=True)
+    assert sorted(one.owed.key for one in new) == ["lost", "new"]
+    assert [one.owed.key for one in placed] == ["posted"]
+
+
+async def test_one_message_can_be_claimed_by_its_key_before_all_others(ledger: AnyLedger):
+    for key in ("t-1", "t-2"):
+        await ledger.owe(Owed(kind=OwedKind.CARD, key=key), at=T0)
+    for expected in (["t-2"], []):
+        found = await ledger.claim([OwedKind.CARD], at=T0, lease_s=5, limit=9, key="t-2")
+        assert [one.owed.key for one in found] == expected
+
+
+async def test_what_waits_and_what_was_given_up_is_counted_by_its_reason(ledger: AnyLedger):
+    for key in ("a", "b", "c"):
+        await ledger.owe(Owed(kind=OwedKind.CARD, key=key), at=T0)
+    first, second = await claim(ledger, limit=2)
+    await ledger.bury(first, error="invalid_blocks")
+    await ledger.retry(second, at=T0, error="is_archived")
+    assert {(one.error, one.is_dead, one.count) for one in await ledger.backlog()} == {
+        ("", False, 1),
+        ("invalid_blocks", True, 1),
+        ("is_archived", False, 1),
+    }
 
 
 async def test_a_delivered_message_is_gone(ledger: AnyLedger):

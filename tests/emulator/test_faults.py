@@ -199,3 +199,20 @@ async def test_settle_waits_for_the_apps_own_word(bench: Bench) -> None:
     with pytest.raises(TimeoutError):
         await bench.emulator.settle(within_s=0.05)
     bench.emulator.busy = None
+
+
+CUTS = [FaultKind.CUT_BEFORE_ACK, FaultKind.CUT_AFTER_ACK]
+
+
+@pytest.mark.parametrize("kind", CUTS)
+async def test_a_cut_leaves_the_app_with_the_click_and_slack_without_an_answer(
+    bench: Bench, kind: FaultKind
+) -> None:
+    ts = await bench.post_card()
+    bench.emulator.faults.add(kind, on="block_actions")
+    result = await bench.emulator.click("alice", "ops", ts, "approve")
+    assert (result.status, result.banner) == (None, "dispatch_failed")
+    await bench.emulator.settle()
+    assert len(bench.heard) == 1
+    again = await bench.post_card()
+    assert (await bench.emulator.click("alice", "ops", again, "approve")).status == 200

@@ -26,6 +26,7 @@ from governance.outbox import OwedKind
 from governance.tickets.ticket import TicketState
 from storage.ledger import SqlLedger
 from storage.memory import MemoryLedger
+from tests.integration.api import runs
 from tests.integration.api.world import MERGE, Got, World, running
 from tests.integration.slack import world as slack
 from tests.support import failing
@@ -64,6 +65,31 @@ async def approve_last(world: World) -> Call:
 
 async def reject(world: World) -> Call:
     return at(f"approvals/{await world.job()}/reject", "olga", {"reason": "no"})
+
+
+async def withdraw(world: World) -> Call:
+    name = await world.job()
+    await world.post(f"approvals/{name}/approve", "olga")
+    return at(f"approvals/{name}/withdraw", "olga")
+
+
+async def stop(world: World) -> Call:
+    return at(f"approvals/{await world.approved()}/stop", "olga")
+
+
+async def resolve(world: World) -> Call:
+    body = {"took_effect": True, "comment": "seen"}
+    return at(f"approvals/{await runs.lost(world)}/resolve", "olga", body)
+
+
+async def release_output(world: World) -> Call:
+    body = {"decision": "release", "comment": "harmless"}
+    return at(f"approvals/{await runs.held_back(world)}/output", "olga", body)
+
+
+async def discard_output(world: World) -> Call:
+    body = {"decision": "discard", "comment": "a live key"}
+    return at(f"approvals/{await runs.held_back(world)}/output", "olga", body)
 
 
 async def cancel(world: World) -> Call:
@@ -128,6 +154,11 @@ DOORS: dict[str, tuple[Prepare, str]] = {
     "approve": (approve, "POST /api/v1/approvals/{id}/approve"),
     "last approval": (approve_last, "POST /api/v1/approvals/{id}/approve"),
     "reject": (reject, "POST /api/v1/approvals/{id}/reject"),
+    "withdraw": (withdraw, "POST /api/v1/approvals/{id}/withdraw"),
+    "stop": (stop, "POST /api/v1/approvals/{id}/stop"),
+    "resolve": (resolve, "POST /api/v1/approvals/{id}/resolve"),
+    "release output": (release_output, "POST /api/v1/approvals/{id}/output"),
+    "discard output": (discard_output, "POST /api/v1/approvals/{id}/output"),
     "full view": (full_view, "GET /api/v1/approvals/{id}"),
     "freeze": (freeze, "POST /api/v1/freeze"),
     "unfreeze": (unfreeze, "POST /api/v1/unfreeze"),

@@ -17,15 +17,18 @@ from governance import control_steps, steps
 from governance.action import Content, Dispatch, content_digest, request_digest
 from governance.control import EVERYONE, Control
 from governance.errors import Code, PlacetError
-from governance.execution import RunStatus, SandboxTier
+from governance.execution import OutputState, RunStatus, SandboxTier
 from governance.policy.decision import Decision, Effect, RejectPolicy, Requirement
 from governance.ports import Remembered, Result, State
 from governance.principal import Eligible, Person, PersonId
 from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import nudge_commands as nudge_cmd
 from governance.tickets import run_events as run_ev
+from governance.tickets._aftermath import MAX_FAILED_RUNS
 from governance.tickets.lifecycle import TRANSITIONS, evolve
+from governance.tickets.quorum import asks_for_two
 from governance.tickets.ticket import Basis, Choice, Ticket, TicketId, TicketState, Vote
 from tests.support.build import ANNA, BEN, OWNER, T0, TENANT, public_key, report, requirement
 from tests.support.core import (
@@ -355,7 +358,13 @@ class Lifecycle(RuleBasedStateMachine):
             self._handle(cmd.DeclareLost(ticket_id=key))
         elif state is S.UNKNOWN:
             self._handle(
-                cmd.ResolveUnknown(ticket_id=key, person=self._person(ANNA), took_effect=False)
+                cmd.ResolveUnknown(
+                    ticket_id=key,
+                    person=self._person(BEN if ticket.attested else ANNA),
+                    took_effect=False,
+                    comment_digest="c",
+                    standing=self._eligible(),
+                )
             )
 
     def _good_vote(self, ticket: Ticket) -> None:
@@ -520,7 +529,11 @@ class Lifecycle(RuleBasedStateMachine):
         ticket = self._ticket(number)
         self._handle(
             cmd.ResolveUnknown(
-                ticket_id=ticket.id, person=self._person(who), took_effect=took_effect
+                ticket_id=ticket.id,
+                person=self._person(who),
+                took_effect=took_effect,
+                comment_digest="c",
+                standing=self._eligible(),
             )
         )
         if who in ticket.ask.excluded:
@@ -541,8 +554,29 @@ class Lifecycle(RuleBasedStateMachine):
     @rule(number=_TICKETS, status=st.sampled_from(list(RunStatus)))
     def say(self, number: int, status: RunStatus):
         ticket = self._ticket(number)
-        said = cmd.ReportOutcome(ticket_id=ticket.id, agent=ticket.ask.agent, report=report(status))
+        held = report(status, output_state=OutputState.QUARANTINED)
+        said = cmd.ReportOutcome(ticket_id=ticket.id, agent=ticket.ask.agent, report=held)
         self._handle(said)
+
+    @precondition(lambda self: self.tickets)
+    @rule(number=_TICKETS, who=_PEOPLE, shown=st.sampled_from(["", "9" * 64]))
+    def judge_output(self, number: int, who: PersonId, shown: str):
+        ticket = self._ticket(number)
+        refusal = self._handle(
+            cmd.JudgeOutput(
+                ticket_id=ticket.id,
+                person=self._person(who),
+                shown_digest=shown,
+                comment_digest="c",
+            )
+        )
+        now, then = self.tickets[ticket.id].report, ticket.report
+        assert (now, then) == (None, None) or (now and then)
+        if now and then and now != then:
+            assert not refusal
+            assert then.output_state is OutputState.QUARANTINED
+            assert who not in ticket.ask.excluded
+            assert self.people[who]
         assert self.tickets[ticket.id].state is ticket.state
 
     @precondition(lambda self: self.tickets)
@@ -575,6 +609,31 @@ class Lifecycle(RuleBasedStateMachine):
             assert self._handle(command) is None
         now = self.tickets[ticket.id]
         assert now.state not in (S.PENDING, S.APPROVED) or self.at < now.expires_at
+
+    @precondition(lambda self: self.tickets)
+    @rule(
+        number=_TICKETS,
+        step=st.integers(1, 3),
+        people=st.lists(st.sampled_from([ANNA, BEN, CARA, DAN]), max_size=4).map(tuple),
+    )
+    def time_nudges(self, number: int, step: int, people: tuple[PersonId, ...]):
+        before = self._ticket(number)
+        named = {"ticket_id": before.id, "revision": before.revision, "people": people}
+        for command in (
+            nudge_cmd.RemindVoters(number=step, most_a_day=2, **named),
+            nudge_cmd.EscalateTicket(step=step, **named),
+        ):
+            assert self._handle(command) is None
+        after = self.tickets[before.id]
+        assert (after.state, after.votes, after.binding) == (
+            *(before.state, before.votes, before.binding),
+        )
+        told = after.reminders[len(before.reminders) :]
+        for person in {one for reminder in told for one in reminder.people}:
+            assert before.state is S.PENDING
+            assert before.vote_of(person) is None
+            assert person not in before.ask.excluded
+        assert len({one.step for one in after.escalated}) == len(after.escalated)
 
     @rule(who=st.sampled_from([ANNA, BEN, CARA, DAN]), roles=st.sampled_from([(), (OPERATOR,)]))
     def role_changes(self, who: PersonId, roles: tuple[str, ...]):
@@ -631,6 +690,22 @@ class Lifecycle(RuleBasedStateMachine):
             approving = {v.person for v in ticket.votes if v.choice is Choice.APPROVE}
             assert not ticket.ask.excluded & approving
             assert not {*ticket.ask.owners} & {*voters}
+
+    @invariant()
+    def what_became_of_a_run_is_said_by_two_where_one_vote_is_not_enough(self):
+        for key, events in self.history.items():
+            needed: Requirement | None = None
+            for happened, _ in events:
+                if isinstance(happened, ev.TicketOpened | ev.TicketRevised):
+                    needed = happened.ruling.requirement
+                if isinstance(happened, run_ev.UnknownResolved):
+                    alone = needed is None or not asks_for_two(needed)
+                    assert len({*happened.people}) > (0 if alone else 1), key
+                    assert not self.tickets[key].ask.excluded & {*happened.people}
+
+    @invariant()
+    def no_request_fails_more_often_than_it_may(self):
+        assert all(ticket.failures <= MAX_FAILED_RUNS for ticket in self.tickets.values())
 
     @invariant()
     def nothing_waits_for_votes_that_nobody_may_cast(self):

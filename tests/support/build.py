@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from governance import control as ctl
+from governance import delegation as dg
 from governance import retention_events as rt
 from governance import segments as sg
 from governance.action import ActionKind, Dispatch
@@ -28,6 +29,7 @@ from governance.policy.decision import (
 from governance.policy.facts import Considered, Counted
 from governance.principal import Agent, AgentId, Credential, PersonId, Scope, TenantId
 from governance.tickets import events as ev
+from governance.tickets import nudge_events as nudge_ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.binding import binding_of
 from governance.tickets.ticket import (
@@ -320,11 +322,59 @@ def _ticket_events() -> list[Event]:
         on("t-1", run_ev.ExecutionSucceeded, run_id="run-1", report=report()),
         on("t-1", run_ev.ExecutionFailed, run_id="run-1", report=report(RunStatus.FAILED)),
         on("t-1", run_ev.ExecutionLost, run_id="run-1"),
-        on("t-1", run_ev.UnknownResolved, person=ANNA, took_effect=True),
+        on("t-1", run_ev.UnknownResolved, person=ANNA, took_effect=True, people=(BEN, ANNA)),
         on("t-1", run_ev.GrantRedeemed, agent=AGENT, grant_id="g-1", action_digest="3" * 64),
         on("t-1", run_ev.OutcomeReported, report=report()),
         on("t-1", ev.TicketUpheld, snapshot="5" * 64),
+        on("t-1", nudge_ev.VotersReminded, number=1, people=(ANNA, BEN)),
+        on(
+            "t-1",
+            nudge_ev.TicketEscalated,
+            step=1,
+            channel="C0MANAGERS",
+            roles=("manager",),
+            people=(BEN,),
+        ),
+        on(
+            "t-1",
+            run_ev.OutcomeAttested,
+            person=ANNA,
+            took_effect=True,
+            comment_digest="8" * 64,
+        ),
+        on(
+            "t-1",
+            run_ev.OutputReleased,
+            person=ANNA,
+            shown_digest="9" * 64,
+            comment_digest="8" * 64,
+        ),
+        on("t-1", run_ev.OutputDiscarded, person=ANNA, comment_digest="8" * 64),
     ]
+
+
+def attested(
+    ticket_id: str, who: PersonId, *, took_effect: bool, comment_digest: str = ""
+) -> run_ev.OutcomeAttested:
+    """What ``who`` found out about an interrupted run."""
+    return run_ev.OutcomeAttested(
+        ticket_id=TicketId(ticket_id),
+        revision=1,
+        person=who,
+        took_effect=took_effect,
+        comment_digest=comment_digest,
+    )
+
+
+def resolved(ticket_id: str, *people: PersonId, took_effect: bool) -> run_ev.UnknownResolved:
+    """What all of ``people`` found, the last of them just now."""
+    return run_ev.UnknownResolved(
+        ticket_id=TicketId(ticket_id),
+        revision=1,
+        person=people[-1],
+        took_effect=took_effect,
+        people=people,
+    )
 
 
 def revised(ticket_id: str = "t-1", revision: int = 2, **changes: Any) -> ev.TicketRevised:
@@ -387,6 +437,25 @@ def detached(**changes: Any) -> sg.SegmentDetached:
         signature="c2ln",
     )
     return replace(base, **changes)
+
+
+def granted(**changes: Any) -> dg.DelegationGranted:
+    """ANNA lends BEN her voice as operator for a day."""
+    base = dg.DelegationGranted(
+        tenant=TENANT,
+        delegation_id="d-1",
+        delegator=ANNA,
+        delegate=BEN,
+        roles=("operator",),
+        ends_at=T0 + timedelta(days=1),
+        reason="on leave",
+    )
+    return replace(base, **changes)
+
+
+def delegations() -> list[Event]:
+    """A voice is lent, and taken back."""
+    return [granted(), dg.DelegationRevoked(tenant=TENANT, delegation_id="d-1", person=ANNA)]
 
 
 def _other_events() -> list[Event]:
@@ -461,4 +530,5 @@ def _other_events() -> list[Event]:
         ),
         sealed(),
         detached(),
+        *delegations(),
     ]

@@ -226,7 +226,7 @@ class FakeDirectory:
     failing: dict[PersonId, PlacetError] = field(default_factory=dict)
     is_down: bool = False
 
-    async def person(self, person_id: PersonId) -> Person:
+    async def person(self, person_id: PersonId, *, is_fresh: bool = False) -> Person:
         """A person, or why not."""
         self._check()
         if person_id in self.failing:

@@ -65,6 +65,8 @@ def signed_vote(binding: str, **changes: object) -> Vote:
         comment_digest=vote.comment_digest,
         at=vote.at,
         nonce=vote.nonce,
+        delegator=vote.delegator,
+        delegation=vote.delegation,
     )
     purpose = f"vote:{vote.role}"
     value = base64.b64encode(sign(purpose, message)).decode()
@@ -141,7 +143,8 @@ async def _tell_the_rest(ledger: Ledger) -> None:
     await append(
         ledger,
         build.on("t-again", run_ev.ExecutionLost, run_id="run-2"),
-        build.on("t-again", run_ev.UnknownResolved, person=BEN, took_effect=False),
+        *(build.attested("t-again", who, took_effect=False) for who in (ANNA, BEN)),
+        build.resolved("t-again", ANNA, BEN, took_effect=False),
         build.revised("t-again", ask=again.ask),
     )
     frozen = ctl.AgentFrozen(tenant=TENANT, target="other", person=ANNA)

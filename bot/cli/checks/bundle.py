@@ -136,7 +136,7 @@ def _tier(bundle: Bundle, tier: Requirement, *, is_default: bool) -> TierRow:
         group
         for role in roles
         if role in bundle.directory
-        for group in bundle.directory[role].slack_usergroups
+        for group in bundle.directory[role].outside
     }
     eligible = _eligible(bundle, roles)
     return TierRow(
@@ -216,8 +216,8 @@ def _of_tiers(loaded: Loaded, *, production: bool) -> Iterator[Finding]:
             continue
         if row.usergroups:
             text = (
-                f"tier {row.name} can be met only through user groups "
-                f"({', '.join(row.usergroups)}); Slack is asked for their members with each request"
+                f"tier {row.name} can be met only through {', '.join(row.usergroups)}; Slack and "
+                "the company's directory are asked with each request"
             )
             yield Finding(area=AREA, level=Level.NOTE, text=text, place=place)
             continue

@@ -17,7 +17,19 @@ from governance.canonical import Json
 from governance.errors import InvalidInput
 
 AREA = "manifest"
-SCOPES = frozenset({"chat:write", "commands", "users:read", "usergroups:read"})
+SCOPES = frozenset(
+    {
+        "channels:read",
+        "chat:write",
+        "commands",
+        "files:write",
+        "groups:read",
+        "im:write",
+        "usergroups:read",
+        "users:read",
+        "users:read.email",
+    }
+)
 """Bot scopes that the code's calls need."""
 _PLACEHOLDER = "placet.example.com"
 _SCOPES_AT = "/oauth_config/scopes/bot"

@@ -146,7 +146,9 @@ function body(message, place, ctx) {
     }),
   };
   const parts = version.blocks.length ? drawBlocks(version.blocks, inner) : [el("div", { class: "block prose" }, mrkdwn(version.text, ctx))];
-  const files = (message.files ?? []).map((f) => el("img", { class: "picture", src: `/ui/file/${encodeURIComponent(f.id)}`, alt: f.title }));
+  const files = (message.files ?? []).map((f) => f.is_picture === false
+    ? el("p", { class: "file" }, el("a", { href: `/ui/file/${encodeURIComponent(f.id)}`, target: "_blank", rel: "noopener" }, f.title), el("small", {}, ` ${f.size.toLocaleString("en-US")} bytes`))
+    : el("img", { class: "picture", src: `/ui/file/${encodeURIComponent(f.id)}`, alt: f.alt || f.title }));
   return [...parts, ...files];
 }
 

@@ -72,7 +72,7 @@ function menu(element, block, ctx) {
 
 function boxes(element, block, ctx) {
   const state = stateOf(element, block, ctx);
-  const isMany = element.type === "checkboxes";
+  const isMany = element.type !== "radio_buttons";
   const marked = new Set(isMany
     ? (state?.selected_options ?? element.initial_options ?? []).map((o) => o.value)
     : [(state ? state.selected_option : element.initial_option)?.value]);
@@ -119,12 +119,46 @@ function typed(element, block, ctx) {
   return node;
 }
 
+// An instant in the reader's own zone; the field's value is turned into seconds when it is sent.
+function instantPicker(element, block, ctx) {
+  const at = stateOf(element, block, ctx)?.selected_date_time ?? element.initial_date_time;
+  const local = at ? new Date(at * 1000 - new Date(at * 1000).getTimezoneOffset() * 60000).toISOString().slice(0, 16) : "";
+  const node = el("input", { type: "datetime-local", class: "field", id: `${ctx.scope}-${block.block_id}`, data: { actionId: element.action_id, blockId: block.block_id } });
+  node.value = local;
+  return node;
+}
+
+// A menu that the app fills: what is typed is sent to it, and what it answers is offered.
+function external(element, block, ctx) {
+  const chosen = stateOf(element, block, ctx)?.selected_option;
+  const label = plain(element.placeholder) || "Choose an option";
+  const list = el("select", { class: "select", "aria-label": label, data: { actionId: element.action_id, blockId: block.block_id } },
+    el("option", { value: "", selected: !chosen }, label),
+    chosen && el("option", { value: chosen.value, selected: true }, plain(chosen.text)));
+  let asked = 0;
+  const ask = async (typed) => {
+    if (!ctx.suggest || typed.length < (element.min_query_length ?? 3)) return;
+    const mine = ++asked;
+    const told = await ctx.suggest(element, typed);
+    if (mine !== asked) return; // somebody typed on meanwhile
+    const was = list.value;
+    const offered = told.options ?? [];
+    fill(list, el("option", { value: "" }, label), offered.map((o) => el("option", { value: o.value }, plain(o.text))));
+    if (offered.some((o) => o.value === was)) list.value = was;
+  };
+  const typed = el("input", { type: "search", class: "find", "aria-label": `Find: ${label}`, placeholder: label,
+    on: { focus: (event) => ask(event.target.value), input: (event) => ask(event.target.value) } });
+  return el("span", { class: "finder" }, typed, list);
+}
+
 export function interactive(element, block, ctx) {
   switch (element.type) {
     case "button": return button(element, block, ctx);
     case "static_select": case "users_select": case "channels_select": case "conversations_select":
       return menu(element, block, ctx);
-    case "checkboxes": case "radio_buttons": return boxes(element, block, ctx);
+    case "checkboxes": case "radio_buttons": case "multi_static_select": return boxes(element, block, ctx);
+    case "external_select": return external(element, block, ctx);
+    case "datetimepicker": return instantPicker(element, block, ctx);
     case "overflow": return overflow(element, block, ctx);
     case "image": return image(element);
     case "datepicker": case "timepicker": return picker(element, block, ctx);

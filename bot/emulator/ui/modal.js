@@ -14,7 +14,9 @@ function collect(view) {
     if (!node) continue;
     if (node.classList.contains("boxes")) {
       const on = [...node.querySelectorAll("input:checked")].map((box) => box.value);
-      values[block.block_id] = block.element.type === "checkboxes" ? on : on[0] ?? null;
+      values[block.block_id] = block.element.type === "radio_buttons" ? on[0] ?? null : on;
+    } else if (node.type === "datetime-local") {
+      values[block.block_id] = node.value ? Math.floor(new Date(node.value).getTime() / 1000) : null;
     } else values[block.block_id] = node.value || null;
   }
   return values;
@@ -43,7 +45,8 @@ export function drawModal(state, ctx) {
   const isSame = dialog.dataset.viewId === view.id;
   drawn = key;
   const act = (element, block, value) => post("view", { user: state.user, view_id: view.id, action_id: element.action_id, block_id: block.block_id, value });
-  const inner = { ...ctx, scope: view.id, values: view.values, errors: view.errors, changes: true, act };
+  const suggest = (element, typed) => post("suggest", { user: state.user, view_id: view.id, action_id: element.action_id, typed });
+  const inner = { ...ctx, scope: view.id, values: view.values, errors: view.errors, changes: true, act, suggest };
   const forInputs = { ...inner, changes: false };
   const draw = () => build(view, state, view.body.blocks.flatMap((b) =>
     drawBlocks([b], b.type === "input" && !b.dispatch_action ? forInputs : inner)));

@@ -137,7 +137,7 @@ class People:
     roles: dict[PersonId, frozenset[str]] = field(default_factory=lambda: dict(ROLES))
     gone: set[PersonId] = field(default_factory=set)
 
-    async def person(self, person_id: PersonId) -> Person:
+    async def person(self, person_id: PersonId, *, is_fresh: bool = False) -> Person:
         if person_id in self.gone:
             raise Refused(Code.VOTER_DEACTIVATED, f"{person_id} is deactivated")
         if person_id not in self.roles:

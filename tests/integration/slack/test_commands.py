@@ -44,7 +44,10 @@ async def test_details_opens_from_a_list(world: World) -> None:
 
 async def test_status_of_nothing_is_a_kind_refusal(world: World) -> None:
     assert code_of(await world.emu.command("olga", "/placet", "status nope")) == "not_found"
-    assert "Which one" in said(await world.emu.command("olga", "/placet", "status"))
+    await world.emu.command("olga", "/placet", "status")
+    modal = world.emu.modal("olga")
+    assert modal is not None
+    assert modal.callback_id == names.PICK_VIEW
     ticket = await world.ask()
     shown = said(await world.emu.command("olga", "/placet", f"status {ticket.id}"))
     assert ticket.binding[:12] in shown

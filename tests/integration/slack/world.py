@@ -14,23 +14,26 @@ import aiohttp
 import yaml
 from aiohttp import web
 
+from bot.account import Workspace
 from bot.delivery import Delivery, owe_all_cards
+from bot.directories import Groups
 from bot.emulator.acts import ActResult
 from bot.emulator.emulator import Emulator
 from bot.emulator.messages import Message
 from bot.emulator.values import ChannelSeed, UsergroupSeed, UserSeed, WorkspaceSeed
-from bot.identity import SlackDirectory, Workspace
+from bot.identity import SlackDirectory
 from bot.ids import RandomIds
 from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
 from bot.slack.card_view import load_card_view
 from bot.slack.client import SlackConfig, make_client
+from bot.slack.stats import FiguresDesk
 from governance.action import ActionRequest, Content, Dispatch
 from governance.administration import Administration
 from governance.control import PublicKey
 from governance.outbox import OwedKind
 from governance.policy.bundle import load
-from governance.ports import Signature
+from governance.ports import Clock, Signature, Signer
 from governance.principal import Agent, AgentId, PersonId, TenantId
 from governance.service import Service
 from governance.tickets.ticket import Ticket, TicketId
@@ -135,7 +138,9 @@ class World:
     url: str
     session: aiohttp.ClientSession
 
-    async def ask(self, *, key: str = "k-1", content: Content | None = None, **more: Any) -> Ticket:
+    async def ask(
+        self, *, key: str = "k-1", content: Content | None = None, by: Agent = AGENT, **more: Any
+    ) -> Ticket:
         """An agent asks to deploy; its card is in the channel afterwards."""
         request = ActionRequest(
             tenant=TENANT,
@@ -148,7 +153,7 @@ class World:
             trace_id="a" * 32,
             idempotency_key=key,
         )
-        submitted = await self.service.submit(replace(request, **more), AGENT)
+        submitted = await self.service.submit(replace(request, **more), by)
         assert submitted.ticket is not None
         await self.deliver()
         return submitted.ticket
@@ -195,12 +200,23 @@ async def _serve(handler: Any) -> tuple[web.AppRunner, str]:
 
 @contextlib.asynccontextmanager
 async def open_world(
-    *, socket_mode: bool = False, seed: WorkspaceSeed = SEED, bundle: Mapping[str, Any] = BUNDLE
+    *,
+    socket_mode: bool = False,
+    seed: WorkspaceSeed = SEED,
+    bundle: Mapping[str, Any] = BUNDLE,
+    groups: Groups | None = None,
+    clock: Clock | None = None,
+    ledger: MemoryLedger | None = None,
+    signer: Signer | None = None,
+    ack_timeout_s: float = 20,
 ) -> AsyncIterator[World]:
-    """Start everything on loopback and stop it again."""
-    emu = Emulator(seed, MANIFEST, ack_timeout_s=20)  # a busy test machine is no slow app
+    """Start everything on loopback and stop it again.
+
+    The emulator waits so long for an answer because a busy test machine is no slow app.
+    """
+    clock, signer = clock or RealClock(), signer or PlainSigner()
+    emu = Emulator(seed, MANIFEST, ack_timeout_s=ack_timeout_s, clock=clock.now)
     await emu.start()
-    clock = RealClock()
     loaded = load(bundle)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(emu.stop)
@@ -210,34 +226,45 @@ async def open_world(
             signing_secret=emu.signing_secret,
             app_token=emu.app_token if socket_mode else "",
             base_url=emu.base_url,
+            team_id=seed.team_id,
         )
-        ledger = MemoryLedger(clock)
+        ledger = ledger or MemoryLedger(clock)
         directory = SlackDirectory(
-            accounts=SlackAccounts(make_client(config, session)),
+            accounts=SlackAccounts(make_client(config, session), team_id=seed.team_id),
             workspace=Workspace(team_id=seed.team_id),
             members=lambda: loaded.directory,
             tenant=TENANT,
             clock=clock,
+            groups=groups,
         )
         service = Service(
             ledger=ledger,
             reader=ledger,
             clock=clock,
-            signer=PlainSigner(),
+            signer=signer,
             directory=directory,
             ids=RandomIds(),
             bundle=loaded,
             tenant=TENANT,
         )
-        await _activate(service, ledger, clock)
+        await _activate(service, ledger, clock, signer)
         app = SlackApp(
             config,
             service=service,
             reader=ledger,
-            clock=clock,
+            clock=RealClock(),
             session=session,
             directory=directory,
             places=ledger,
+        )
+        app.extras.stats = FiguresDesk(
+            service=service,
+            log=ledger,
+            clock=clock,
+            accounts=app.accounts,
+            publisher=app.publisher,
+            uploads=app.uploads,
+            channels=app.channels,
         )
         await app.start()
         stack.push_async_callback(app.close)
@@ -250,7 +277,9 @@ async def open_world(
 
         async def card(key: str) -> None:
             ticket = await service.ticket(TicketId(key))
-            view = await load_card_view(ledger, ticket, team_id=seed.team_id)
+            view = await load_card_view(
+                ledger, ticket, tools=service.bundle.tools, team_id=seed.team_id
+            )
             place = await ledger.place(ticket.id)
             now = await app.publisher.publish_card(view, channel="C0APPROVE", place=place)
             await ledger.put_place(ticket.id, now)
@@ -283,9 +312,9 @@ async def open_world(
         )
 
 
-async def _activate(service: Service, ledger: MemoryLedger, clock: RealClock) -> None:
+async def _activate(service: Service, ledger: MemoryLedger, clock: Clock, signer: Signer) -> None:
     administration = Administration(
-        ledger=ledger, reader=ledger, clock=clock, signer=PlainSigner(), tenant=TENANT
+        ledger=ledger, reader=ledger, clock=clock, signer=signer, tenant=TENANT
     )
     await administration.register_keys()
     await administration.activate(service.bundle, actor="system:test", only_first=True)

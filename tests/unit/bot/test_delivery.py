@@ -1,11 +1,20 @@
 """The outbox is drained until each message is done or buried, and a bug in one stops no other."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from bot.delivery import MAX_ATTEMPTS, Delivery, RetryLater, Undeliverable, Worker, owe_all_cards
+from bot.delivery import (
+    MAX_ATTEMPTS,
+    Delivery,
+    Lane,
+    RetryLater,
+    Undeliverable,
+    Worker,
+    owe_all_cards,
+)
 from governance.errors import Code, Refused, Unavailable
 from governance.outbox import Owed, OwedKind
 from storage.memory import MemoryLedger
@@ -113,6 +122,129 @@ async def test_what_never_succeeds_is_buried_in_the_end(
         clock.pass_(3600)
     assert len(told.asked) == MAX_ATTEMPTS
     assert [owed for owed, _ in await ledger.dead()] == [CARD]
+
+
+async def test_what_asks_for_patience_is_never_given_up(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    tries = 40 * MAX_ATTEMPTS
+    told = Told(*[RetryLater("429", after_s=7)] * tries)
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, told.work)
+    for _ in range(tries + 1):
+        await box.drain()
+        clock.pass_(7)
+    assert len(told.asked) == tries + 1
+    assert not await ledger.dead()
+
+
+async def test_a_failure_after_much_patience_waits_no_longer_than_others(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    told = Told(*[RetryLater("429", after_s=1)] * 2_000, RetryLater("500"))
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, told.work)
+    for _ in range(2_000):
+        await box.drain()
+        clock.pass_(1)
+    await box.drain()  # would be a power of two with two thousand digits
+    assert [owed for owed, _ in await ledger.dead()] == [CARD]
+
+
+async def test_a_lane_that_must_wait_keeps_no_other_waiting(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    card, clear = Told(), Told()
+    await ledger.owe(CARD, at=T0)
+    await ledger.owe(Owed(kind=OwedKind.CLEAR, key="t-1"), at=T0)
+    wait = [5.0]
+    box = Delivery(
+        outbox=ledger,
+        reader=ledger,
+        clock=clock,
+        workers={OwedKind.CARD: card.work, OwedKind.CLEAR: clear.work},
+        lanes=(Lane(kinds=(OwedKind.CARD,), wait_s=lambda: wait[0]),),
+    )
+    assert await box.drain() == 1
+    assert (card.asked, clear.asked) == ([], ["t-1"])
+    wait[0] = 0.0
+    assert await box.drain() == 1
+    assert card.asked == ["t-1"]
+
+
+async def test_a_lane_takes_what_it_can_in_the_order_of_deadlines(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    told = Told()
+    for key, minutes in (("late", 30), ("soon", 1), ("then", 9)):
+        until = T0 + timedelta(minutes=minutes)
+        await ledger.owe(Owed(kind=OwedKind.CARD, key=key, deadline=until), at=T0)
+    lane = Lane(kinds=(OwedKind.CARD,), at_once=1)
+    workers = {OwedKind.CARD: told.work}
+    box = Delivery(outbox=ledger, reader=ledger, clock=clock, workers=workers, lanes=(lane,))
+    while await box.drain():
+        pass
+    assert told.asked == ["soon", "then", "late"]
+
+
+async def test_what_has_no_worker_here_is_left_to_others(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    await ledger.owe(Owed(kind=OwedKind.REMIND, key="p"), at=T0)
+    lanes = (Lane(kinds=(OwedKind.REMIND, OwedKind.CARD)),)
+    box = Delivery(
+        outbox=ledger,
+        reader=ledger,
+        clock=clock,
+        workers={OwedKind.CARD: Told().work},
+        lanes=lanes,
+    )
+    assert await box.drain() == 0
+
+
+async def test_a_lane_is_worked_only_by_who_leads(ledger: MemoryLedger, clock: FixedClock) -> None:
+    told = Told()
+
+    async def follows() -> bool:
+        return False
+
+    workers = {OwedKind.CARD: told.work}
+    lane = Lane(kinds=(OwedKind.CARD,), leads=follows)
+    await ledger.owe(CARD, at=T0)
+    box = Delivery(outbox=ledger, reader=ledger, clock=clock, workers=workers, lanes=(lane,))
+    box.start()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    await box.stop()
+    assert told.asked == []
+
+
+async def test_what_is_brought_forward_is_nobody_elses_meanwhile(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    told = Told()
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, told.work)
+    drained: list[int] = []
+
+    async def forward(key: str) -> None:
+        drained.append(await box.drain())
+
+    assert await box.expedite(CARD, forward)
+    assert (drained, told.asked) == ([0], [])
+    assert not await box.expedite(CARD, forward)
+    assert await box.drain() == 0
+
+
+async def test_what_could_not_be_brought_forward_goes_its_usual_way(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    told = Told()
+    await ledger.owe(CARD, at=T0)
+    box = delivery(ledger, clock, told.work)
+    assert await box.expedite(CARD, Told(RetryLater("not taken", after_s=0)).work)
+    assert await box.drain() == 1
+    assert told.asked == ["t-1"]
 
 
 async def test_a_ticket_that_moved_on_owes_nothing(ledger: MemoryLedger, clock: FixedClock) -> None:

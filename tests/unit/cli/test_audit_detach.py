@@ -13,10 +13,10 @@ from bot.compose.checkpoints import checkpoint
 from bot.compose.core import bundle_of
 from bot.compose.databases import apply_roles
 from bot.compose.rollback import behind, behind_at_rest
+from bot.compose.speaking import AUDIT_CURSOR
 from bot.replies import Exit
 from bot.scheduler import WallClock
 from bot.settings import Settings, from_environment
-from bot.sinks.follower import AUDIT_CURSOR
 from governance.control import AgentFrozen
 from governance.errors import Code, Refused
 from governance.principal import TenantId

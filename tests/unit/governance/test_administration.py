@@ -10,9 +10,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from governance import control as ctl
 from governance.action import content_digest
 from governance.administration import CHECKPOINT, Administration, TreeHead
-from governance.errors import Code, Refused, Unavailable
+from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.policy.bundle import load
 from governance.ports import Keys, Result
+from governance.principal import BREAK_GLASS, Agent
 from storage.memory import MemoryLedger
 from tests.support.build import TENANT, FixedClock, credential
 from tests.support.core import FakeSigner
@@ -152,3 +153,10 @@ async def test_a_checkpoint_by_a_key_that_the_log_does_not_know_is_not_recorded(
     with pytest.raises(Unavailable):
         await office.admin.checkpoint(tree, origin="placet.example")
     assert await office.names() == []
+
+
+async def test_no_credential_bears_the_name_that_is_kept_for_people(office: Office):
+    bearer = credential(agent=Agent(id=BREAK_GLASS, tenant=TENANT))
+    with pytest.raises(InvalidInput) as caught:
+        await office.admin.issue(bearer, actor="operator:root")
+    assert (caught.value.code, caught.value.pointer) == (Code.INVALID_FIELD, "/agent")

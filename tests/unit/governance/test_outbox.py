@@ -1,23 +1,37 @@
 """Which messages follow from which event."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from governance import control as ctl
 from governance.action import Dispatch
-from governance.outbox import Owed, OwedKind, owed
+from governance.outbox import STEP, Owed, OwedKind, owed
 from governance.policy.decision import Constraints, Effect
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import nudge_events as nudge_ev
 from governance.tickets.ticket import Basis, Ticket, TicketState
-from tests.support.build import ANNA, T0, TENANT, ask, evaluated, on, ruling, sample_ticket, samples
+from tests.support.build import (
+    ANNA,
+    BEN,
+    T0,
+    TENANT,
+    ask,
+    evaluated,
+    on,
+    ruling,
+    sample_ticket,
+    samples,
+)
 from tests.support.core import after, approved, born, decide, decision
 
 S = TicketState
 CARD = Owed(kind=OwedKind.CARD, key="t-1")
 CLEAR = Owed(kind=OwedKind.CLEAR, key="t-1")
 EXECUTE = Owed(kind=OwedKind.EXECUTE, key="t-1")
+WATCH = Owed(kind=OwedKind.WATCH, key="t-1")
 ALLOWED = ruling(Effect.ALLOW)
 
 
@@ -26,11 +40,21 @@ def _ticket(state: TicketState = S.PENDING, **changes: object) -> Ticket:
 
 
 @pytest.mark.parametrize("name", samples())
-def test_every_event_of_a_ticket_that_asks_people_but_three_refreshes_its_card(name: str):
+def test_every_event_of_a_ticket_that_asks_people_but_four_refreshes_its_card(name: str):
     event, ticket = samples()[name]
     is_of_a_ticket = isinstance(event, ev.TicketEvent)
-    is_silent = name in {"VoteRefused", "ExecutionCleared", "TicketUpheld"}
+    is_silent = name in {"VoteRefused", "ExecutionCleared", "TicketUpheld", "VotersReminded"}
     assert (CARD in owed(event, ticket)) is (is_of_a_ticket and not is_silent)
+
+
+def test_what_calls_itself_an_emergency_is_told_at_once_and_once():
+    urgent = Owed(kind=OwedKind.EMERGENCY, key="t-1")
+    asked = ask(labels=(("emergency", "failover"),))
+    opened, ticket = samples()["TicketOpened"][0], _ticket(ask=asked)
+    assert urgent in owed(opened, ticket)
+    assert urgent not in owed(opened, _ticket())
+    assert urgent not in owed(opened, _ticket(S.DENIED, ask=asked))
+    assert urgent not in owed(on("t-1", ev.ResponseOverdue), ticket)
 
 
 def test_what_policy_alone_settles_has_no_card():
@@ -87,7 +111,7 @@ def test_an_approved_execution_is_cleared_first_and_run_only_once_cleared(name: 
 def test_what_is_not_approved_is_neither_cleared_nor_run(state: TicketState):
     for name in ("TicketOpened", "TicketApproved", "ExecutionCleared"):
         event, _ = samples()[name]
-        assert {*owed(event, _ticket(state))} <= {CARD}
+        assert {*owed(event, _ticket(state))} <= {CARD, WATCH}
 
 
 def test_a_release_waits_for_its_agent():
@@ -108,3 +132,63 @@ def test_what_has_no_ticket_owes_nothing():
     assert owed(evaluated(), None) == ()
     frozen = ctl.AgentFrozen(tenant=TENANT, target="all", person=ANNA)
     assert owed(frozen, None) != ()
+
+
+@pytest.mark.parametrize("name", samples())
+def test_a_ticket_is_watched_from_when_it_begins_to_wait(name: str):
+    event, ticket = samples()[name]
+    if ticket is None:
+        return
+    begins = {"TicketOpened", "TicketRevised", "QuorumLost"}
+    assert (WATCH in owed(event, replace(ticket, state=S.PENDING))) is (name in begins)
+    assert WATCH not in owed(event, replace(ticket, state=S.DENIED))
+
+
+@pytest.mark.parametrize(("life_s", "first_s"), [(3_600, 60), (240, 60), (100, 25)])
+def test_it_is_first_looked_at_after_a_minute_or_a_quarter_of_its_life(life_s: int, first_s: int):
+    ticket = _ticket(updated_at=T0, expires_at=T0 + timedelta(seconds=life_s))
+    (watch,) = (one for one in owed(samples()["TicketOpened"][0], ticket) if one == WATCH)
+    assert watch.not_before == T0 + timedelta(seconds=first_s)
+    assert watch.deadline == ticket.expires_at
+
+
+def test_a_card_is_owed_by_when_its_ticket_expires():
+    ticket = _ticket(expires_at=T0 + timedelta(hours=3))
+    (card,) = owed(samples()["VoteCast"][0], ticket)
+    assert card.deadline == ticket.expires_at
+
+
+def test_whoever_is_reminded_has_one_message_however_many_tickets_wait():
+    event = on("t-1", nudge_ev.VotersReminded, number=1, people=(ANNA, BEN))
+    assert owed(event, _ticket()) == (
+        Owed(kind=OwedKind.REMIND, key=ANNA),
+        Owed(kind=OwedKind.REMIND, key=BEN),
+    )
+
+
+def test_a_step_of_an_escalation_is_told_once_for_each_step():
+    step = {"channel": "C1", "roles": (), "people": (ANNA,)}
+    first = owed(on("t-1", nudge_ev.TicketEscalated, step=1, **step), _ticket())
+    second = owed(on("t-1", nudge_ev.TicketEscalated, step=2, **step), _ticket())
+    kinds = [one.kind for one in (*first, *second)]
+    assert kinds.count(OwedKind.ESCALATE) == 2
+    assert CARD in first
+    reminded = Owed(kind=OwedKind.REMIND, key=ANNA)
+    assert len({*first, *second}) == 4
+    assert (reminded in first, reminded in second) == (True, True)
+    nowhere = owed(
+        on("t-1", nudge_ev.TicketEscalated, step=3, **{**step, "channel": ""}), _ticket()
+    )
+    assert {one.kind for one in nowhere} == {OwedKind.CARD, OwedKind.REMIND}
+
+
+def test_an_expiry_is_told_to_everybody_who_answers_for_the_request_and_to_nobody_else():
+    asked = ask(on_behalf_of=ANNA, owners=(BEN, ANNA))
+    told = [
+        one.key
+        for one in owed(on("t-1", ev.TicketExpired), _ticket(S.EXPIRED, ask=asked))
+        if one.kind is OwedKind.TELL_EXPIRED
+    ]
+    assert told == [f"t-1{STEP}{ANNA}", f"t-1{STEP}{BEN}"]
+    nobody = _ticket(S.EXPIRED, ask=ask(on_behalf_of=None, owners=()))
+    assert {one.kind for one in owed(on("t-1", ev.TicketExpired), nobody)} == {OwedKind.CARD}

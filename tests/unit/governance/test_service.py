@@ -316,6 +316,20 @@ async def test_a_person_of_two_roles_votes_in_the_heavier_or_in_the_one_they_cho
     assert (vote.role, vote.weight) == (OPERATOR, 1)
 
 
+async def test_a_person_is_told_the_roles_among_which_they_choose(house: House):
+    ticket = await house.ask()
+    size = len(await house.names())
+    choices = await house.service.role_choices(ticket.id, CARA)
+    assert [(item.role, item.weight) for item in choices] == [(ADMIN, 3), (OPERATOR, 1)]
+    assert await house.service.role_choices(ticket.id, ANNA) == ()
+    house.directory.people[OWNER] = frozenset({ADMIN, OPERATOR})
+    assert await house.service.role_choices(ticket.id, OWNER) == ()
+    assert len(await house.names()) == size
+    allowed = await house.service.submit(_read(idempotency_key="other"), agent())
+    assert allowed.ticket_id
+    assert await house.service.role_choices(allowed.ticket_id, CARA) == ()
+
+
 async def test_a_role_that_one_does_not_hold_is_never_attested(house: House):
     ticket = await house.ask()
     with pytest.raises(Refused) as caught:

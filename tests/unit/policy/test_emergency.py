@@ -152,12 +152,11 @@ def test_a_shorter_tier_stays_shorter_and_is_answered_within_it():
 
 def test_what_an_emergency_asks_for_and_does_not_get_is_reported():
     template = {**TEMPLATE, "channel": "incidents", "review_within": "24h"}
-    notes = policy_of(emergency={"failover": template}).not_enforced
-    assert [note.pointer for note in notes] == [
-        "/emergency/failover/channel",
-        "/emergency/failover/review_within",
-    ]
+    policy = policy_of(emergency={"failover": template})
+    assert [note.pointer for note in policy.not_enforced] == ["/emergency/failover/review_within"]
     assert policy_of().not_enforced == ()
+    assert policy.emergencies["failover"].channel == "incidents"
+    assert policy_of().emergencies["failover"].channel == ""
 
 
 WARN = [{"id": "freeze", "description": "d", "violationAction": "WARN"}]

@@ -30,7 +30,7 @@ MEANT = {
     "content": {},
     "data": {LintCode.SINGLE_PERSON_TIER: 1},
     "default": {LintCode.NO_APPROVERS: 1},
-    "demo": {LintCode.SINGLE_PERSON_TIER: 3, LintCode.TOOL_WITHOUT_SCOPE: 6},
+    "demo": {LintCode.SINGLE_PERSON_TIER: 3, LintCode.TOOL_WITHOUT_SCOPE: 7},
     "experimental": {},
     "infrastructure": {},
     "regulated": {},

@@ -117,3 +117,13 @@ def test_what_an_agent_wrote_is_ascii_within_limits(text: str) -> None:
 
 def test_nothing_makes_no_message() -> None:
     assert audit_messages([]) == ()
+
+
+def test_a_vote_in_anothers_name_says_whose_it_is() -> None:
+    lent = build.cast(person=build.BEN, delegator=build.ANNA, delegation="d-1")
+    (message,) = audit_messages(
+        [logged(1, lent, build.sample_ticket()), logged(2, build.granted())]
+    )
+    text = "\n".join(message.lines)
+    assert "approve for slack:T1/UANNA as operator" in text
+    assert "to slack:T1/UBEN" in text

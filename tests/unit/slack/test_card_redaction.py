@@ -10,7 +10,7 @@ from bot.slack import names
 from bot.slack.card_redaction import HIDDEN, redacted
 from bot.slack.card_view import CardView
 from bot.slack.cards import approval_card
-from bot.slack.modals import full_view
+from bot.slack.full_view import full_view
 from governance.action import Content
 from governance.policy.decision import Constraints
 from governance.tickets._opening import ask_of
@@ -51,7 +51,8 @@ def test_one_argument_is_hidden_wherever_it_stands_and_the_others_are_not() -> N
 
 
 def test_details_shows_what_the_card_hides() -> None:
-    whole = "".join(full_view(hiding(*EVERY)).pages)
+    pages = full_view(hiding(*EVERY)).pages
+    whole = "".join(piece.text for page in pages for piece in page)
     assert "Q7zara" in whole
     assert "Q7prompt" in whole
 

@@ -8,19 +8,22 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
 
 from bot.emulator.limit_rich import characters
 from bot.emulator.limits import check_blocks, check_view, is_message_too_long, is_view_too_large
-from bot.slack import card_title, limits, modals, names
-from bot.slack.card_view import CardView
+from bot.slack import card_title, details, forms, limits, modals, names
+from bot.slack.card_view import CardView, trace_address
 from bot.slack.cards import Card, approval_card
+from bot.slack.full_view import full_view
 from bot.slack.said import refusal_text
 from bot.slack.text import Inert, fallback
 from governance.action import ActionKind, Content, needs_full_view
 from governance.control import Frozen
 from governance.errors import Code, Refused
 from governance.policy.decision import Warned
-from governance.tickets.ticket import Choice, TicketState
+from governance.principal import PersonId
+from governance.tickets.ticket import Attested, Choice, Escalated, TicketState
 from tests.support import build
 from tests.support.card_samples import samples, ticket, view
 
@@ -38,9 +41,11 @@ def check_legal(card: Card) -> None:
     assert check_blocks(blocks, "message") == []
     assert not is_message_too_long(blocks)
     assert characters(blocks) <= 10_000
-    assert len(shown(card)) <= 12_500
+    assert len(shown(card)) <= 12_000
     assert 0 < len(card.text) <= 4_000
     assert '"type": "mrkdwn"' not in shown(card)
+    parsed = Block.parse_all(json.loads(json.dumps(blocks)))
+    assert [one.to_dict()["type"] for one in parsed] == [one["type"] for one in blocks]
 
 
 @pytest.mark.parametrize("name", list(SAMPLES))
@@ -165,7 +170,7 @@ def test_a_cut_that_the_core_gates_keeps_approve_and_says_what_to_do() -> None:
 
 def test_progress_is_told_in_words() -> None:
     card = shown(approval_card(SAMPLES["half_approved"]))
-    assert "Waiting for approval. Needs 1 security-admin." in card
+    assert "Waiting for approval: needs one security-admin, 1 of 4 weight." in card
     assert "1 of 1 operator, 0 of 1 security-admin; weight 1 of 4" in card
 
 
@@ -183,9 +188,9 @@ def test_why_it_ended_is_said_as_people_say_it(cause: str, said: str) -> None:
     assert cause not in card.replace(said, "")
 
 
-def test_a_prompt_alone_stands_alone_under_its_label() -> None:
+def test_a_prompt_stands_under_its_own_label() -> None:
     card = shown(approval_card(view(content=Content(prompt="Tell the team"))))
-    assert "in the prompt's words:" in card
+    assert "Prompt, the agent's own instruction:" in card
     assert '"text": "Tell the team"' in card
     assert "(no arguments and no prompt)" in shown(approval_card(view(content=Content())))
 
@@ -226,6 +231,19 @@ _JSON = st.recursive(
 )
 
 
+_STEPS = st.lists(
+    st.builds(
+        Escalated,
+        step=st.integers(1, 9),
+        at=st.just(build.T0),
+        channel=_TEXT,
+        roles=st.lists(_TEXT, max_size=4).map(tuple),
+        people=st.lists(_TEXT, max_size=9).map(tuple),
+    ),
+    max_size=5,
+).map(tuple)
+
+
 @st.composite
 def any_view(draw: st.DrawFn) -> CardView:
     content = Content(
@@ -259,7 +277,7 @@ def any_view(draw: st.DrawFn) -> CardView:
         ),
     )
     votes = tuple(
-        build.vote(person, role=role, comment_digest=role)
+        build.vote(person, role=role, comment_digest=role, delegator=draw(st.none() | _TEXT))
         for person, role in draw(st.lists(st.tuples(_TEXT, _TEXT), max_size=12))
     )
     one = ticket(
@@ -270,6 +288,12 @@ def any_view(draw: st.DrawFn) -> CardView:
         note=draw(_TEXT),
         decided_by=draw(_TEXT),
         report=draw(st.none() | st.just(build.report(error=draw(_TEXT)))),
+        failures=draw(st.integers(0, 3)),
+        attested=tuple(
+            Attested(person=PersonId(person), took_effect=bool(role), comment_digest=role)
+            for person, role in draw(st.lists(st.tuples(_TEXT, _TEXT), max_size=12))
+        ),
+        escalated=draw(_STEPS),
     )
     return CardView(
         ticket=one,
@@ -281,6 +305,7 @@ def any_view(draw: st.DrawFn) -> CardView:
             | st.builds(Frozen, target=_TEXT, by=_TEXT, at=st.just(build.T0), reason=_TEXT)
         ),
         sandbox_note=draw(_TEXT),
+        trace_url=trace_address("https://t.example/{trace_id}", asked.trace_id),
     )
 
 
@@ -291,9 +316,9 @@ def test_any_ticket_renders_a_legal_card(sample: CardView) -> None:
 
 @given(any_view())
 def test_any_ticket_has_a_legal_full_view_that_holds_everything(sample: CardView) -> None:
-    whole = modals.full_view(sample)
+    whole = full_view(sample)
     for page in range(whole.count):
-        body = modals.details(sample, whole, page, may_vote=True)
+        body = details.page(sample, whole, page, may_vote=True)
         assert check_view(body, "modal") == []
         assert not is_view_too_large(body)
         is_last = page == whole.count - 1
@@ -321,7 +346,8 @@ def test_a_target_that_is_cut_takes_approve_off_the_card() -> None:
 
 
 @pytest.mark.parametrize("text", ['"\\' * 200, "\\u{" * 150, '"\u202e' * 200, "p\u0430" * 200])
-def test_the_most_hostile_ticket_fits(text: str) -> None:
+@pytest.mark.parametrize("state", list(TicketState))
+def test_the_most_hostile_ticket_fits(text: str, state: TicketState) -> None:
     asked = build.ask(
         agent=text,
         tool=text,
@@ -353,6 +379,19 @@ def test_the_most_hostile_ticket_fits(text: str) -> None:
         decided_by=text,
         is_overdue=True,
         report=build.report(build.RunStatus.FAILED, error=text),
+        state=state,
+        failures=9_999,
+        attested=(Attested(person=build.PersonId(text), took_effect=True, comment_digest="c"),) * 9,
+        escalated=(
+            Escalated(
+                step=1,
+                at=build.T0,
+                channel=text,
+                roles=(text,) * 9,
+                people=(build.PersonId(text),) * 9,
+            ),
+        )
+        * 9,
     )
     sample = CardView(
         ticket=hostile,
@@ -361,6 +400,7 @@ def test_the_most_hostile_ticket_fits(text: str) -> None:
         comments={"c": text},
         frozen=Frozen(target=text, by=build.BEN, at=build.T0, reason=text),
         sandbox_note=text,
+        trace_url=f"https://t.example/{'a' * 600}",
     )
     check_legal(approval_card(sample))
 
@@ -368,19 +408,30 @@ def test_the_most_hostile_ticket_fits(text: str) -> None:
 @pytest.mark.parametrize("choice", list(Choice))
 def test_the_forms_are_legal(choice: Choice) -> None:
     shown_to = names.Shown(ticket_id=ticket().id, revision=1, binding="a" * 64)
-    assert check_view(modals.ballot(shown_to, choice), "modal") == []
+    assert check_view(forms.ballot(shown_to, choice), "modal") == []
     assert check_view(modals.loading(), "modal") == []
 
 
 def test_the_full_view_of_the_largest_action_is_legal() -> None:
     content = Content(arguments={"x": "\u202e\u202d" * 60_000})
     sample = replace(view(), content=content)
-    whole = modals.full_view(sample)
-    assert "".join(whole.pages).count("\\u{202e}") == 60_000
+    whole = full_view(sample)
+    texts = [piece.text for page in whole.pages for piece in page]
+    assert "".join(texts).count("\\u{202e}") == 60_000
     for page in (0, whole.count // 2, whole.count - 1):
-        body = modals.details(sample, whole, page, may_vote=True)
+        body = details.page(sample, whole, page, may_vote=True)
         assert check_view(body, "modal") == []
         assert not is_view_too_large(body)
+
+
+def test_very_many_words_of_the_agent_are_cut_and_counted() -> None:
+    content = Content(arguments={"x": "\U0001f600" * 4_000}, justification="\U0001f600" * 60_000)
+    sample = replace(view(), content=content)
+    whole = full_view(sample)
+    body = details.page(sample, whole, whole.count - 1, may_vote=True)
+    assert check_view(body, "modal") == []
+    assert not is_view_too_large(body)
+    assert "22,400 of 60,000 characters of its words" in str(body)
 
 
 def test_our_numbers_are_within_the_emulators() -> None:

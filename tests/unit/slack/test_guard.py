@@ -137,6 +137,30 @@ def test_another_team_app_or_organisation_is_403(changes: dict[str, object]) -> 
     assert status_of(guard().check(signed(body, at=NOW), body)) == 403
 
 
+@pytest.mark.parametrize(
+    ("changes", "passes"),
+    [
+        ({"team": None, "enterprise": {"id": "E1"}, "is_enterprise_install": True}, True),
+        ({"team": {"id": "T1"}, "enterprise": {"id": "E1"}, "is_enterprise_install": True}, True),
+        ({"team": None, "enterprise": {"id": "E1"}, "is_enterprise_install": "true"}, True),
+        ({"team": None, "enterprise": {"id": "E1"}}, False),
+        ({"team": None, "enterprise": {"id": "E1"}, "is_enterprise_install": 1.5}, False),
+        ({"team": None, "enterprise": {"id": "E2"}, "is_enterprise_install": True}, False),
+        ({"team": None, "enterprise": None, "is_enterprise_install": True}, False),
+        ({"team": {"id": "T2"}, "enterprise": {"id": "E1"}, "is_enterprise_install": True}, False),
+    ],
+)
+def test_what_names_no_team_passes_only_from_our_organisations_own_installation(
+    changes: dict[str, object], passes: bool
+) -> None:
+    body = form(click(**changes))
+    org = Allowed(team_id="T1", app_id="A1", enterprise_id="E1", is_org_install=True)
+    checks = Guard(signing_secret=SECRET, clock=FixedClock(), allowed=org)
+    assert isinstance(checks.check(signed(body, at=NOW), body), Passed) is passes
+    plain = isinstance(guard(enterprise="E1").check(signed(body, at=NOW), body), Passed)
+    assert plain is (passes and changes["team"] is not None)
+
+
 def test_our_own_organisation_passes() -> None:
     body = form(click(enterprise={"id": "E1"}))
     assert isinstance(guard(enterprise="E1").check(signed(body, at=NOW), body), Passed)
@@ -236,3 +260,13 @@ def test_a_form_that_bolt_could_not_index_is_400(changes: dict[str, object]) -> 
 def test_what_slack_sends_has_that_form(changes: dict[str, object]) -> None:
     body = form(click(**changes))
     assert isinstance(guard().check(signed(body, at=NOW), body), Passed)
+
+
+def test_what_was_left_to_somebody_else_is_taken_when_it_comes_again() -> None:
+    one, body = guard(), form(click())
+    first = one.check(signed(body, at=NOW), body)
+    assert isinstance(first, Passed)
+    assert one.check(signed(body, at=NOW), body) == Answered(status=200)
+    one.forget(first.key)
+    assert isinstance(one.check(signed(body, at=NOW), body), Passed)
+    one.forget("never seen")

@@ -1,6 +1,7 @@
 """The manifest says what the code uses, no more and no less, and is valid."""
 
 import ast
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import yaml
 
 from bot.slack import names
+from bot.slack.changes import Changes
 from bot.slack.listeners import Listeners
 
 ROOT = Path(__file__).parents[3]
@@ -20,12 +22,18 @@ SCHEMA = json.loads(
 # The scope of each Web API method that we call; None: it needs none.
 SCOPES = {
     "auth_test": None,
+    "apps_connections_open": None,
     "bots_info": "users:read",
     "users_info": "users:read",
+    "users_lookupByEmail": "users:read.email",
     "usergroups_users_list": "usergroups:read",
+    "conversations_info": "channels:read",
+    "conversations_open": "im:write",
+    "files_upload_v2": "files:write",
     "chat_postMessage": "chat:write",
     "chat_postEphemeral": "chat:write",
     "chat_update": "chat:write",
+    "chat_getPermalink": None,
     "views_open": None,
     "views_push": None,
     "views_update": None,
@@ -59,7 +67,8 @@ def test_the_schema_would_refuse_a_typo() -> None:
 
 def test_every_method_called_has_its_scope_and_every_scope_its_use() -> None:
     assert set(calls()) == set(SCOPES)
-    wanted = {scope for scope in SCOPES.values() if scope} | {"commands"}
+    wanted = {scope for scope in SCOPES.values() if scope}
+    wanted |= {"commands", "groups:read"}  # the latter for private channels
     assert set(MANIFEST["oauth_config"]["scopes"]["bot"]) == wanted
 
 
@@ -81,23 +90,55 @@ def test_every_action_id_has_its_listener() -> None:
     assert set(listeners) == set(names.ACTIONS)
 
 
+def test_shortcuts_are_those_that_have_listeners() -> None:
+    listeners = Listeners.on_shortcuts.__get__(_Anything())()
+    named = {one["callback_id"]: one["type"] for one in MANIFEST["features"]["shortcuts"]}
+    assert named == {names.SHORTCUT_INBOX: "global", names.SHORTCUT_DETAILS: "message"}
+    assert set(listeners) == set(named)
+
+
+def test_every_form_has_its_listener() -> None:
+    listeners = Listeners.on_forms.__get__(_Anything())()
+    forms = {names.BALLOT_VIEW, names.DEED_VIEW, names.BULK_VIEW, names.DELEGATE_VIEW}
+    assert set(listeners) == forms | {names.EMERGENCY_VIEW, names.PICK_VIEW}
+
+
+def test_menus_are_filled_from_the_same_address() -> None:
+    interactivity = MANIFEST["settings"]["interactivity"]
+    assert interactivity["message_menu_options_url"] == interactivity["request_url"]
+
+
 class _Anything:
     """Stands for the parts of a listener, of which only the names are asked."""
+
+    def __call__(self, *_: object) -> "_Anything":
+        return self
 
     def __getattr__(self, name: str) -> "_Anything":
         return self
 
 
 def test_events_are_registered_with_bolt() -> None:
-    source = (ROOT / "bot" / "slack" / "listeners.py").read_text(encoding="utf-8")
-    registered = {
-        node.args[0].value
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call)
-        and ast.unparse(node.func) == "bolt.event"
-        and isinstance(node.args[0], ast.Constant)
-    }
-    assert registered == set(names.EVENTS)
+    anything: Any = _Anything()
+    parts = {part.name: anything for part in dataclasses.fields(Listeners)}
+    changes = Changes(directory=None, channels=anything)
+    bolt: Any = _Bolt()
+    Listeners(**{**parts, "changes": changes}).register(bolt)
+    assert bolt.events == set(names.EVENTS)
+
+
+class _Bolt:
+    """Notes the events that something listens to."""
+
+    def __init__(self) -> None:
+        self.events: set[str] = set()
+
+    def event(self, name: str) -> Any:
+        self.events.add(name)
+        return lambda listener: listener
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: lambda listener: listener
 
 
 def test_interactivity_and_the_home_tab_are_on() -> None:

@@ -47,6 +47,12 @@ def test_a_flood_of_marks_is_spelled_out() -> None:
     assert "\\u{301 x8}" in inert("e" + "\u0301" * 10)
 
 
+@pytest.mark.parametrize("text", ["\u0301a", " \u0301", "a:\u0338", "\u0e49", "-\u20e3"])
+def test_a_mark_without_a_letter_under_it_is_spelled_out(text: str) -> None:
+    assert "\\u{" in inert(text)
+    assert inert("1\u20e3 \u0e01\u0e49") == "1\u20e3 \u0e01\u0e49"
+
+
 @given(st.text(max_size=200))
 def test_inert_text_has_nothing_that_hides(text: str) -> None:
     for char in inert(text):

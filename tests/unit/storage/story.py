@@ -13,6 +13,7 @@ from governance.control import PublicKey
 from governance.execution import RunReport
 from governance.ports import Keys, Ledger, Result
 from governance.tickets import events as ev
+from governance.tickets import nudge_events as nudge_ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import Ask, TicketId
 from tests.support import build, world
@@ -76,7 +77,8 @@ async def _tell_of_people(ledger: Ledger) -> None:
     await commit(
         ledger,
         build.on("t-again", run_ev.ExecutionLost, run_id="run-2"),
-        build.on("t-again", run_ev.UnknownResolved, person=BEN, took_effect=False),
+        *(build.attested("t-again", who, took_effect=False) for who in (ANNA, BEN)),
+        build.resolved("t-again", ANNA, BEN, took_effect=False),
         build.revised("t-again", ask=again.ask),
     )
     seen = build.opened("t-seen", ask=ask("t-seen", needs_full_view=True))
@@ -108,6 +110,15 @@ async def _tell_of_the_clock(ledger: Ledger) -> None:
     await commit(
         ledger,
         build.opened("t-gone", ask=ask("t-gone")),
+        build.on("t-gone", nudge_ev.VotersReminded, number=1, people=(ANNA, BEN)),
+        build.on(
+            "t-gone",
+            nudge_ev.TicketEscalated,
+            step=1,
+            channel="C0MANAGERS",
+            roles=("manager",),
+            people=(BEN,),
+        ),
         build.on("t-gone", ev.TicketCancelled, actor="agent:deployer", reason="not needed"),
     )
 

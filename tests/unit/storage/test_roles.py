@@ -187,7 +187,7 @@ SECRETLY = "UPDATE tickets SET state = 'EXECUTING' WHERE id = 't-run'"
         OTHER_ASK,
         VOTED,
         SECRETLY,
-        "INSERT INTO votes VALUES ('t-wait', 1, 'p', 'operator', 9, 'approve', 0)",
+        "INSERT INTO votes VALUES ('t-wait', 1, 'p', 'operator', 9, 'approve', 0, 'p')",
         "INSERT INTO tickets SELECT * FROM tickets",
         "DELETE FROM tickets",
         "UPDATE control SET body = ''",

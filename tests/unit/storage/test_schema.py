@@ -193,7 +193,10 @@ async def test_an_agents_pending_tickets_are_counted_in_their_index_alone(
 
 async def test_a_claim_walks_the_index_of_what_is_alive(path: Path, ledger: SqliteLedger):
     with closing(sqlite3.connect(path)) as connection:
-        sql = "SELECT key FROM outbox WHERE dead = 0 AND kind IN (?) AND due_at <= ?"
-        values = (OwedKind.CARD, "2026")
-        rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
-    assert any("ix_outbox_due" in row[3] for row in rows)
+        for lane, index in (("", "ix_outbox_due"), ("AND placed = 0", "ix_outbox_lane")):
+            sql = f"""SELECT key FROM outbox WHERE dead = 0 AND kind IN (?) AND due_at <= ? {lane}
+                ORDER BY deadline, due_at, kind, key LIMIT 1"""
+            values = (OwedKind.CARD, "2026")
+            rows = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
+            assert any(index in row[3] for row in rows)
+            assert not any("TEMP B-TREE" in row[3] for row in rows)

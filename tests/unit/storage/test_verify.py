@@ -196,7 +196,7 @@ ROWS: dict[str, tuple[str, str]] = {
         "projection",
     ),
     "vote invented": (
-        "INSERT INTO votes VALUES ('t-wait', 1, 'eve', 'operator', 1, 'approve', 0)",
+        "INSERT INTO votes VALUES ('t-wait', 1, 'eve', 'operator', 1, 'approve', 0, 'eve')",
         "votes",
     ),
     "vote deleted": ("DELETE FROM votes WHERE ticket_id = 't-run'", "votes"),

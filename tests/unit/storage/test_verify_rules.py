@@ -10,8 +10,11 @@ import pytest
 
 from governance import control as ctl
 from governance.audit import Event
+from governance.execution import OutputState
 from governance.policy.decision import Constraints
+from governance.principal import PersonId
 from governance.tickets import events as ev
+from governance.tickets import nudge_events as nudge_ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.binding import stamp
 from storage import codec, verify
@@ -69,6 +72,14 @@ LATE = T0 + 2 * HOUR
 FROZEN = ctl.AgentFrozen(tenant=TENANT, target=build.AGENT, person=ANNA)
 FAILED = build.on("t", run_ev.ExecutionFailed, run_id="run-1", report=build.report())
 AGAIN = build.revised("t", ask=OPENED.ask)
+LOST = build.on("t", run_ev.ExecutionLost, run_id="run-1")
+QUARANTINED = build.report(output_state=OutputState.QUARANTINED, shown_digest="")
+DONE = build.on("t", run_ev.ExecutionSucceeded, run_id="run-1", report=QUARANTINED)
+HELD_BACK = (*STARTED, DONE)
+SEEN = build.on(
+    "t", run_ev.OutputReleased, person=ANNA, shown_digest="9" * 64, comment_digest="8" * 64
+)
+DROPPED = build.on("t", run_ev.OutputDiscarded, person=ANNA, comment_digest="8" * 64)
 LONGER = replace(
     AGAIN,
     expires_at=LATE,
@@ -99,7 +110,23 @@ def upheld(snapshot: str) -> Event:
     return build.on("t", ev.TicketUpheld, snapshot=snapshot)
 
 
+OWNER = PersonId("slack:T1/UOWNER")
+OWNED = build.opened("t", ask=build.ask(idempotency_key="key-t", owners=(OWNER,)))
+
+
+def reminded(*people: PersonId, number: int = 1) -> Event:
+    return build.on("t", nudge_ev.VotersReminded, number=number, people=people)
+
+
+def escalated(step: int) -> Event:
+    return build.on("t", nudge_ev.TicketEscalated, step=step, channel="C1", roles=(), people=(BEN,))
+
+
 GOOD: dict[str, tuple[Event | At, ...]] = {
+    "reminded, escalated and decided": (
+        *(OPENED, reminded(ANNA, BEN), escalated(1), escalated(2), reminded(BEN, number=2)),
+        *VOTES,
+    ),
     "approved and run": (OPENED, *VOTES, *STARTED),
     "failed and revised": (OPENED, *VOTES, *STARTED, FAILED, AGAIN),
     "failed and expired": (
@@ -120,7 +147,27 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
     "unknown and found done": (
         *(ALLOWED, *STARTED),
         build.on("t", run_ev.ExecutionLost, run_id="run-1"),
-        build.on("t", run_ev.UnknownResolved, person=ANNA, took_effect=True),
+        build.attested("t", ANNA, took_effect=True),
+        build.resolved("t", ANNA, took_effect=True),
+    ),
+    "unknown and found done by two, one of whom thought otherwise first": (
+        *(OPENED, *VOTES, *STARTED, LOST),
+        build.attested("t", BEN, took_effect=False),
+        build.attested("t", ANNA, took_effect=True),
+        build.attested("t", BEN, took_effect=True),
+        build.resolved("t", ANNA, BEN, took_effect=True),
+    ),
+    "unknown and found without effect": (
+        *(OPENED, *VOTES, *STARTED, LOST),
+        *(build.attested("t", who, took_effect=False) for who in (ANNA, BEN)),
+        *(build.resolved("t", ANNA, BEN, took_effect=False), AGAIN),
+    ),
+    "quarantined and released": (OPENED, *VOTES, *HELD_BACK, SEEN),
+    "quarantined and discarded": (OPENED, *VOTES, *HELD_BACK, DROPPED),
+    "released to the agent, whose output is discarded": (
+        *(ALLOWED, CLEARED, REDEEMED),
+        build.on("t", run_ev.OutcomeReported, report=QUARANTINED),
+        DROPPED,
     ),
     "born denied for lack of people": (replace(OPENED, state=build.TicketState.DENIED),),
     "started a minute after clearance": (
@@ -148,6 +195,13 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
 }
 
 BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
+    "reminded who voted": ((OPENED, VOTES[0], reminded(ANNA)), "vote"),
+    "reminded who asked": ((OWNED, reminded(OWNER)), "vote"),
+    "reminded of what is over": ((OPENED, At(at=LATE, event=reminded(ANNA))), "expiry"),
+    "reminded of what is settled": ((OPENED, *VOTES, reminded(ANNA)), "transition"),
+    "escalated twice": ((OPENED, escalated(1), escalated(1)), "transition"),
+    "escalated what is over": ((OPENED, At(at=LATE, event=escalated(1))), "expiry"),
+    "escalated what is settled": ((OPENED, *VOTES, escalated(1)), "transition"),
     "run on the word of an older bundle": (
         (active(ACTIVE), OPENED, *VOTES, active(NEWER), *STARTED),
         "policy",
@@ -238,6 +292,53 @@ BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
     "approved after the full view of an earlier revision": (
         (BIG, *BIG_SEEN, BIG_AGAIN, replace(BIG_VOTES[0], revision=2)),
         "view",
+    ),
+    "said of a run that nobody lost": (
+        (OPENED, *VOTES, *STARTED, build.attested("t", ANNA, took_effect=True)),
+        "transition",
+    ),
+    "said by who answers for the agent": (
+        (ALLOWED, *STARTED, LOST, build.attested("t", build.OWNER, took_effect=True)),
+        "vote",
+    ),
+    "resolved by one where two are asked": (
+        (
+            *(OPENED, *VOTES, *STARTED, LOST, build.attested("t", ANNA, took_effect=True)),
+            build.resolved("t", ANNA, took_effect=True),
+        ),
+        "decision",
+    ),
+    "resolved by one who is named twice": (
+        (
+            *(OPENED, *VOTES, *STARTED, LOST, build.attested("t", ANNA, took_effect=True)),
+            build.resolved("t", ANNA, ANNA, took_effect=True),
+        ),
+        "decision",
+    ),
+    "resolved by two who disagree": (
+        (
+            *(OPENED, *VOTES, *STARTED, LOST, build.attested("t", ANNA, took_effect=False)),
+            build.attested("t", BEN, took_effect=True),
+            build.resolved("t", ANNA, BEN, took_effect=True),
+        ),
+        "decision",
+    ),
+    "resolved on what was said of an earlier revision": (
+        (
+            *(OPENED, *VOTES, *STARTED, LOST),
+            *(build.attested("t", who, took_effect=False) for who in (ANNA, BEN)),
+            *(build.resolved("t", ANNA, BEN, took_effect=False), AGAIN),
+            replace(build.resolved("t", ANNA, BEN, took_effect=True), revision=2),
+        ),
+        "decision",
+    ),
+    "released twice": ((OPENED, *VOTES, *HELD_BACK, SEEN, SEEN), "decision"),
+    "released after the discard": ((OPENED, *VOTES, *HELD_BACK, DROPPED, SEEN), "decision"),
+    "released while nothing has run": ((OPENED, *VOTES, SEEN), "transition"),
+    "released without an output": ((ALLOWED, CLEARED, REDEEMED, SEEN), "decision"),
+    "released by who answers for the agent": (
+        (OPENED, *VOTES, *HELD_BACK, replace(SEEN, person=build.OWNER)),
+        "vote",
     ),
     "one key, two tickets": (
         (OPENED, build.opened("u", ask=OPENED.ask)),

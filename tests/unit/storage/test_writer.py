@@ -180,7 +180,7 @@ async def test_what_a_constraint_refuses_fails_alone(ledger: SqliteLedger, path:
     await append(ledger, build.opened("t-1"))
     with connect(path) as connection:  # a vote that the projection does not know of
         connection.execute(
-            "INSERT INTO votes VALUES ('t-1', 1, ?, 'operator', 1, 'approve', 0)", (ANNA,)
+            "INSERT INTO votes VALUES ('t-1', 1, ?, 'operator', 1, 'approve', 0, 'x')", (ANNA,)
         )
     results = await asyncio.gather(
         append(ledger, build.opened("t-2")),

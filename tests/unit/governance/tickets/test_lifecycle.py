@@ -12,8 +12,8 @@ from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.lifecycle import LIVE, TRANSITIONS, WIRE, evolve
-from governance.tickets.ticket import Ticket, TicketId, TicketState
-from tests.support.build import T0, samples
+from governance.tickets.ticket import Attested, Ticket, TicketId, TicketState
+from tests.support.build import ANNA, T0, report, samples
 from tests.support.core import (
     TICKET,
     approved,
@@ -97,8 +97,14 @@ def test_an_event_moves_a_ticket_only_where_the_table_has_it(name: str, state: T
 @pytest.mark.parametrize("state", list(TicketState))
 @pytest.mark.parametrize("name", sorted({*EVENTS} - {*MOVES, "TicketOpened", "UnknownResolved"}))
 def test_every_other_event_leaves_the_state_alone(name: str, state: TicketState):
-    ticket = replace(born(), state=state)
+    ticket = replace(born(), state=state, report=report())
     assert evolve(ticket, EVENTS[name], T0).state is state
+
+
+@pytest.mark.parametrize("name", ["OutputReleased", "OutputDiscarded"])
+def test_an_output_that_never_was_is_neither_released_nor_discarded(name: str):
+    with pytest.raises(ValueError, match="which has no output"):
+        evolve(born(), EVENTS[name], T0)
 
 
 def test_resolving_the_unknown_ends_it_only_where_it_took_effect():
@@ -133,11 +139,14 @@ def test_every_event_says_when_the_ticket_changed():
 
 
 def test_a_revision_forgets_what_belonged_to_the_one_before():
-    before = replace(executing(), deferrals=2, is_overdue=True, refusals=(("p", "wrong_role"),))  # type: ignore[arg-type]
+    word = Attested(person=ANNA, took_effect=True)
+    before = replace(executing(), deferrals=2, is_overdue=True, attested=(word,), failures=3)
+    before = replace(before, refusals=((ANNA, "wrong_role"),))
     event = EVENTS["TicketRevised"]
     now = evolve(before, event, T0)
     assert (now.revision, now.binding, now.note) == (2, event.binding, event.note)  # type: ignore[union-attr]
     assert (now.votes, now.refusals, now.deferrals, now.is_overdue) == ((), (), 0, False)
+    assert (now.attested, now.failures) == ((), 3)
     assert (now.basis, now.approved_at, now.cleared_at, now.run) == (None, None, None, None)
 
 

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from governance.policy.decision import Requirement, RoleRequirement
 from governance.principal import Eligible, PersonId
-from governance.tickets.quorum import choose_role, is_reachable, tally
+from governance.tickets.quorum import (
+    choose_role,
+    is_reachable,
+    role_choices,
+    tally,
+    tally_with,
+)
 from governance.tickets.ticket import Choice, Vote
 from tests.support.build import ANNA, BEN, requirement, vote
 from tests.support.core import ADMIN, CARA, DAN, OPERATOR, PEOPLE
@@ -236,3 +242,37 @@ def test_who_holds_no_role_of_the_requirement_has_none_to_choose():
 
 def test_the_heaviest_role_is_chosen_where_nothing_is_reachable():
     assert choose_role(requirement(threshold=99), (), PEOPLE, CARA, PEOPLE[CARA]) == ADMIN
+
+
+def _choices(needed: Requirement, votes: Sequence[Vote], eligible: Eligible) -> list[str]:
+    return [item.role for item in role_choices(needed, votes, eligible, CARA, PEOPLE[CARA])]
+
+
+def test_a_person_of_two_roles_chooses_where_each_leads_elsewhere():
+    assert _choices(requirement(), (), PEOPLE) == [ADMIN, OPERATOR]
+    assert _choices(requirement(), [vote(CARA, OPERATOR)], PEOPLE) == [ADMIN, OPERATOR]
+
+
+def test_there_is_nothing_to_choose_where_one_role_alone_keeps_it_reachable():
+    assert _choices(requirement(), (), {CARA: PEOPLE[CARA], BEN: PEOPLE[BEN]}) == []
+    assert _choices(requirement(threshold=99), (), PEOPLE) == []
+
+
+def test_there_is_nothing_to_choose_where_each_role_meets_it():
+    roles = (RoleRequirement(role=OPERATOR, weight=1), RoleRequirement(role=ADMIN, weight=3))
+    assert _choices(requirement(roles=roles, threshold=1), (), PEOPLE) == []
+    assert _choices(requirement(roles=roles, threshold=2), (), PEOPLE) == [ADMIN, OPERATOR]
+
+
+def test_who_holds_one_role_has_nothing_to_choose():
+    assert role_choices(requirement(), (), PEOPLE, ANNA, PEOPLE[ANNA]) == ()
+    assert role_choices(requirement(), (), PEOPLE, DAN, frozenset({"visitor"})) == ()
+
+
+def test_where_a_vote_would_lead_is_counted_in_the_place_of_the_earlier_one():
+    cast = [vote(ANNA, OPERATOR), vote(CARA, OPERATOR)]
+    assert tally_with(requirement(), cast, CARA, ADMIN).is_met
+    assert tally_with(requirement(), cast, CARA, OPERATOR).weight == 2
+    assert tally_with(requirement(), cast, BEN, ADMIN) == tally(
+        requirement(), [*cast, vote(BEN, ADMIN, 3)]
+    )

@@ -34,7 +34,6 @@ from tests.support.core import (
     decision,
     executing,
     kinds,
-    person,
     played,
     redeeming,
     request,
@@ -319,51 +318,6 @@ def test_a_run_is_lost_when_its_lease_passes_and_not_before():
 
 def test_what_is_unknown_never_starts_again():
     assert code(decide(_lost(), starting(_lost()))) is Code.NOT_APPROVED
-
-
-def _resolve(who: str = DAN, *roles: str, took_effect: bool = True) -> cmd.ResolveUnknown:
-    return cmd.ResolveUnknown(ticket_id=TICKET, person=person(who, *roles), took_effect=took_effect)
-
-
-def test_a_person_says_that_it_took_effect():
-    decided = decide(_lost(), _resolve())
-    assert decided.events == (
-        run_ev.UnknownResolved(ticket_id=TICKET, revision=1, person=DAN, took_effect=True),
-    )
-    done = after(_lost(), decided.events, T0)
-    assert (done.state, done.decided_by) == (S.EXECUTED, DAN)
-
-
-def test_a_person_says_that_it_took_no_effect_and_people_are_asked_again():
-    decided = decide(_lost(), _resolve(took_effect=False))
-    assert kinds(decided) == ["UnknownResolved", "TicketRevised"]
-    assert decided.events[1].cause == "retry_after_unknown"  # type: ignore[union-attr]
-    again = after(_lost(), decided.events, T0)
-    assert (again.state, again.revision, again.votes) == (S.PENDING, 2, ())
-    assert again.decided_by == DAN
-
-
-def test_no_effect_past_the_expiry_expires_it():
-    late = _lost().expires_at
-    assert kinds(decide(_lost(), _resolve(took_effect=False), late)) == [
-        "UnknownResolved",
-        "TicketExpired",
-    ]
-
-
-def test_only_an_approver_who_did_not_ask_resolves_the_unknown():
-    assert code(decide(_lost(), _resolve(DAN, "visitor"))) is Code.WRONG_ROLE
-    assert code(decide(_lost(), _resolve(OWNER, OPERATOR))) is Code.SELF_APPROVAL_DENIED
-    assert code(decide(approved(), _resolve())) is Code.WRONG_STATE
-
-
-def test_anyone_who_approves_anything_resolves_what_policy_alone_allowed():
-    ticket = _allowed()
-    ticket = played(ticket, clearing(ticket), starting(ticket))
-    ticket = played(ticket, cmd.DeclareLost(ticket_id=TICKET), at=_in(30))
-    nobody = replace(_resolve(), person=replace(person(DAN), roles=frozenset()))
-    assert code(decide(ticket, nobody)) is Code.WRONG_ROLE
-    assert kinds(decide(ticket, _resolve(DAN, "anything"))) == ["UnknownResolved"]
 
 
 # Release

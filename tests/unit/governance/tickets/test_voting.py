@@ -386,6 +386,42 @@ def test_a_full_view_of_an_older_revision_is_refused_and_of_a_decided_one_is_no_
     assert (decided.events, decided.refusal) == ((), None)
 
 
+def test_a_withdrawal_after_the_expiry_expires_the_ticket():
+    ticket = played(born(), ballot(born()))
+    decided = decide(ticket, _withdrawal(), LATE)
+    assert (code(decided), kinds(decided)) == (Code.EXPIRED, ["TicketExpired"])
+
+
+# Change of role
+
+
+def _in_role(ticket: Ticket, role: str, *, chosen: bool = True) -> cmd.CastVote:
+    return ballot(ticket, CARA, role, is_role_chosen=chosen)
+
+
+def test_a_person_changes_the_role_they_vote_in_while_it_is_pending():
+    ticket = played(born(), _in_role(born(), ADMIN))
+    decided = decide(ticket, _in_role(ticket, OPERATOR))
+    assert kinds(decided) == ["VoteCast"]
+    changed = after(ticket, decided.events, T0)
+    assert [(vote.person, vote.role, vote.weight) for vote in changed.votes] == [
+        (CARA, OPERATOR, 1)
+    ]
+
+
+def test_the_same_vote_in_the_same_role_or_in_none_that_was_named_is_a_repeat():
+    ticket = played(born(), _in_role(born(), ADMIN))
+    for again in (_in_role(ticket, ADMIN), _in_role(ticket, OPERATOR, chosen=False)):
+        assert (decide(ticket, again).events, decide(ticket, again).refusal) == ((), None)
+
+
+def test_a_change_of_role_after_the_decision_is_too_late():
+    ticket = played(born(), _in_role(born(), ADMIN))
+    ticket = played(ticket, ballot(ticket, ANNA))
+    assert ticket.state is S.APPROVED
+    assert code(decide(ticket, _in_role(ticket, OPERATOR))) is Code.ALREADY_RESOLVED
+
+
 # Stop
 
 
@@ -423,3 +459,10 @@ def test_a_stop_needs_only_one_of_the_tiers_roles():
     assert ticket.state is S.APPROVED
     assert kinds(decide(ticket, _stop(CARA))) == ["TicketRejected"]
     assert code(decide(ticket, _stop(BEN))) is Code.WRONG_ROLE
+
+
+def test_a_second_stop_finds_it_stopped():
+    stopped = played(approved(), _stop(DAN))
+    assert (decide(stopped, _stop(ANNA)).events, decide(stopped, _stop(ANNA)).refusal) == ((), None)
+    rejected = played(born(), ballot(born(), choice=Choice.REJECT))
+    assert code(decide(rejected, _stop())) is Code.WRONG_STATE

@@ -1,0 +1,61 @@
+"""Which listener stands where: the Slack side put together.
+
+Lives here: building every listener over one desk. Must not live here: what any of them does, the
+connection to Slack (``app``). Law: nothing here decides; what an installation lacks is None and its
+listener says so.
+"""
+
+from dataclasses import dataclass
+
+from bot.ids import RandomIds
+from bot.slack.actions import Clicks
+from bot.slack.acts import Acts
+from bot.slack.break_glass import BreakGlass
+from bot.slack.bulk import Bulk
+from bot.slack.changes import Changes
+from bot.slack.channels import Channels
+from bot.slack.commands import Commands, Stats
+from bot.slack.desk import Desk
+from bot.slack.home import Home, Troubles
+from bot.slack.lending import Lending
+from bot.slack.listeners import Listeners
+from bot.slack.picking import Picking
+from bot.slack.reading import Reading
+from bot.slack.shortcuts import Shortcuts
+from bot.slack.views import Views
+from governance.ports import Clock
+
+
+@dataclass(slots=True, kw_only=True)
+class Extras:
+    """What an installation may have besides; set before the app is started."""
+
+    stats: Stats | None = None
+    """Figures and pictures for ``/placet stats``."""
+    troubles: Troubles | None = None
+    """What is wrong with delivery, for the home tab."""
+
+
+def listeners(
+    desk: Desk, *, clock: Clock, team_id: str, channels: Channels, extras: Extras
+) -> Listeners:
+    """Everything that Bolt dispatches to."""
+    clicks, reading = Clicks(desk=desk), Reading(desk=desk)
+    acts = Acts(desk=desk, clicks=clicks)
+    lending = Lending(desk=desk, clock=clock)
+    glass = BreakGlass(desk=desk, ids=RandomIds())
+    return Listeners(
+        desk=desk,
+        clicks=clicks,
+        acts=acts,
+        views=Views(desk=desk, clicks=clicks, acts=acts),
+        reading=reading,
+        commands=Commands(desk=desk, lending=lending, glass=glass, stats=extras.stats),
+        home=Home(desk=desk, team_id=team_id, troubles=extras.troubles),
+        bulk=Bulk(desk=desk, clicks=clicks),
+        lending=lending,
+        glass=glass,
+        picking=Picking(desk=desk),
+        shortcuts=Shortcuts(desk=desk, reading=reading),
+        changes=Changes(directory=desk.directory, channels=channels),
+    )

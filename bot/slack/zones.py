@@ -1,0 +1,45 @@
+"""In which zone a person's day is.
+
+Lives here: the zone that an account names. Must not live here: what time of day means anything
+(``bot.reminding``). Law: a zone that cannot be had is UTC: it moves a reminder and decides nothing.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, tzinfo
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from bot.directories import LookupFailedError
+from bot.lookups import Lookups
+from governance.ports import Clock
+from governance.principal import PersonId
+
+ZONE_TTL_S = 86_400
+
+
+class Accounts(Protocol):
+    """What is asked of a workspace."""
+
+    async def account(self, user_id: str) -> Mapping[str, object]:
+        """One account as ``users.info`` describes it."""
+        ...
+
+
+class Zones:
+    """Zones of one workspace's people."""
+
+    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+        self._found = Lookups(clock, accounts.account)
+
+    async def zone(self, person_id: PersonId) -> tzinfo:
+        """The zone of a person's account; UTC where Slack does not say."""
+        try:
+            account = await self._found.get(user_of(person_id), ttl_s=ZONE_TTL_S)
+            return ZoneInfo(str(account.get("tz") or "UTC"))
+        except (LookupFailedError, ZoneInfoNotFoundError, ValueError, OSError):
+            return UTC
+
+
+def user_of(person_id: PersonId) -> str:
+    """The user id within a person's id."""
+    return person_id.rpartition("/")[2]
