@@ -1,7 +1,7 @@
 """The examination of a Slack installation, and the manifest that makes one.
 
 Lives here: ``placet doctor`` and ``placet manifest``: what is asked, and how it is shown. Must not
-live here: the questions to Slack (``bot.slack.doctor``), checks without it (``placet check``).
+live here: the questions to Slack (``slack.sending.doctor``), checks without it (``placet check``).
 Law: it changes nothing; exit code 1 means that something keeps cards from people or clicks from
 us, and every problem says what to do.
 """

@@ -14,14 +14,14 @@ from bot.delivery import Delivery, RetryLater, Undeliverable
 from bot.sinks.audit_lines import audit_messages
 from bot.sinks.follower import Postponed
 from bot.slack.app import SlackApp
-from bot.slack.card_view import CardView, load_card_view
-from bot.slack.cards import approval_card
-from bot.slack.client import CallFailedError, PermanentError, RateLimitedError
-from bot.slack.digest import DIGEST_AT, Digests
-from bot.slack.exposure import Exposure
-from bot.slack.pace import POST, UPDATE, Pace
-from bot.slack.publisher import MENDING_S, Publisher
-from bot.slack.remedies import Remedy
+from bot.slack.cards.card import approval_card
+from bot.slack.cards.view import CardView, load_card_view
+from bot.slack.sending.client import CallFailedError, PermanentError, RateLimitedError
+from bot.slack.sending.digest import DIGEST_AT, Digests
+from bot.slack.sending.exposure import Exposure
+from bot.slack.sending.pace import POST, UPDATE, Pace
+from bot.slack.sending.publisher import MENDING_S, Publisher
+from bot.slack.sending.remedies import Remedy
 from governance.outbox import Owed, OwedKind, Place
 from governance.ports import Logged
 from governance.tickets.lifecycle import LIVE

@@ -1,7 +1,7 @@
 """The second channel of an emergency, and what the home tab is told of delivery.
 
 Lives here: the worker of ``EMERGENCY``, and the outbox's backlog as sentences. Must not live here:
-which request is an emergency (policy says), how it looks (``bot.slack.alarm``). Law: the second
+which request is an emergency (policy says), how it looks (``slack.sending.alarm``). Law: the second
 channel hears of it as soon as the ticket is committed, whoever asked; a template without a channel
 has nobody else to tell.
 """
@@ -9,11 +9,11 @@ has nobody else to tell.
 from collections.abc import Sequence
 
 from bot.compose.effects import in_deliverys_words
-from bot.slack import alarm
-from bot.slack.card_view import load_content
-from bot.slack.channels import Channels
-from bot.slack.publisher import Publisher
-from bot.slack.troubles import troubles
+from bot.slack.cards.view import load_content
+from bot.slack.sending import alarm
+from bot.slack.sending.channels import Channels
+from bot.slack.sending.publisher import Publisher
+from bot.slack.sending.troubles import troubles
 from governance.outbox import Outbox
 from governance.policy.emergency import LABEL
 from governance.ports import Reader

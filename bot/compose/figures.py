@@ -8,8 +8,8 @@ from functools import partial
 
 from bot.compose.core import Core
 from bot.slack.app import SlackApp
-from bot.slack.client import CallFailedError
-from bot.slack.stats import FiguresDesk
+from bot.slack.commands.stats import FiguresDesk
+from bot.slack.sending.client import CallFailedError
 from bot.weekly import NAME, Weekly
 
 

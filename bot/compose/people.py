@@ -16,7 +16,7 @@ from bot.scheduler import WallClock
 from bot.scim import ScimGroups
 from bot.settings import Settings
 from bot.slack.accounts import SlackAccounts
-from bot.slack.client import SlackConfig, make_client
+from bot.slack.sending.client import SlackConfig, make_client
 from bot.static_directory import StaticDirectory
 from governance.errors import Code, InvalidInput
 from governance.policy.active import ActiveBundle

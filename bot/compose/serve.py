@@ -38,8 +38,8 @@ from bot.scheduler import JumpGuard, WallClock
 from bot.settings import Settings, SlackMode
 from bot.signing import StoreSigner
 from bot.slack.app import SlackApp
-from bot.slack.client import SlackConfig
-from bot.slack.pace import Pace
+from bot.slack.sending.client import SlackConfig
+from bot.slack.sending.pace import Pace
 from bot.static_directory import StaticDirectory
 from bot.webhook_secrets import FileWebhookSecrets
 from governance.errors import Code, Unavailable

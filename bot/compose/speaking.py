@@ -1,7 +1,7 @@
 """Everything that one process says in Slack, and how fast.
 
 Lives here: the workers and lanes of delivery that speak, and the audit channel. Must not live
-here: the buckets (``bot.slack.pace``), what is said (``effects``, ``telling``). Law: of several
+here: the buckets (``slack.sending.pace``), what is said (``effects``, ``telling``). Law: of several
 processes one speaks, so that one count of what was said is enough; what is no message to Slack
 waits for none; posting, changing and telling people do not wait for each other.
 """
@@ -18,7 +18,7 @@ from bot.delivery import Delivery, Lane, Worker
 from bot.reminding import Watch
 from bot.sinks.follower import Follower
 from bot.slack.app import SlackApp
-from bot.slack.pace import POST, UPDATE, Pace
+from bot.slack.sending.pace import POST, UPDATE, Pace
 from bot.slack.zones import Zones
 from governance.outbox import OwedKind
 from governance.ports import Directory

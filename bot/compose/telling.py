@@ -1,17 +1,17 @@
 """Telling people and channels what time has done: the workers behind reminders.
 
 Lives here: from a message owed to a message said. Must not live here: when it is owed
-(``bot.reminding``), how it reads (``bot.slack.notices``). Law: what is said is true when it is
+(``bot.reminding``), how it reads (``slack.sending.notices``). Law: what is said is true when it is
 said: a ticket that was settled meanwhile is left out, and where nothing is left nothing is said.
 """
 
 from collections.abc import Sequence
 
 from bot.compose.effects import in_deliverys_words
-from bot.slack import notices
-from bot.slack.channels import Channels
-from bot.slack.client import CallFailedError, GoneError
-from bot.slack.publisher import Publisher
+from bot.slack.sending import notices
+from bot.slack.sending.channels import Channels
+from bot.slack.sending.client import CallFailedError, GoneError
+from bot.slack.sending.publisher import Publisher
 from bot.slack.zones import user_of
 from governance.outbox import STEP, Outbox, Owed, OwedKind, Place
 from governance.ports import Clock, Reader, TicketQuery

@@ -1,13 +1,13 @@
 """What does not arrive in Slack, for whoever watches the service.
 
 Lives here: the newest answer of the outbox, in sentences. Must not live here: the sentences
-(``bot.slack.troubles``). Law: it is a note and no reason not to be ready: everything can be decided
+(``troubles``). Law: it is a note and no reason not to be ready: everything can be decided
 without a card.
 """
 
 from collections.abc import Sequence
 
-from bot.slack.troubles import troubles
+from bot.slack.sending.troubles import troubles
 from governance.outbox import Outbox
 
 LOOK_S = 15.0

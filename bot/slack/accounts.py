@@ -10,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.directories import LookupFailedError
-from bot.slack.client import CALL_FAILURES, failure_of
+from bot.slack.sending.client import CALL_FAILURES, failure_of
 
 
 class SlackAccounts:

@@ -26,22 +26,22 @@ from bot.http import BODY_TIMEOUT, UNSUPPORTED_MEDIA_TYPE, is_encoded
 from bot.slack import rooms
 from bot.slack.accounts import SlackAccounts
 from bot.slack.background import Background
-from bot.slack.cards import Card
-from bot.slack.channels import Channels
-from bot.slack.client import (
+from bot.slack.cards.card import Card
+from bot.slack.desk import Desk, Forgets, Forward, Places
+from bot.slack.guard import MAX_BODY_BYTES, Allowed, Answered, Guard, Headers
+from bot.slack.home.keeper import HomeKeeper
+from bot.slack.sending.channels import Channels
+from bot.slack.sending.client import (
     CALL_FAILURES,
     SlackConfig,
     failure_of,
     make_client,
     make_posting_client,
 )
-from bot.slack.desk import Desk, Forgets, Forward, Places
-from bot.slack.guard import MAX_BODY_BYTES, Allowed, Answered, Guard, Headers
-from bot.slack.home_keeper import HomeKeeper
-from bot.slack.pace import Pace
-from bot.slack.publisher import Publisher
+from bot.slack.sending.pace import Pace
+from bot.slack.sending.publisher import Publisher
+from bot.slack.sending.uploads import Uploads
 from bot.slack.socket import Socket
-from bot.slack.uploads import Uploads
 from governance.errors import Code, InvalidInput, Unavailable
 from governance.ports import Clock, Reader
 from governance.service import Service

@@ -12,8 +12,8 @@ from slack_bolt.app.async_app import AsyncApp
 
 from bot.account import ids_of
 from bot.slack import names
-from bot.slack.channels import Channels
 from bot.slack.desk import Forgets
+from bot.slack.sending.channels import Channels
 
 _Body = Mapping[str, object]
 

@@ -16,10 +16,10 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.slack.background import Background
-from bot.slack.blocks import Block
-from bot.slack.client import CALL_FAILURES, CallFailedError, failure_of, proxy_for
-from bot.slack.publisher import Publisher
+from bot.slack.kit.blocks import Block
 from bot.slack.said import Said, failed, refused
+from bot.slack.sending.client import CALL_FAILURES, CallFailedError, failure_of, proxy_for
+from bot.slack.sending.publisher import Publisher
 from governance.errors import PlacetError
 from governance.outbox import Place
 from governance.ports import Reader

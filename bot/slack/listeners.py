@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
-from bot.slack import limits, names
-from bot.slack.actions import Clicks
-from bot.slack.acts import Acts
-from bot.slack.blocks import Block
-from bot.slack.break_glass import BreakGlass
-from bot.slack.bulk import Bulk
+from bot.slack import names
 from bot.slack.changes import Changes
-from bot.slack.client import CallFailedError
-from bot.slack.commands import Commands
+from bot.slack.commands.break_glass import BreakGlass
+from bot.slack.commands.commands import Commands
+from bot.slack.commands.lending import Lending
+from bot.slack.commands.picking import Picking
+from bot.slack.commands.shortcuts import Shortcuts
 from bot.slack.desk import Desk, shielded, told
-from bot.slack.home import Home
-from bot.slack.lending import Lending
+from bot.slack.home.bulk import Bulk
+from bot.slack.home.home import Home
+from bot.slack.kit import limits
+from bot.slack.kit.blocks import Block
 from bot.slack.payloads import (
     Click,
     Command,
@@ -34,11 +34,12 @@ from bot.slack.payloads import (
     Suggestion,
     read,
 )
-from bot.slack.picking import Picking
-from bot.slack.reading import Reading
 from bot.slack.said import Said
-from bot.slack.shortcuts import Shortcuts
-from bot.slack.views import FormAnswer, Views, field_error, working
+from bot.slack.sending.client import CallFailedError
+from bot.slack.voting.actions import Clicks
+from bot.slack.voting.acts import Acts
+from bot.slack.voting.reading import Reading
+from bot.slack.voting.views import FormAnswer, Views, field_error, working
 from governance.errors import PlacetError
 
 _log = logging.getLogger("placet.slack")

@@ -8,21 +8,21 @@ listener says so.
 from dataclasses import dataclass
 
 from bot.ids import RandomIds
-from bot.slack.actions import Clicks
-from bot.slack.acts import Acts
-from bot.slack.break_glass import BreakGlass
-from bot.slack.bulk import Bulk
 from bot.slack.changes import Changes
-from bot.slack.channels import Channels
-from bot.slack.commands import Commands, Stats
+from bot.slack.commands.break_glass import BreakGlass
+from bot.slack.commands.commands import Commands, Stats
+from bot.slack.commands.lending import Lending
+from bot.slack.commands.picking import Picking
+from bot.slack.commands.shortcuts import Shortcuts
 from bot.slack.desk import Desk
-from bot.slack.home import Home, Troubles
-from bot.slack.lending import Lending
+from bot.slack.home.bulk import Bulk
+from bot.slack.home.home import Home, Troubles
 from bot.slack.listeners import Listeners
-from bot.slack.picking import Picking
-from bot.slack.reading import Reading
-from bot.slack.shortcuts import Shortcuts
-from bot.slack.views import Views
+from bot.slack.sending.channels import Channels
+from bot.slack.voting.actions import Clicks
+from bot.slack.voting.acts import Acts
+from bot.slack.voting.reading import Reading
+from bot.slack.voting.views import Views
 from governance.ports import Clock
 
 

@@ -9,9 +9,9 @@ without reading prose.
 from dataclasses import dataclass
 
 from bot.replies import reply_for
-from bot.slack import limits
-from bot.slack.blocks import Block, ours, rich, run, section
-from bot.slack.text import Inert, clip, fallback, inert
+from bot.slack.kit import limits
+from bot.slack.kit.blocks import Block, ours, rich, run, section
+from bot.slack.kit.text import Inert, clip, fallback, inert
 from governance.errors import Code, PlacetError
 
 REFUSED = "placet.refused."

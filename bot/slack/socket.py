@@ -25,10 +25,10 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.slack import limits
-from bot.slack.client import SlackConfig
 from bot.slack.guard import Answered, Guard
+from bot.slack.kit import limits
 from bot.slack.payloads import named_ticket
+from bot.slack.sending.client import SlackConfig
 from governance.errors import PlacetError
 from governance.tickets.ticket import TicketId
 

@@ -13,8 +13,8 @@ from playwright.async_api import Page, async_playwright
 
 from bot.emulator.emulator import Emulator
 from bot.emulator.values import ChannelSeed, UserSeed, WorkspaceSeed
-from bot.slack.cards import Card, approval_card
-from bot.slack.client import SlackConfig, make_client
+from bot.slack.cards.card import Card, approval_card
+from bot.slack.sending.client import SlackConfig, make_client
 from governance.action import ActionKind, Dispatch
 from tests.attacks.hostile_strings import STRINGS
 from tests.attacks.test_slack_hostile_text import everywhere, in_forms

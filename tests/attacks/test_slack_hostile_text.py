@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 
 from bot.emulator.limits import check_blocks, check_view
-from bot.slack import details
-from bot.slack.card_view import CardView
-from bot.slack.cards import approval_card
-from bot.slack.full_view import full_view, whole_file
-from bot.slack.text import Inert, in_order, right_to_left
+from bot.slack.cards.card import approval_card
+from bot.slack.cards.view import CardView
+from bot.slack.kit.text import Inert, in_order, right_to_left
+from bot.slack.voting import details
+from bot.slack.voting.full_view import full_view, whole_file
 from governance.action import ActionKind, Content, Dispatch, needs_full_view
 from governance.canonical import Json
 from tests.attacks.hostile_strings import STRINGS

@@ -12,7 +12,7 @@ from bot.cli.main import app
 from bot.cli.reference import commands
 from bot.executor.action_parsing import parse_action
 from bot.settings import PREFIX, Settings
-from bot.slack.commands import _USAGE
+from bot.slack.commands.commands import _USAGE
 from governance.policy.bundle import load
 from governance.policy.decision import Effect
 from tests.docs.reading import (

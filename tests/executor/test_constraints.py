@@ -20,7 +20,7 @@ HELD = {
     "max_retries": lambda spec: spec == SPEC,
     "network_allow": lambda spec: spec == SPEC,
     "isolated": lambda spec: spec == SPEC,
-    # Cards hold it (``bot.slack.card_redaction``); it says nothing about the run.
+    # Cards hold it (``bot.slack.cards.redaction``); it says nothing about the run.
     "redact_deny": lambda spec: spec == SPEC,
 }
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from bot.slack.card_view import CardView
+from bot.slack.cards.view import CardView
 from governance.action import Content, Dispatch
 from governance.canonical import Json
 from governance.control import Frozen

@@ -1,7 +1,7 @@
 """Checks of the Slack side that need its network, its token and the ledger.
 
 Lives here: what is to be examined, from settings and bundle, and the answers as findings. Must not
-live here: the questions (``bot.slack.doctor``). Law: what could not be examined is said, too.
+live here: the questions (``slack.sending.doctor``). Law: what could not be examined is said, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from bot.compose.tools import open_tools
 from bot.manifest import request_url
 from bot.scheduler import WallClock
 from bot.settings import Settings, SlackMode
-from bot.slack.doctor import Found, Wanted, examine
-from bot.slack.troubles import troubles
+from bot.slack.sending.doctor import Found, Wanted, examine
+from bot.slack.sending.troubles import troubles
 from governance.errors import InvalidInput, Unavailable
 from governance.policy.model import Bundle, Sharing
 from governance.ports import Clock

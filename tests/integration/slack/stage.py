@@ -22,9 +22,9 @@ from bot.emulator.acts import ActResult
 from bot.ids import RandomIds
 from bot.slack import names
 from bot.slack.app import SlackApp
-from bot.slack.card_view import load_card_view
-from bot.slack.client import SlackConfig
-from bot.slack.offers import offered
+from bot.slack.cards.offers import offered
+from bot.slack.cards.view import load_card_view
+from bot.slack.sending.client import SlackConfig
 from governance.action import ActionKind, Content, Dispatch, content_digest
 from governance.administration import Administration
 from governance.control import PublicKey

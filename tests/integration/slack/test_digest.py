@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.emulator.faults import FaultKind
 from bot.emulator.messages import Message
-from bot.slack.digest import DIGEST_AT, Digests
+from bot.slack.sending.digest import DIGEST_AT, Digests
 from governance.outbox import Owed, OwedKind
 from tests.integration.slack.world import World, open_world
 from tests.support.build import FixedClock

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from bot.emulator.faults import FaultKind
-from bot.slack import limits, names
-from bot.slack.card_view import load_card_view
-from bot.slack.client import PermanentError, RateLimitedError, SlackConfig, TransientError
+from bot.slack import names
+from bot.slack.cards.view import load_card_view
+from bot.slack.kit import limits
+from bot.slack.sending.client import PermanentError, RateLimitedError, SlackConfig, TransientError
 from governance.errors import InvalidInput
 from governance.outbox import Place
 from governance.tickets.ticket import Ticket

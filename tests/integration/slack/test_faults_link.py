@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from bot.emulator.faults import FaultKind
-from bot.slack import limits, names
+from bot.slack import names
+from bot.slack.kit import limits
 from governance.tickets.ticket import TicketState
 from tests.integration.slack.stage import End, Stage, Table, end, open_stage, said_in
 from tests.integration.slack.world import code_of

@@ -8,8 +8,11 @@ import pytest
 from bot.emulator.acts import ActResult
 from bot.emulator.errors import MisuseError
 from bot.emulator.view_desk import View
-from bot.slack import break_glass, bulk_view, home_view, lending, names, picking
-from bot.slack.home_keeper import HomeKeeper
+from bot.slack import names
+from bot.slack.commands import break_glass, lending, picking
+from bot.slack.home import bulk_view
+from bot.slack.home import view as home_view
+from bot.slack.home.keeper import HomeKeeper
 from governance.action import Content
 from governance.ports import TicketQuery
 from governance.tickets.commands import Ballot

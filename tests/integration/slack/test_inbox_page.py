@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from bot.slack import bulk_view, lending, names
+from bot.slack import names
+from bot.slack.commands import lending
+from bot.slack.home import bulk_view
 from tests.emulator.test_page import ARGS
 from tests.integration.slack.inbox_world import account, modal, open_inbox_world
 from tests.integration.slack.world import World

@@ -10,8 +10,8 @@ import pytest
 from bot.emulator.faults import FaultKind
 from bot.emulator.messages import Message
 from bot.slack import names
-from bot.slack.card_buttons import shown_of
-from bot.slack.card_view import load_card_view
+from bot.slack.cards.buttons import shown_of
+from bot.slack.cards.view import load_card_view
 from bot.slack.said import Said
 from governance.action import Content
 from governance.tickets.ticket import TicketId, TicketState

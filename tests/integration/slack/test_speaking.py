@@ -23,8 +23,9 @@ from bot.emulator.faults import FaultKind
 from bot.emulator.messages import Message
 from bot.manifest import manifest
 from bot.settings import Settings, SlackMode
-from bot.slack import names, publisher
-from bot.slack.digest import DIGEST_AT
+from bot.slack import names
+from bot.slack.sending import publisher
+from bot.slack.sending.digest import DIGEST_AT
 from governance.outbox import Owed, OwedKind
 from governance.principal import Agent, AgentId, PersonId, Scope, TenantId
 from governance.tickets.ticket import TicketId, TicketState
@@ -222,7 +223,7 @@ async def test_without_its_channel_everything_is_decided_and_the_cards_come_once
 ) -> None:
     monkeypatch.setattr(publisher, "MENDING_S", 0.5)
     monkeypatch.setattr("bot.compose.effects.MENDING_S", 0.5)
-    monkeypatch.setattr("bot.slack.channels.CHANNEL_TTL_S", 0)
+    monkeypatch.setattr("bot.slack.sending.channels.CHANNEL_TTL_S", 0)
     async with running(tmp_path) as service:
         channel = service.emu.workspace.channels[CARDS]
         service.emu.workspace.replace_channel(replace(channel, **change))  # type: ignore[arg-type]

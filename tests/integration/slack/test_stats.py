@@ -10,8 +10,8 @@ from bot.emulator.faults import FaultKind
 from bot.emulator.workspace import StoredFile
 from bot.plot_parts import Picture
 from bot.slack import names
-from bot.slack.client import CallFailedError, PermanentError
-from bot.slack.stats import NOT_SENT, SENT, FiguresDesk, _days
+from bot.slack.commands.stats import NOT_SENT, SENT, FiguresDesk, _days
+from bot.slack.sending.client import CallFailedError, PermanentError
 from tests.integration.slack.world import TEAM, World, code_of, open_world
 
 APPROVALS = "C0APPROVE"

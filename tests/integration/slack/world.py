@@ -25,9 +25,9 @@ from bot.identity import SlackDirectory
 from bot.ids import RandomIds
 from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
-from bot.slack.card_view import load_card_view
-from bot.slack.client import SlackConfig, make_client
-from bot.slack.stats import FiguresDesk
+from bot.slack.cards.view import load_card_view
+from bot.slack.commands.stats import FiguresDesk
+from bot.slack.sending.client import SlackConfig, make_client
 from governance.action import ActionRequest, Content, Dispatch
 from governance.administration import Administration
 from governance.control import PublicKey

@@ -7,7 +7,7 @@ import pytest
 
 from bot.compose.emergencies import Emergencies, told_of
 from bot.delivery import RetryLater
-from bot.slack.client import PermanentError
+from bot.slack.sending.client import PermanentError
 from governance.action import ActionKind, Content, Dispatch
 from governance.outbox import Owed, OwedKind
 from governance.tickets.ticket import Ticket

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.slack import names
-from bot.slack.card_redaction import HIDDEN, redacted
-from bot.slack.card_view import CardView
-from bot.slack.cards import approval_card
-from bot.slack.full_view import full_view
+from bot.slack.cards.card import approval_card
+from bot.slack.cards.redaction import HIDDEN, redacted
+from bot.slack.cards.view import CardView
+from bot.slack.voting.full_view import full_view
 from governance.action import Content
 from governance.policy.decision import Constraints
 from governance.tickets._opening import ask_of

@@ -12,12 +12,15 @@ from slack_sdk.models.blocks import Block
 
 from bot.emulator.limit_rich import characters
 from bot.emulator.limits import check_blocks, check_view, is_message_too_long, is_view_too_large
-from bot.slack import card_title, details, forms, limits, modals, names
-from bot.slack.card_view import CardView, trace_address
-from bot.slack.cards import Card, approval_card
-from bot.slack.full_view import full_view
+from bot.slack import names
+from bot.slack.cards import title as card_title
+from bot.slack.cards.card import Card, approval_card
+from bot.slack.cards.view import CardView, trace_address
+from bot.slack.kit import limits, modals
+from bot.slack.kit.text import Inert, fallback
 from bot.slack.said import refusal_text
-from bot.slack.text import Inert, fallback
+from bot.slack.voting import details, forms
+from bot.slack.voting.full_view import full_view
 from governance.action import ActionKind, Content, needs_full_view
 from governance.control import Frozen
 from governance.errors import Code, Refused

@@ -5,24 +5,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.slack import (
-    break_glass,
-    bulk_view,
-    details,
-    forms,
-    home_view,
-    lending,
-    lists,
-    modals,
-    names,
-    said,
-)
-from bot.slack.blocks import Block, ours
-from bot.slack.cards import approval_card
-from bot.slack.full_view import FullView, full_view, whole_file
-from bot.slack.inbox import Inbox
-from bot.slack.text import Inert, fallback
-from bot.slack.views import working
+from bot.slack import names, said
+from bot.slack.cards.card import approval_card
+from bot.slack.commands import break_glass, lending
+from bot.slack.home import bulk_view, lists
+from bot.slack.home import view as home_view
+from bot.slack.home.inbox import Inbox
+from bot.slack.kit import modals
+from bot.slack.kit.blocks import Block, ours
+from bot.slack.kit.text import Inert, fallback
+from bot.slack.voting import details, forms
+from bot.slack.voting.full_view import FullView, full_view, whole_file
+from bot.slack.voting.views import working
 from governance.errors import Code, Refused
 from governance.tickets.ticket import Choice, TicketState
 from tests.support import build

@@ -5,8 +5,8 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.action_diff import MOST_COMPARED, Diff, added, compare, shortened
-from bot.slack.action_fields import text_lines
+from bot.slack.cards.action_diff import MOST_COMPARED, Diff, added, compare, shortened
+from bot.slack.cards.action_fields import text_lines
 
 _LINES = st.lists(st.sampled_from(["a", "b", "- a", "+ b", "@ 3 unchanged lines", "", "\\ no"]))
 _TEXTS = _LINES.map("\n".join) | st.text(alphabet="ab\n\u202e ", max_size=30)

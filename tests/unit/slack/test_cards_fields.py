@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.action_fields import is_bare, lines, single, text_lines
+from bot.slack.cards.action_fields import is_bare, lines, single, text_lines
 from governance.canonical import Json, canonical_bytes, parse
 
 _TEXT = st.text(alphabet='ab:-|"\\{}[](1.\n\t \u202e\u2014', max_size=8) | st.sampled_from(

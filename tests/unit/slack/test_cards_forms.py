@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.emulator.limits import check_blocks
-from bot.slack import action_forms, names
-from bot.slack.action_forms import Part
-from bot.slack.card_view import CardView, trace_address
-from bot.slack.cards import approval_card
-from bot.slack.full_view import EVERY_ARGUMENT, full_view, whole_file
+from bot.slack import names
+from bot.slack.cards import action_forms
+from bot.slack.cards.action_forms import Part
+from bot.slack.cards.card import approval_card
+from bot.slack.cards.view import CardView, trace_address
+from bot.slack.voting.full_view import EVERY_ARGUMENT, full_view, whole_file
 from governance.action import Content, Dispatch
 from governance.canonical import Json
 from tests.support import build

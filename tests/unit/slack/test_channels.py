@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.emulator.faults import FaultKind
-from bot.slack.channels import (
+from bot.slack.sending.channels import (
     INVITING_OUTSIDERS,
     SENTENCES,
     UNDESCRIBED,
@@ -15,8 +15,8 @@ from bot.slack.channels import (
     WITH_OUTSIDERS,
     sharing_problem,
 )
-from bot.slack.client import CallFailedError, PermanentError
-from bot.slack.exposure import TAKEN_BACK, Exposure
+from bot.slack.sending.client import CallFailedError, PermanentError
+from bot.slack.sending.exposure import TAKEN_BACK, Exposure
 from governance.outbox import Place
 from governance.policy.model import Sharing
 from tests.integration.slack.world import BUNDLE, World, open_world

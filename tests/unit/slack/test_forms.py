@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.emulator.limits import check_view
-from bot.slack import forms, names
-from bot.slack.forms import Deed, RoleOffer
+from bot.slack import names
 from bot.slack.payloads import Submission, named_ticket, read, read_shown
+from bot.slack.voting import forms
+from bot.slack.voting.forms import Deed, RoleOffer
 from governance.tickets.ticket import Choice, TicketId
 
 SHOWN = names.Shown(ticket_id=TicketId("t-1"), revision=3, binding="a" * 64)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.slack.client import RateLimitedError, TransientError
-from bot.slack.home import Home
-from bot.slack.home_keeper import HomeKeeper
+from bot.slack.home.home import Home
+from bot.slack.home.keeper import HomeKeeper
 from bot.slack.payloads import HomeOpened
+from bot.slack.sending.client import RateLimitedError, TransientError
 from governance.delegation import Wish
 from governance.principal import PersonId
 from tests.support.build import ANNA, BEN, T0

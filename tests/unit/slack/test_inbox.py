@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 
 from bot.emulator.limit_elements import check_options
 from bot.emulator.limits import check_blocks, check_view, is_message_too_long, is_view_too_large
-from bot.slack import alarm, break_glass, bulk_view, home_view, inbox, lending, picking, why
-from bot.slack.card_view import CardView
-from bot.slack.home_view import Part, page_of
-from bot.slack.inbox import Inbox, Lent
-from bot.slack.likes import likes, name_of
-from bot.slack.text import Inert
+from bot.slack.cards.view import CardView
+from bot.slack.commands import break_glass, lending, picking, why
+from bot.slack.home import bulk_view, inbox
+from bot.slack.home import view as home_view
+from bot.slack.home.inbox import Inbox, Lent
+from bot.slack.home.likes import likes, name_of
+from bot.slack.home.view import Part, page_of
+from bot.slack.kit.text import Inert
+from bot.slack.sending import alarm
 from governance.action import Content
 from governance.delegation import Delegation, evolve_delegations
 from governance.policy.decision import Constraints

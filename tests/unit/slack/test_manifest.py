@@ -46,7 +46,7 @@ FAMILIES = ("auth_", "bots_", "users_", "usergroups_", "chat_", "views_", "conve
 def calls() -> dict[str, set[str]]:
     """Web API methods called, each with the modules that call it."""
     found: dict[str, set[str]] = {}
-    for path in [*(ROOT / "bot").glob("*.py"), *(ROOT / "bot" / "slack").glob("*.py")]:
+    for path in [*(ROOT / "bot").glob("*.py"), *(ROOT / "bot" / "slack").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 name = node.func.attr

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.slack import names
-from bot.slack.offers import offered
+from bot.slack.cards.offers import offered
 from governance.execution import OutputState
 from governance.tickets.ticket import Ticket, TicketState
 from tests.support import build

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from bot.slack.pace import EPHEMERAL, PER_CHANNEL, POST, PUBLISH, RATES, UPDATE, Pace
+from bot.slack.sending.pace import EPHEMERAL, PER_CHANNEL, POST, PUBLISH, RATES, UPDATE, Pace
 
 A_MINUTE = {UPDATE: 50, PUBLISH: 100, EPHEMERAL: 100}
 

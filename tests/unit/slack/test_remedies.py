@@ -4,15 +4,15 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.slack.client import (
+from bot.slack.sending.client import (
     GoneError,
     PermanentError,
     RateLimitedError,
     TransientError,
     failure_of,
 )
-from bot.slack.remedies import MEANINGS, Remedy, meaning
-from bot.slack.troubles import troubles
+from bot.slack.sending.remedies import MEANINGS, Remedy, meaning
+from bot.slack.sending.troubles import troubles
 from governance.outbox import Backlog, OwedKind
 
 CLASSES = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.slack.text import (
+from bot.slack.kit.text import (
     clip,
     fallback,
     head,

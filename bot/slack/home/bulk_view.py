@@ -1,0 +1,201 @@
+"""A set of like tickets on one page, as a value.
+
+Lives here: pure functions to the page and to what became of each vote, and the words on them.
+Must not live here: opening it, voting (``bulk``). Law: each ticket has its own line, its own box
+and its own full view; a box stands only where that person has the whole of that ticket before
+them, on its line or because they have read it; there is no box for all.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.slack import names
+from bot.slack.cards import action_forms
+from bot.slack.cards import title as card_title
+from bot.slack.cards.buttons import details_button
+from bot.slack.cards.view import CardView
+from bot.slack.home import lists
+from bot.slack.kit import limits
+from bot.slack.kit.blocks import (
+    Block,
+    actions,
+    button,
+    instant,
+    line,
+    ours,
+    plain,
+    preformatted,
+    rich,
+    run,
+    section,
+    small,
+    with_ids,
+)
+from bot.slack.kit.modals import modal
+from bot.slack.kit.text import Inert, clip, words
+from governance.principal import PersonId
+from governance.tickets.binding import SHOWN_DIGITS
+from governance.tickets.ticket import Ticket
+
+MOST = 10
+"""Tickets on one page."""
+WHOLE_CHARS = 700
+"""An action of so many characters is shown whole on its line."""
+TITLE = "Like tickets"
+LEAD = (
+    "Tick what you approve. Each ticket gets your vote of its own, and nothing is ticked for you."
+)
+MORE = "{} more of them are not on this page."
+READ_FIRST = "Not whole here. Open Details and read to its end, then press Refresh."
+NONE_LEFT = "None of these waits for you any more."
+APPROVE_BOX = "I approve this one"
+REASON_LABEL = "Why? (one reason, kept with each vote)"
+RESULT = "What became of your votes"
+NOTHING_TICKED = "Nothing was ticked, so nothing was counted."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One ticket of the page; ``text``: its whole action, None where that is longer."""
+
+    ticket: Ticket
+    text: Inert | None
+    may_tick: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What became of one vote; ``code`` is set for refusals."""
+
+    ticket: Ticket
+    said: Inert
+    code: str = ""
+
+
+def row_of(view: CardView, person: PersonId) -> Row:
+    """A ticket's row for ``person``."""
+    ticket, text = view.ticket, _whole(view)
+    has_read = any(
+        seen.person == person and seen.revision == ticket.revision for seen in ticket.full_views
+    )
+    may_tick = has_read or (text is not None and not ticket.ask.needs_full_view)
+    return Row(ticket=ticket, text=text, may_tick=may_tick)
+
+
+def _whole(view: CardView) -> Inert | None:
+    if view.content is None or view.ticket.ruling.constraints.redact_deny:
+        return None
+    text = action_forms.as_text(action_forms.parts_of(view, view.content))
+    return text if len(text) <= WHOLE_CHARS else None
+
+
+def page(name: str, rows: Sequence[Row], *, more: int, is_reason_needed: bool) -> Block:
+    """The page of a group; ``name`` is the group's."""
+    lead = line(run(ours(LEAD), bold=True))
+    if more:
+        lead += line(run(ours(MORE.format(more))))
+    blocks: list[Block] = [rich(section(lead)), actions(_refresh(name))]
+    for number, row in enumerate(rows[:MOST]):
+        blocks += _row(row, number)
+    if not rows:
+        blocks.append(rich(section([run(ours(NONE_LEFT))])))
+    boxes: dict[str, object] = {}
+    if any(row.may_tick for row in rows):
+        blocks.append(_reason(is_needed=is_reason_needed))
+        boxes["submit"] = plain(ours("Approve ticked"))
+    return modal(
+        TITLE,
+        with_ids(blocks, "bulk"),
+        close="Cancel",
+        callback_id=names.BULK_VIEW,
+        private_metadata=_metadata(name, rows[:MOST]),
+        **boxes,
+    )
+
+
+def _metadata(name: str, rows: Sequence[Row]) -> str:
+    shown = [
+        [row.ticket.id, row.ticket.revision, row.ticket.binding[:SHOWN_DIGITS]] for row in rows
+    ]
+    return json.dumps({"n": name, "t": shown}, separators=(",", ":"))
+
+
+def _row(row: Row, number: int) -> list[Block]:
+    ticket = row.ticket
+    said = line(run(Inert(f"{number + 1}. {card_title.title(ticket)}"), bold=True))
+    said += [run(lists.state_text(ticket)), run(ours(" Decide before "))]
+    said += [instant(ticket.expires_at), run(ours("."))]
+    shown = [preformatted(row.text)] if row.text is not None else []
+    blocks = [
+        rich(section(said), *shown),
+        small(
+            Inert(
+                f"Ticket {words(ticket.id, 60)}, revision {ticket.revision}, "
+                f"binding {ticket.binding[:SHOWN_DIGITS]}"
+            )
+        ),
+        actions(details_button(ticket)),
+    ]
+    if row.may_tick:
+        return [*blocks, _box(ticket, number)]
+    return [*blocks, rich(section([run(ours(READ_FIRST))]))]
+
+
+def box_id(number: int) -> str:
+    """The block of the box on the line ``number`` (from 0)."""
+    return f"placet.bulk.box.{number}"
+
+
+BOX = "placet.bulk.tick"
+"""The action id of every box."""
+
+
+def _box(ticket: Ticket, number: int) -> Block:
+    option: Block = {"text": plain(ours(APPROVE_BOX)), "value": str(number)}
+    label = Inert(f"{number + 1}. {card_title.title(ticket)}")
+    return {
+        "type": "input",
+        "block_id": box_id(number),
+        "optional": True,
+        "label": plain(clip(label, limits.INPUT_LABEL_CHARS)),
+        "element": {"type": "checkboxes", "action_id": BOX, "options": [option]},
+    }
+
+
+def _reason(*, is_needed: bool) -> Block:
+    return {
+        "type": "input",
+        "block_id": names.REASON_BLOCK,
+        "optional": not is_needed,
+        "label": plain(ours(REASON_LABEL)),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": names.REASON_INPUT,
+            "multiline": True,
+            "max_length": 1_000,
+        },
+    }
+
+
+def _refresh(name: str) -> Block:
+    return button(
+        "Refresh",
+        action_id=names.BULK_REFRESH,
+        value=name,
+        label=ours("Show these tickets as they are now"),
+    )
+
+
+def results(found: Sequence[Verdict]) -> Block:
+    """What became of each vote, in the order of the page."""
+    blocks: list[Block] = [rich(section([run(ours(RESULT), bold=True)]))]
+    if not found:
+        blocks.append(rich(section([run(ours(NOTHING_TICKED))])))
+    for number, one in enumerate(found):
+        said = line(run(card_title.title(one.ticket), bold=True))
+        said += line(run(one.said))
+        said.append(run(Inert(f"Ticket {words(one.ticket.id, 60)}")))
+        block_id = f"placet.bulk.result.{number}.{one.code or 'counted'}"
+        blocks.append({**rich(section(said)), "block_id": block_id})
+    return modal(TITLE, with_ids(blocks, "bulk.results"), callback_id=names.NOTICE_VIEW)

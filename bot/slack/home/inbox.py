@@ -1,0 +1,172 @@
+"""What concerns one person: what waits for them, what they decided, what their agents asked.
+
+Lives here: those facts as values, and the few reads that yield them. Must not live here: how they
+look (``home.view``, ``lists``), when they are shown. Law: everything comes from committed state;
+one scan serves everybody whose tab is made at that moment; what a list leaves out, it says.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from governance.delegation import Delegation
+from governance.errors import Refused
+from governance.ports import Reader, TicketQuery
+from governance.principal import Person, PersonId, TenantId
+from governance.service import Service
+from governance.tickets.quorum import tally_with
+from governance.tickets.ticket import Ticket, TicketState
+
+SCANNED = 1_000
+"""Waiting tickets that are looked at; of more the newest."""
+RECENT = 300
+"""Tickets that needed people and are looked at for what somebody decided or asked."""
+Key = tuple[int | str, ...]
+"""Where an entry stands in its list: pages go on behind one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lent:
+    """A voice in somebody's hands, with the roles that it has now."""
+
+    delegation: Delegation
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The tickets that a moment's lists are made of."""
+
+    waiting: Sequence[Ticket]
+    recent: Sequence[Ticket]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether more wait than were looked at."""
+        return len(self.waiting) >= SCANNED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """What concerns ``person`` at one moment."""
+
+    person: Person
+    waiting: tuple[Ticket, ...]
+    decided: tuple[Ticket, ...]
+    asked: tuple[Ticket, ...]
+    given: tuple[Delegation, ...]
+    taken: tuple[Lent, ...]
+    is_cut: bool = False
+    may_delegate: bool = False
+    troubles: tuple[str, ...] = ()
+    """What is wrong with delivery, each with what helps."""
+
+
+async def scan(reader: Reader, tenant: TenantId) -> Scan:
+    """Everything that waits, and what was lately asked of people."""
+    pending = TicketQuery(
+        tenant=tenant, states=(TicketState.PENDING,), needed_people=True, limit=SCANNED
+    )
+    lately = TicketQuery(tenant=tenant, needed_people=True, limit=RECENT)
+    return Scan(waiting=await reader.tickets(pending), recent=await reader.tickets(lately))
+
+
+async def inbox_of(
+    service: Service, person: Person, seen: Scan, *, troubles: Sequence[str] = ()
+) -> Inbox:
+    """The part of ``seen`` that concerns ``person``.
+
+    Raises:
+        Unavailable: ``identity_unavailable``: whoever lent them a voice cannot be looked up.
+    """
+    known = await service.delegations(person.id)
+    taken = await lent_to(service, person)
+    waiting = [one for one in seen.waiting if waits_for(one, person, taken)]
+    return Inbox(
+        person=person,
+        waiting=tuple(sorted(waiting, key=lambda one: urgency(one, person, taken))),
+        decided=tuple(one for one in seen.recent if has_decided(one, person)),
+        asked=tuple(one for one in seen.recent if person.names & one.ask.excluded),
+        given=tuple(one for one in known if one.delegator == person.id),
+        taken=taken,
+        is_cut=seen.is_cut,
+        may_delegate=bool(person.roles) and service.bundle.delegation.max_days > 0,
+        troubles=tuple(troubles),
+    )
+
+
+async def lent_to(service: Service, person: Person) -> tuple[Lent, ...]:
+    """The voices in this person's hands; one whose own person may not vote has no role.
+
+    Raises:
+        Unavailable: ``identity_unavailable``.
+    """
+    known = await service.delegations(person.id)
+    return tuple(
+        [
+            Lent(delegation=one, roles=await _roles(service, one))
+            for one in known
+            if one.delegate == person.id
+        ]
+    )
+
+
+async def _roles(service: Service, lent: Delegation) -> frozenset[str]:
+    try:
+        delegator = await service.person(lent.delegator)
+    except Refused:
+        return frozenset()
+    return frozenset(role for role in delegator.roles if lent.lends(role))
+
+
+def waits_for(ticket: Ticket, person: Person, taken: Iterable[Lent] = ()) -> bool:
+    """Whether this person could vote on it, in their own name or another's, and has not."""
+    if ticket.state is not TicketState.PENDING or person.names & ticket.ask.excluded:
+        return False
+    return ticket.vote_of(person.id) is None and bool(_votes(ticket, person, taken))
+
+
+def urgency(ticket: Ticket, person: Person, taken: Iterable[Lent] = ()) -> Key:
+    """The least time left first, then what lacks nothing but this person's vote."""
+    minute = int(ticket.expires_at.timestamp() // 60)
+    lacks_more = int(not lacks_only(ticket, person, taken))
+    return (minute, lacks_more, _micros(ticket.expires_at), ticket.id)
+
+
+def lacks_only(ticket: Ticket, person: Person, taken: Iterable[Lent] = ()) -> bool:
+    """Whether one vote of this person meets all that is required."""
+    requirement = ticket.ruling.requirement
+    return requirement is not None and any(
+        tally_with(requirement, ticket.votes, voice, role).is_met
+        for voice, role in _votes(ticket, person, taken)
+    )
+
+
+def recency(ticket: Ticket) -> Key:
+    """The newest first."""
+    return (-_micros(ticket.created_at), ticket.id)
+
+
+def _votes(ticket: Ticket, person: Person, taken: Iterable[Lent]) -> list[tuple[PersonId, str]]:
+    """The votes that this person could cast: whose voice, and in which role."""
+    requirement = ticket.ruling.requirement
+    if requirement is None:
+        return []
+    voices = [(person.id, person.roles)]
+    voices += [(one.delegation.delegator, one.roles) for one in taken]
+    heard = {vote.voice for vote in ticket.votes}
+    return [
+        (voice, item.role)
+        for voice, roles in voices
+        for item in requirement.roles
+        if item.role in roles and voice not in heard and voice not in ticket.ask.excluded
+    ]
+
+
+def has_decided(ticket: Ticket, person: Person) -> bool:
+    """Whether this person's vote is on it, or its end was their word."""
+    return ticket.vote_of(person.id) is not None or ticket.decided_by in person.names
+
+
+def _micros(at: datetime) -> int:
+    return int(at.timestamp() * 1_000_000)

@@ -1,0 +1,83 @@
+"""Lists of tickets for one person: the inbox, answers to commands, the home tab.
+
+Lives here: how a ticket looks in one entry of a list. Must not live here: which tickets concern
+whom (``inbox``), how an answer is sent. Law: a list is a view of committed state; what it offers is
+checked again when it is used.
+"""
+
+from collections.abc import Sequence
+
+from bot.slack.cards import card as cards
+from bot.slack.cards import standing
+from bot.slack.cards import title as card_title
+from bot.slack.home.inbox import SCANNED
+from bot.slack.kit import limits
+from bot.slack.kit.blocks import (
+    Block,
+    actions,
+    divider,
+    header,
+    instant,
+    line,
+    ours,
+    rich,
+    run,
+    section,
+    small,
+    with_ids,
+)
+from bot.slack.kit.text import Inert, words
+from governance.ports import Reader, TicketQuery
+from governance.principal import TenantId
+from governance.tickets.lifecycle import LIVE
+from governance.tickets.ticket import Ticket, TicketState
+
+SHOWN_AT_ONCE = 10
+
+
+async def open_tickets(reader: Reader, tenant: TenantId) -> Sequence[Ticket]:
+    """Everything that needed people and is not settled, the most urgent first."""
+    query = TicketQuery(tenant=tenant, states=tuple(LIVE), needed_people=True, limit=SCANNED)
+    found = await reader.tickets(query)
+    return sorted(found, key=lambda ticket: ticket.expires_at)
+
+
+def state_text(ticket: Ticket) -> Inert:
+    """Where it stands, in a sentence."""
+    requirement = ticket.ruling.requirement
+    if requirement is not None and ticket.state is TicketState.PENDING:
+        return standing.needs_text(requirement, ticket)
+    return ours(f"It is {ticket.state.value.lower()}.")
+
+
+def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
+    """One ticket in a list: its sentence, where it stands, until when, Details."""
+    requirement = ticket.ruling.requirement
+    said = line(run(card_title.title(ticket), bold=True))
+    if requirement is not None and ticket.state is TicketState.PENDING:
+        said += [run(standing.needs_text(requirement, ticket)), run(ours(" Decide before "))]
+    else:
+        said += [run(ours("Good until "))]
+    said += [instant(ticket.expires_at), run(ours("."))]
+    blocks = [rich(section(said)), small(*_small_words(ticket))]
+    if with_button:
+        blocks.append(actions(cards.details_button(ticket)))
+    return blocks
+
+
+def _small_words(ticket: Ticket) -> tuple[Inert, ...]:
+    means = (Inert(f"With {words(ticket.ask.tool, 60)}"),) if ticket.ask.tool else ()
+    return (*means, Inert(f"Ticket {words(ticket.id, 60)}"))
+
+
+def listing(title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str) -> list[Block]:
+    """A titled list of at most ten tickets, with a line on how many more there are."""
+    blocks: list[Block] = [header(ours(title))]
+    if not tickets:
+        blocks.append(rich(section([run(ours(empty))])))
+    for ticket in tickets[:SHOWN_AT_ONCE]:
+        blocks += entry(ticket)
+    if len(tickets) > SHOWN_AT_ONCE:
+        more = ours(f"and {len(tickets) - SHOWN_AT_ONCE} more; decide the most urgent first.")
+        blocks += [divider(), rich(section([run(more)]))]
+    return with_ids(blocks[: limits.MESSAGE_BLOCKS], prefix)

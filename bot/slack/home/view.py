@@ -1,0 +1,274 @@
+"""The home tab as a value.
+
+Lives here: a pure function from an inbox to a view, its pages, and the words on it. Must not live
+here: reads, publishing. Law: legal under every limit of Slack for any inbox; a page goes on behind
+the entry that it ended with, so that what comes or goes meanwhile moves nothing twice or past the
+reader.
+"""
+
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from bot.slack import names
+from bot.slack.cards import title as card_title
+from bot.slack.cards.buttons import details_button
+from bot.slack.home import lists
+from bot.slack.home.inbox import Inbox, Key, Lent, recency, urgency
+from bot.slack.home.likes import Like, likes
+from bot.slack.kit.blocks import (
+    Block,
+    actions,
+    button,
+    header,
+    instant,
+    line,
+    ours,
+    person,
+    rich,
+    run,
+    section,
+    small,
+    with_ids,
+)
+from bot.slack.kit.text import Inert, clip, inert, words
+from governance.canonical import Json
+from governance.delegation import Delegation
+from governance.tickets.ticket import Choice, Ticket
+
+T = TypeVar("T")
+
+WAITING = "Waiting for you"
+NOTHING_WAITS = "Nothing waits for your vote."
+MORE_WAIT = "More wait than can be listed here; these are the newest of them."
+DECIDED = "What you decided"
+NOTHING_DECIDED = "You have decided nothing lately."
+ASKED = "What your agents asked"
+NOTHING_ASKED = "No agent that you answer for has asked people lately."
+DELEGATIONS = "Delegations"
+NOTHING_LENT = "Nobody votes in your name, and you vote in nobody else's."
+TROUBLES = "Delivery has a problem"
+STILL_DECIDABLE = "Every ticket can still be decided here, with /placet, and over HTTP."
+_SIZES = {"w": 8, "d": 6, "a": 6, "g": 8}
+_LIKES_SHOWN = 3
+_LIKES_AMONG = 200
+"""The most urgent, among which like ones are looked for."""
+_TROUBLES_SHOWN = 5
+
+
+class Part(StrEnum):
+    """The lists of the tab that have pages; the value travels in buttons."""
+
+    WAITING = "w"
+    DECIDED = "d"
+    ASKED = "a"
+    LENT = "g"
+
+
+Pages = Mapping[Part, Key]
+"""Behind which entry each list goes on; one that is not named begins at its start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """Some entries of a list, and whether there are any before and behind them."""
+
+    shown: Sequence[T]
+    is_first: bool
+    behind: Key | None
+    """Where the next page goes on; None: this is the last."""
+
+
+def page_of(items: Sequence[T], key: Callable[[T], Key], after: Key | None, size: int) -> Page[T]:
+    """The entries behind ``after`` of a list in the order of ``key``; the first where none are."""
+    return _page_of_sorted(sorted(items, key=key), key, after, size)
+
+
+def _is_alike(one: Key, other: Key) -> bool:
+    """Whether two keys can be compared: one of them came back from Slack."""
+    return [type(part) for part in one] == [type(part) for part in other]
+
+
+def _page_of_sorted(
+    ordered: Sequence[T], key: Callable[[T], Key], after: Key | None, size: int
+) -> Page[T]:
+    start = len(ordered)
+    if after is not None and ordered and _is_alike(after, key(ordered[0])):
+        start = bisect_right(ordered, after, key=key)
+    is_first = start >= len(ordered)
+    start = 0 if is_first else start
+    shown = ordered[start : start + size]
+    has_more = start + size < len(ordered)
+    return Page(shown=shown, is_first=is_first, behind=key(shown[-1]) if has_more else None)
+
+
+def home_view(inbox: Inbox, pages: Pages) -> Block:
+    """The whole tab."""
+    blocks = _troubles(inbox.troubles)
+    blocks += _waiting(inbox, pages.get(Part.WAITING))
+    blocks += _decided(inbox, pages.get(Part.DECIDED))
+    blocks += _asked(inbox, pages.get(Part.ASKED))
+    blocks += _lent(inbox, pages.get(Part.LENT))
+    return {
+        "type": "home",
+        "blocks": with_ids(blocks, "home"),
+        "private_metadata": json.dumps({part.value: list(key) for part, key in pages.items()}),
+    }
+
+
+def stranger_view(why: Inert) -> Block:
+    """The tab of somebody who may not act here, and why."""
+    blocks = [header(ours("Placet")), rich(section([run(why)]))]
+    return {"type": "home", "blocks": with_ids(blocks, "home")}
+
+
+def _troubles(found: Sequence[str]) -> list[Block]:
+    if not found:
+        return []
+    said = line(run(ours(STILL_DECIDABLE), bold=True))
+    for trouble in found[:_TROUBLES_SHOWN]:
+        said += line(run(words(trouble, 500)))
+    more = len(found) - _TROUBLES_SHOWN
+    if more > 0:
+        said += line(run(Inert(f"and {more} more; placet doctor lists them all.")))
+    return [header(ours(TROUBLES)), rich(section(said))]
+
+
+def _said(text: str) -> Block:
+    return rich(section([run(ours(text))]))
+
+
+def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
+    blocks = [header(Inert(f"{WAITING} ({len(inbox.waiting)})"))]
+    if not inbox.waiting:
+        return [*blocks, _said(NOTHING_WAITS)]
+    if inbox.is_cut:
+        blocks.append(_said(MORE_WAIT))
+    alike = [one for one in likes(inbox.waiting[:_LIKES_AMONG]) if one.count > 1]
+    blocks += [_like_row(one) for one in alike[:_LIKES_SHOWN]]
+    page = _page_of_sorted(
+        inbox.waiting,
+        lambda one: urgency(one, inbox.person, inbox.taken),
+        after,
+        _SIZES[Part.WAITING],
+    )
+    for ticket in page.shown:
+        blocks += lists.entry(ticket)
+    return blocks + _turns(Part.WAITING, page, "waiting tickets")
+
+
+def _like_row(like: Like) -> Block:
+    label = Inert(f"Decide {like.count} like tickets of {words(like.title, 40)}")
+    return actions(
+        button(
+            f"Decide {like.count} like requests: {clip(inert(like.title), 40)}\u2026",
+            action_id=names.BULK,
+            value=like.name,
+            label=label,
+        )
+    )
+
+
+def _decided(inbox: Inbox, after: Key | None) -> list[Block]:
+    blocks = [header(ours(DECIDED))]
+    if not inbox.decided:
+        return [*blocks, _said(NOTHING_DECIDED)]
+    page = page_of(inbox.decided, recency, after, _SIZES[Part.DECIDED])
+    for ticket in page.shown:
+        blocks += _line_of(ticket, _own_word(ticket, inbox))
+    return blocks + _turns(Part.DECIDED, page, "your decisions")
+
+
+def _own_word(ticket: Ticket, inbox: Inbox) -> list[Block]:
+    vote = ticket.vote_of(inbox.person.id)
+    if vote is None:
+        return [run(ours("Its end was your word."))]
+    did = "approved" if vote.choice is Choice.APPROVE else "rejected"
+    said = [run(Inert(f"You {did} as {words(vote.role, 60)}"))]
+    if vote.delegator is not None:
+        said += [run(ours(" in the name of ")), person(vote.delegator)]
+    return [*said, run(ours("."))]
+
+
+def _asked(inbox: Inbox, after: Key | None) -> list[Block]:
+    blocks = [header(ours(ASKED))]
+    if not inbox.asked:
+        return [*blocks, _said(NOTHING_ASKED)]
+    page = page_of(inbox.asked, recency, after, _SIZES[Part.ASKED])
+    for ticket in page.shown:
+        blocks += _line_of(ticket, [run(lists.state_text(ticket))])
+    return blocks + _turns(Part.ASKED, page, "what your agents asked")
+
+
+def _line_of(ticket: Ticket, said: list[Block]) -> list[Block]:
+    text = section([*line(run(card_title.title(ticket), bold=True)), *said])
+    return [rich(text), actions(details_button(ticket))]
+
+
+def _lent(inbox: Inbox, after: Key | None) -> list[Block]:
+    blocks = [header(ours(DELEGATIONS))]
+    every: list[Delegation | Lent] = [*inbox.given, *inbox.taken]
+    if not every:
+        blocks.append(_said(NOTHING_LENT))
+    page = page_of(every, _end, after, _SIZES[Part.LENT])
+    for one in page.shown:
+        blocks += delegation_entry(one)
+    row = _turn_buttons(Part.LENT, page, "your delegations")
+    if inbox.may_delegate:
+        row.append(delegate_button())
+    return [*blocks, actions(*row)] if row else blocks
+
+
+def _end(one: Delegation | Lent) -> Key:
+    delegation = one.delegation if isinstance(one, Lent) else one
+    return (int(delegation.ends_at.timestamp()), delegation.id)
+
+
+def delegate_button() -> Block:
+    """Opens the form by which one lends one's voice."""
+    return button(
+        "Delegate\u2026",
+        action_id=names.DELEGATE,
+        value="delegate",
+        label=ours("Let somebody else vote in your name for a while"),
+    )
+
+
+def delegation_entry(one: Delegation | Lent) -> list[Block]:
+    """One delegation: between whom, in which roles, until when, why, and the way to end it."""
+    if isinstance(one, Lent):
+        lent, lead = one.delegation, [run(ours("You vote in the name of "), bold=True)]
+        lead.append(person(lent.delegator))
+        roles = ", ".join(sorted(one.roles)) or "no role that they hold now"
+        verb, label = "Give it back", "Stop voting in somebody else's name"
+    else:
+        lent, lead = one, [person(one.delegate), run(ours(" votes in your name"), bold=True)]
+        roles = ", ".join(one.roles) or "every role that you hold"
+        verb, label = "Take it back", "Stop somebody from voting in your name"
+    said = [*lead, run(Inert(f" as {words(roles, 200)}, until ")), instant(lent.ends_at)]
+    ends = button(
+        verb, action_id=names.END_DELEGATION, value=lent.id, label=Inert(f"{label}: {lent.id[:8]}")
+    )
+    return [rich(section([*said, run(ours("."))])), small(words(lent.reason, 300)), actions(ends)]
+
+
+def _turns(part: Part, page: Page[T], of: str) -> list[Block]:
+    row = _turn_buttons(part, page, of)
+    return [actions(*row)] if row else []
+
+
+def _turn_buttons(part: Part, page: Page[T], of: str) -> list[Block]:
+    row: list[Block] = []
+    if not page.is_first:
+        row.append(_turn("Back to the first", names.HOME_FIRST, part, None, f"First of {of}"))
+    if page.behind is not None:
+        row.append(_turn("Next page", names.HOME_MORE, part, page.behind, f"More of {of}"))
+    return row
+
+
+def _turn(text: str, action_id: str, part: Part, key: Key | None, label: str) -> Block:
+    value: dict[str, Json] = {"s": part.value} | ({} if key is None else {"a": list(key)})
+    return button(text, action_id=action_id, value=json.dumps(value), label=ours(label))

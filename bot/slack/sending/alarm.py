@@ -1,0 +1,57 @@
+"""What a second channel is told of an emergency.
+
+Lives here: the announcement as a value, and its words. Must not live here: when it is sent.
+Law: it says who asks, for which template, on what target and why, in inert text, and who decides;
+it has no button that decides: the card has those.
+"""
+
+from bot.slack.cards import standing
+from bot.slack.cards import title as card_title
+from bot.slack.cards.buttons import details_button
+from bot.slack.kit.blocks import (
+    Block,
+    actions,
+    header,
+    instant,
+    line,
+    ours,
+    person,
+    quote,
+    rich,
+    run,
+    section,
+    with_ids,
+)
+from bot.slack.kit.text import Inert, clip, inert, words
+from bot.slack.said import Said, say_blocks
+from governance.action import Content
+from governance.tickets.ticket import Ticket
+
+TITLE = "EMERGENCY: the glass is being broken"
+WHO, WHICH, TARGET = "Who asks: ", "Emergency template: ", "Target: "
+WHY = "Why, in their words, unverified:"
+NO_REASON = "The justification is no longer kept."
+UNTIL = "Decide before "
+_WHY_CHARS = 2_000
+
+
+def announcement(ticket: Ticket, *, template: str, content: Content | None) -> Said:
+    """What everybody in the second channel sees."""
+    ask, requirement = ticket.ask, ticket.ruling.requirement
+    lead = line(run(card_title.title(ticket), bold=True))
+    asking = person(ask.on_behalf_of) if ask.on_behalf_of else run(words(ask.agent, 80), code=True)
+    lead += line(run(ours(WHO), bold=True), asking)
+    lead += line(run(ours(WHICH), bold=True), run(words(template, 120)))
+    lead += line(run(ours(TARGET), bold=True), run(words(ask.target, 200)))
+    if requirement is not None:
+        lead += line(run(standing.needs_text(requirement, ticket)))
+    lead += [run(ours(UNTIL)), instant(ticket.expires_at), run(ours("."))]
+    why = content.justification if content is not None else NO_REASON
+    blocks: list[Block] = [
+        header(ours(TITLE)),
+        rich(section(lead)),
+        rich(section([run(ours(WHY), bold=True)]), quote(clip(inert(why), _WHY_CHARS))),
+        standing.fine_print(ticket),
+        actions(details_button(ticket)),
+    ]
+    return say_blocks(Inert(f"{TITLE}. {card_title.title(ticket)}"), with_ids(blocks, "alarm"))

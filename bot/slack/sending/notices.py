@@ -1,0 +1,83 @@
+"""What people are told without having asked: reminders, escalations, expiries.
+
+Lives here: the sentences and blocks of these messages. Must not live here: when or to whom they
+go (``bot.reminding``, ``bot.compose.telling``). Law: an agent's words stand only in the inert forms
+that cards use; every message says by when, and where it can be decided.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from bot.slack.cards import card as cards
+from bot.slack.cards import standing
+from bot.slack.cards import title as card_title
+from bot.slack.kit import limits
+from bot.slack.kit.blocks import (
+    Block,
+    actions,
+    divider,
+    header,
+    instant,
+    line,
+    link,
+    ours,
+    rich,
+    run,
+    section,
+    with_ids,
+)
+from bot.slack.kit.text import Inert
+from bot.slack.said import Said, say_blocks
+from governance.tickets.ticket import Ticket, TicketId
+
+SHOWN_AT_ONCE = 10
+_REMINDER = "Still waiting for you"
+_ONE, _MANY = "1 request still waits for you", "{count} requests still wait for you"
+_MORE = "and {count} more: see the home tab of this app, or /placet list."
+_ESCALATED = "Nobody has decided this yet"
+_EXPIRED = "Not decided in time"
+_UNUSED = "Approved, and not used in time"
+_NOTHING_RAN = "Nothing was run. Whoever still needs it has to ask again."
+_CARD = "Open its card"
+_BEFORE, _WAS_UNTIL = " Decide before ", "It could be decided until "
+
+
+def reminder(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Said:
+    """One message about everything that waits for somebody, the most urgent first."""
+    count = len(tickets)
+    said = ours(_ONE if count == 1 else _MANY.format(count=count))
+    blocks: list[Block] = [header(ours(_REMINDER))]
+    for ticket in tickets[:SHOWN_AT_ONCE]:
+        blocks += _entry(ticket, cards_at.get(ticket.id, ""))
+    if count > SHOWN_AT_ONCE:
+        more = ours(_MORE.format(count=count - SHOWN_AT_ONCE))
+        blocks += [divider(), rich(section([run(more)]))]
+    first = Inert(f"{said}. {card_title.title(tickets[0])}")
+    return say_blocks(first, with_ids(blocks[: limits.MESSAGE_BLOCKS], "remind"))
+
+
+def escalation(ticket: Ticket, card_at: str) -> Said:
+    """That a ticket still waits, for the channel of a step."""
+    blocks = [header(ours(_ESCALATED)), *_entry(ticket, card_at)]
+    text = Inert(f"{ours(_ESCALATED)}: {card_title.title(ticket)}")
+    return say_blocks(text, with_ids(blocks, "escalate"))
+
+
+def expiry(ticket: Ticket) -> Said:
+    """That a request came to nothing, for whoever answers for it."""
+    title = ours(_UNUSED if ticket.approved_at is not None else _EXPIRED)
+    told = line(run(card_title.sentence(ticket), bold=True))
+    told += [run(ours(_WAS_UNTIL)), instant(ticket.expires_at), run(ours(f". {_NOTHING_RAN}"))]
+    blocks = [header(title), rich(section(told)), actions(cards.details_button(ticket))]
+    text = Inert(f"{title}: {card_title.sentence(ticket)}")
+    return say_blocks(text, with_ids(blocks, "expired"))
+
+
+def _entry(ticket: Ticket, card_at: str) -> list[Block]:
+    requirement = ticket.ruling.requirement
+    told = line(run(card_title.title(ticket), bold=True))
+    if requirement is not None:
+        told.append(run(standing.needs_text(requirement, ticket)))
+    told += [run(ours(_BEFORE)), instant(ticket.expires_at), run(ours("."))]
+    if card_at:
+        told += [run(ours(" ")), link(card_at, ours(_CARD))]
+    return [rich(section(told)), actions(cards.details_button(ticket))]

@@ -1,0 +1,121 @@
+"""What approvers do on a card besides voting: withdraw, stop, resolve, release, discard.
+
+Lives here: from a click or a submitted form to one deed and to an answer. Must not live here: what
+a deed is made of (``bot.deeds``), how a form looks (``forms``). Law: what rests on a person's
+knowledge asks for the evidence first; what only takes back is done at once.
+"""
+
+import asyncio
+from dataclasses import dataclass
+
+from bot import deeds
+from bot.slack import names
+from bot.slack.desk import Desk
+from bot.slack.kit import limits
+from bot.slack.kit.text import Inert, is_blank
+from bot.slack.payloads import Click, ShownForm, Submission, person_of, read_shown
+from bot.slack.said import Said, say
+from bot.slack.voting import forms
+from bot.slack.voting.actions import Clicks
+from governance.errors import Code, InvalidInput, PlacetError
+from governance.steps import Handled
+from governance.tickets.ticket import TicketState
+
+WITHDRAWN = "Your vote is withdrawn; nothing of yours counts on this ticket now."
+STOPPED = "Stopped. It will not run."
+SO_ALREADY = "It was so already."
+SECOND_WANTED = "Noted. One more person has to find the same before it is settled."
+NOTED = {
+    forms.Deed.TOOK_EFFECT: "Noted: it took effect.",
+    forms.Deed.NO_EFFECT: "Noted: it did not take effect.",
+    forms.Deed.RELEASE: "The redacted output may be seen now.",
+    forms.Deed.DISCARD: "The output is discarded.",
+}
+_FORMS = {
+    names.TOOK_EFFECT: forms.Deed.TOOK_EFFECT,
+    names.NO_EFFECT: forms.Deed.NO_EFFECT,
+    names.RELEASE_OUTPUT: forms.Deed.RELEASE,
+    names.DISCARD_OUTPUT: forms.Deed.DISCARD,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acts:
+    """The listeners of these buttons and of their forms."""
+
+    desk: Desk
+    clicks: Clicks
+
+    @property
+    def _deeds(self) -> deeds.Deeds:
+        return deeds.Deeds(service=self.desk.service, reader=self.desk.reader)
+
+    async def withdraw(self, click: Click) -> Said | None:
+        """Take one's vote back, on the revision that the card showed."""
+        return _done(await self._deeds.withdraw(_of_click(click)), WITHDRAWN)
+
+    async def stop(self, click: Click) -> Said | None:
+        """Stop what is approved and has not started."""
+        return _done(await self._deeds.stop(_of_click(click)), STOPPED)
+
+    async def ask(self, click: Click) -> Said | None:
+        """Open the form for the evidence; for a release with what would be shown."""
+        form, deed = read_shown(click.action.value), _FORMS[click.action.action_id]
+        preview = await self._preview(form) if deed is forms.Deed.RELEASE else None
+        await self.clicks.open_form(click, forms.evidence(form.shown, deed, preview=preview))
+        return None
+
+    async def _preview(self, form: ShownForm) -> str | None:
+        try:
+            async with asyncio.timeout(limits.ROLE_BUDGET_S):
+                ticket = await self.desk.service.ticket(form.shown.ticket_id)
+                shown = await self._deeds.redacted(ticket)
+        except (PlacetError, TimeoutError):
+            return None
+        return None if shown is None else shown.decode("utf-8")
+
+    async def submitted(self, sent: Submission) -> Said:
+        """Do what a form of evidence is for.
+
+        Raises:
+            PlacetError: it does not count; the form stays open and says why.
+        """
+        form = read_shown(sent.view.private_metadata)
+        try:
+            deed = forms.Deed(form.c)
+        except ValueError as error:
+            raise InvalidInput(Code.INVALID_FIELD, "this form is none of ours") from error
+        said = sent.field(names.REASON_BLOCK, names.REASON_INPUT).strip()
+        wish = deeds.Deed(
+            ticket_id=form.shown.ticket_id,
+            person=person_of(sent.user, sent.team),
+            comment="" if is_blank(said) else said,
+            revision=form.shown.revision,
+        )
+        handled = await self._do(deed, wish)
+        waits = handled.ticket.state is TicketState.UNKNOWN
+        return _done(handled, SECOND_WANTED if waits else NOTED[deed])
+
+    async def _do(self, deed: forms.Deed, wish: deeds.Deed) -> Handled:
+        match deed:
+            case forms.Deed.TOOK_EFFECT:
+                return await self._deeds.resolve(wish, took_effect=True)
+            case forms.Deed.NO_EFFECT:
+                return await self._deeds.resolve(wish, took_effect=False)
+            case forms.Deed.RELEASE:
+                return await self._deeds.release(wish)
+            case forms.Deed.DISCARD:
+                return await self._deeds.discard(wish)
+
+
+def _of_click(click: Click) -> deeds.Deed:
+    form = read_shown(click.action.value)
+    return deeds.Deed(
+        ticket_id=form.shown.ticket_id,
+        person=person_of(click.user, click.team),
+        revision=form.shown.revision,
+    )
+
+
+def _done(handled: Handled, text: str) -> Said:
+    return say(Inert(text if handled.is_changed else SO_ALREADY))
