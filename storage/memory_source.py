@@ -1,14 +1,13 @@
 """Committed state of the ledger in memory, for a batch.
 
 Lives here: the reads of ``storage.overlay.Source`` over its dictionaries. Must not live here: the
-dictionaries (``storage.memory``). Law: nothing is kept between two batches.
+dictionaries (``storage.memory_tables``). Law: nothing is kept between two batches.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import TYPE_CHECKING
 
 from governance.control import Control
 from governance.kept import Kept, Use
@@ -22,34 +21,32 @@ from governance.retention_events import Hold
 from governance.segments import Needs
 from governance.tickets.ticket import Ticket, TicketId
 from storage.deeds import DeedRow, is_counted, is_of, ticket_stands
-
-if TYPE_CHECKING:
-    from storage.memory import MemoryLedger
+from storage.memory_tables import MemoryTables
 
 
 class MemorySource:
     """Committed state for a batch."""
 
-    def __init__(self, ledger: "MemoryLedger") -> None:
-        self._ledger = ledger
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
 
     def control(self) -> Control:
-        return self._ledger._control  # noqa: SLF001  # one class in two parts
+        return self._tables.control
 
     def ticket(self, ticket_id: TicketId) -> Ticket | None:
-        return self._ledger._tickets.get(ticket_id)  # noqa: SLF001
+        return self._tables.tickets.get(ticket_id)
 
     def met(self, ticket_id: TicketId) -> Ticket | None:
         return self.ticket(ticket_id)
 
     def remembered(self, key: IdempotencyKey) -> Remembered | None:
-        return self._ledger._remembered.get(key)  # noqa: SLF001
+        return self._tables.remembered.get(key)
 
     def bucket(self, key: str) -> Bucket | None:
-        return self._ledger._buckets.get(key)  # noqa: SLF001
+        return self._tables.buckets.get(key)
 
     def pending_of(self, key: AgentKey) -> int:
-        return self._ledger._pending_of.get(key, 0)  # noqa: SLF001
+        return self._tables.pending_of.get(key, 0)
 
     def deeds(self, wanted: DeedsOf, at: datetime) -> Sequence[Deed]:
         since = at - timedelta(seconds=wanted.within_s)
@@ -62,15 +59,15 @@ class MemorySource:
         return min(found, tally.most)
 
     def flood(self, key: str) -> Flood | None:
-        return self._ledger._floods.get(key)  # noqa: SLF001
+        return self._tables.floods.get(key)
 
     def kept(self, digest: str) -> Kept | None:
-        ledger = self._ledger
-        uses = ledger._uses.get(digest, [])  # noqa: SLF001
-        is_known = bool(uses) or digest in ledger._contents or digest in ledger._erased  # noqa: SLF001
+        tables = self._tables
+        uses = tables.uses.get(digest, [])
+        is_known = bool(uses) or digest in tables.contents or digest in tables.erased
         found = Kept(
             uses=tuple(map(self.as_used, uses)),
-            erased_at=ledger._erased.get(digest),  # noqa: SLF001
+            erased_at=tables.erased.get(digest),
         )
         return found if is_known else None
 
@@ -80,19 +77,19 @@ class MemorySource:
 
     def as_used(self, use: Use) -> Use:
         """A use with what its ticket has come to."""
-        ticket = self._ledger._tickets.get(TicketId(use.ticket_id))  # noqa: SLF001
+        ticket = self._tables.tickets.get(TicketId(use.ticket_id))
         if ticket is None:
             return use
-        born = next(e for e in self._ledger._events if e.header.ticket_id == ticket.id)  # noqa: SLF001
+        born = next(e for e in self._tables.events if e.header.ticket_id == ticket.id)
         return replace(use, state=ticket.state, data_classes=classes_of(born.payload))
 
     def _newest_first(self, since: datetime) -> Iterator[DeedRow]:
-        rows = reversed(self._ledger._deeds)  # noqa: SLF001
+        rows = reversed(self._tables.deeds)
         return takewhile(lambda row: row.deed.at >= since, rows)
 
     def _as_it_stands(self, deed: Deed) -> Deed:
-        ticket = self._ledger._tickets.get(TicketId(deed.ticket_id))  # noqa: SLF001
+        ticket = self._tables.tickets.get(TicketId(deed.ticket_id))
         return deed if ticket is None else replace(deed, stands=ticket_stands(ticket))
 
     def credential(self, credential_id: str) -> Credential | None:
-        return self._ledger._credentials.get(credential_id)  # noqa: SLF001
+        return self._tables.credentials.get(credential_id)

@@ -10,6 +10,7 @@ from tests.support.commits import append
 
 CARD = Owed(kind=OwedKind.CARD, key="t-1")
 CLEAR = Owed(kind=OwedKind.CLEAR, key="t-2")
+WATCH = Owed(kind=OwedKind.WATCH, key="t-1")
 
 
 async def owed_at(ledger: AnyLedger, clock: FixedClock) -> list[Owed]:
@@ -36,7 +37,7 @@ async def test_what_was_owed_or_held_by_a_clock_far_ahead_is_due(
     held = await ledger.claim([OwedKind.CARD], at=clock.now(), lease_s=15, limit=10)
     assert [one.owed for one in held] == [CARD]
     clock.at = T0
-    assert set(await owed_at(ledger, clock)) == {CARD, CLEAR}
+    assert set(await owed_at(ledger, clock)) == {CARD, CLEAR, WATCH}
 
 
 async def test_what_is_put_off_for_as_long_as_may_be_waits(ledger: AnyLedger, clock: FixedClock):

@@ -177,7 +177,7 @@ async def _alter(ledger: AnyLedger, seq: int) -> None:
 
         await ledger._upkeep(alter)
     else:
-        ledger._events[seq - 1] = replace(ledger._events[seq - 1], encoded=b"{}")
+        ledger._tables.events[seq - 1] = replace(ledger._tables.events[seq - 1], encoded=b"{}")
 
 
 async def test_missing_tiles_are_made_anew(filled: AnyLedger):

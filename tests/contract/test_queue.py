@@ -172,5 +172,5 @@ async def test_altered_content_is_as_if_erased(ledger: AnyLedger):
         other.commit()
         other.close()
     else:
-        ledger._contents[digest] = forged
+        ledger._tables.contents[digest] = forged
     assert await ledger.content(digest) is None

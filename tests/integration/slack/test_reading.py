@@ -192,7 +192,7 @@ async def test_what_policy_keeps_off_cards_goes_into_no_file() -> None:
 async def test_bytes_that_were_altered_in_the_ledger_are_not_shown(world: World) -> None:
     ticket = await world.ask(content=Content(arguments={"version": "1.2.3"}))
     forged = Content(arguments={"version": "6.6.6"}).to_bytes()
-    world.ledger._contents[ticket.ask.content_digest] = forged
+    world.ledger._tables.contents[ticket.ask.content_digest] = forged
     card = await load_card_view(world.ledger, ticket)
     assert card.content is None
     await world.click("rita", names.DETAILS)

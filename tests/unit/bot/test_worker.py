@@ -234,7 +234,7 @@ async def test_altered_content_never_runs(tmp_path: Path) -> None:
     ask = (await here.ticket()).ask
     raw = await here.ledger.content(ask.content_digest)
     assert raw is not None
-    here.ledger._contents[ask.content_digest] = raw.replace(b'"250"', b'"999"')
+    here.ledger._tables.contents[ask.content_digest] = raw.replace(b'"250"', b'"999"')
     await here.worker.execute("t-1")
     after = await here.ticket()
     assert here.launcher.ran == []
