@@ -34,6 +34,8 @@ _PATTERNS = {
     "^(agent|tenant|tool|trace": "agent, tenant, tool, trace or label:NAME",
     "^(agent|tenant|tool|label": "agent, tenant, tool or label:NAME",
     "^S[": "a user group of Slack, written as its id, S0...",
+    "^[CG][": "a channel of Slack, written as its id, C0...",
+    "^[A-Za-z0-9.!#": "an address such as ada@example.com",
 }
 _NONE = object()
 _DURATION = "[smhd]$"

@@ -128,7 +128,7 @@ async def test_of_steps_together_what_a_constraint_refuses_fails_alone(
     await append(ledger, build.opened("t-1"))
     with connect(path) as connection:  # a vote that the projection does not know of
         connection.execute(
-            "INSERT INTO votes VALUES ('t-1', 1, ?, 'operator', 1, 'approve', 0)", (ANNA,)
+            "INSERT INTO votes VALUES ('t-1', 1, ?, 'operator', 1, 'approve', 0, 'x')", (ANNA,)
         )
     steps = [
         appending(build.opened("t-2")),
