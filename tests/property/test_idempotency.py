@@ -52,7 +52,7 @@ class Model:
                 self.clock.pass_(int(given))
             case _:
                 await self.forget(int(given))
-        assert {key[2]: used.ticket_id for key, used in self.ledger._remembered.items()} == {
+        assert {key[2]: used.ticket_id for key, used in self.ledger._tables.remembered.items()} == {
             key: ticket for key, (ticket, _) in self.kept.items()
         }
 
@@ -86,7 +86,7 @@ class Model:
         before = set(self.kept)
         gone = await self.ledger.forget_keys(limit)
         assert gone == min(limit, len(over))
-        left = {key[2] for key in self.ledger._remembered}
+        left = {key[2] for key in self.ledger._tables.remembered}
         assert before - left <= {key for _, key in over}
         for key in before - left:
             del self.kept[key]

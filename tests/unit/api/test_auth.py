@@ -25,7 +25,7 @@ class OneCredential(MemoryLedger):
 
     def __init__(self, credential: Credential) -> None:
         super().__init__(FixedClock())
-        self._credentials[credential.id] = credential
+        self._tables.credentials[credential.id] = credential
 
 
 def test_a_credential_keeps_the_digest_of_its_token_and_nothing_of_the_secret():

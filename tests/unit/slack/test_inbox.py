@@ -210,7 +210,7 @@ def test_any_inbox_is_a_legal_tab(
     view = home_view.home_view(found, pages)
     assert check_view(view, "home") == []
     assert not is_view_too_large(view)
-    assert "mrkdwn" not in json.dumps(view)
+    assert '"type": "mrkdwn"' not in json.dumps(view)
 
 
 @settings(max_examples=60, deadline=None)
