@@ -16,6 +16,7 @@ from storage.verify_claims import holding
 from storage.verify_delegations import Lent
 from storage.verify_detached import Detachments
 from storage.verify_form import text_of
+from storage.verify_freezes import take_freeze
 from storage.verify_idempotency import end_key, take_key
 from storage.verify_keys import Ring
 from storage.verify_moves import ENDS
@@ -107,9 +108,7 @@ class Facts:
         elif event.type in _CONTROL:
             yield from self._control(event)
             if event.type == "BundleActivated":
-                # Earlier versions let open tickets be; nothing is held against what they logged.
-                is_held = record["version"] >= _HOLDS_OPEN_TICKETS
-                self.rules.active = payload["snapshot"] if is_held else None
+                yield from self._activated(event, record["version"])
                 names = ("content_digest", "registry_digest", "key_id", "signature")
                 self.activation = {name: payload.get(name, "") for name in names}
         elif event.type in RETENTION:
@@ -234,20 +233,8 @@ class Facts:
         match event.type:
             case "BundleActivated":
                 self.snapshot = told["snapshot"]
-            case "AgentFrozen":
-                self.frozen[told["target"]] = {
-                    "target": told["target"],
-                    "by": told["person"],
-                    "at": event.at,
-                    "reason": told["reason"],
-                    "unfreeze_asked_by": None,
-                }
-            case "UnfreezeAsked":
-                self.frozen[told["target"]]["unfreeze_asked_by"] = told["person"]
-            case "AgentUnfrozen":
-                if told["person"] == told["asked_by"]:
-                    yield Problem(seq=event.seq, what="frozen", detail="one person lifted a freeze")
-                self.frozen.pop(told["target"], None)
+            case "AgentFrozen" | "UnfreezeAsked" | "AgentUnfrozen":
+                yield from take_freeze(self.frozen, event.seq, event.type, event.at, told)
             case "CredentialIssued":
                 body = told["credential"]
                 self._put("c", (body["id"], text_of(body)))
@@ -259,6 +246,15 @@ class Facts:
                 self.ring.doubts.clear()
             case _:
                 pass
+
+    def _activated(self, event: Event, version: int) -> Iterator[Problem]:
+        """Earlier versions let open tickets be; nothing is held against what they logged."""
+        is_held = version >= _HOLDS_OPEN_TICKETS
+        if not is_held and self.rules.active is not None:
+            detail = "an activation of the earlier form, after one that held open tickets"
+            yield Problem(seq=event.seq, what="policy", detail=detail)
+            is_held = True
+        self.rules.active = event.payload["snapshot"] if is_held else None
 
     def _revoked(self, event: Event) -> Iterator[Problem]:
         name = event.payload["credential_id"]

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from storage.verify_chain import Problem
+from storage.verify_uniques import uniques
 
 _TRIGGERS = {
     "events_no_update": """CREATE TRIGGER events_no_update BEFORE UPDATE ON events
@@ -81,6 +82,7 @@ def guards(scratch: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(seq=0, what="trigger", detail=f"{name} is none of ours", row=name)
     for (name,) in scratch.execute("SELECT name FROM db.sqlite_master WHERE type = 'view'"):
         yield Problem(seq=0, what="schema", detail=f"the view {name} is none of ours", row=name)
+    yield from uniques(scratch)
 
 
 def _spaced(text: str) -> str:

@@ -52,6 +52,8 @@ TO = {
     "ExecutionLost": "UNKNOWN",
     "GrantRedeemed": "RELEASED",
 }
+AFTER_FAILURE = frozenset({"TicketRevised", "TicketExpired"})
+"""What may follow a run that failed, and nothing else does."""
 BIRTHS = {
     "PENDING": ("REQUIRE_APPROVAL",),
     "APPROVED": ("ALLOW", "ALLOW_WITH_CONSTRAINTS"),

@@ -16,6 +16,7 @@ import psycopg
 
 from storage.verify_chain import COLUMNS, GENESIS, Problem, Raw
 from storage.verify_source import later
+from storage.verify_uniques import missing
 
 _BATCH = 2_000
 _TABLES = """SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)
@@ -26,6 +27,17 @@ _TRIGGERS = """SELECT t.tgname, t.tgenabled::text, pg_get_triggerdef(t.oid), p.p
     WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace"""
 _RULES = """SELECT rulename FROM pg_rules WHERE schemaname = current_schema()
     UNION ALL SELECT viewname FROM pg_views WHERE schemaname = current_schema()"""
+_COLUMNS = """SELECT table_name, array_agg(column_name::text) FROM information_schema.columns
+    WHERE table_schema = current_schema() GROUP BY table_name"""
+_UNIQUES = """SELECT c.relname, (SELECT array_agg(a.attname::text ORDER BY a.attnum)
+        FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (i.indkey)),
+    coalesce(pg_get_expr(i.indpred, i.indrelid), '')
+    FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+    WHERE c.relnamespace = current_schema()::regnamespace
+    AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL"""
+_HEIRS = """SELECT c.relname, p.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+    JOIN pg_class p ON p.oid = i.inhparent WHERE p.relkind = 'r'
+    AND p.relnamespace = current_schema()::regnamespace"""
 _KEPT = """BEGIN RAISE EXCEPTION '{}' USING ERRCODE = 'integrity_constraint_violation'; END"""
 _GUARDS = {
     "events_no_change": (
@@ -157,6 +169,15 @@ class PostgresSource:
         for (name,) in self._connection.execute(_RULES):
             detail = f"the view or rule {name} is none of ours"
             yield Problem(seq=0, what="schema", detail=detail, row=name)
+        yield from self._uniques()
+
+    def _uniques(self) -> Iterator[Problem]:
+        columns = {name: frozenset(names) for name, names in self._connection.execute(_COLUMNS)}
+        kept = self._connection.execute(_UNIQUES)
+        yield from missing(columns, ((t, tuple(n), w.strip("()")) for t, n, w in kept))
+        for heir, table in self._connection.execute(_HEIRS):
+            detail = f"rows of {heir} count as rows of {table}, whose keys do not hold for them"
+            yield Problem(seq=0, what="unique", detail=detail, table=table, row=heir)
 
     def _wanted(self) -> dict[str, tuple[str, str]]:
         row = self._connection.execute("SELECT to_regclass('detached') IS NULL").fetchone()

@@ -151,7 +151,9 @@ def _credentials(scratch: sqlite3.Connection) -> Iterator[Problem]:
 
 
 def _governing(facts: Facts) -> Iterator[Problem]:
-    row = facts.scratch.execute("SELECT body FROM db.control").fetchone()
+    rows = facts.scratch.execute("SELECT id, body FROM db.control ORDER BY id").fetchall()
+    if any(name != 1 for name, _ in rows):
+        yield _row("control", "control", rows[0][0], "there is another row of the governing state")
     wanted: Json = {
         "snapshot": facts.snapshot,
         "frozen": facts.frozen,
@@ -172,9 +174,10 @@ def _governing(facts: Facts) -> Iterator[Problem]:
     empty: Json = {"snapshot": "", "frozen": {}, "keys": {}, "activation": None, "ended": {}}
     # The rows of earlier versions do not say where the bundle's bytes lie, or what has ended.
     found = {"ended": {}, "holds": {}, "sealed": None, "detached": None, "delegations": {}} | (
-        _object(row[0]) if row else empty
+        _object(rows[0][1]) if rows else empty
     )
-    if found.get("activation") is None:
+    # Nor does a bundle that was activated in the form of such a version.
+    if found.get("activation") is None and facts.rules.active is None:
         found["activation"] = wanted["activation"]
     wrong = ", ".join(_differing(wanted, found))
     if wrong:
@@ -183,11 +186,14 @@ def _governing(facts: Facts) -> Iterator[Problem]:
 
 
 def _contents(scratch: sqlite3.Connection) -> Iterator[Problem]:
-    for name, body in scratch.execute("SELECT digest, body FROM db.contents"):
+    sql = "SELECT digest, body, erased_at FROM db.contents"
+    for name, body, erased_at in scratch.execute(sql):
         if body is None:
             continue  # ``verify_retention`` looks whether it was erased
         if not isinstance(body, bytes) or digest("content", body) != name:
             yield _row("contents", "contents", name, f"{name} is not the digest of its bytes")
+        if erased_at is not None:
+            yield _row("contents", "contents", name, f"{name} is there, and marked as erased")
     # An erased content keeps its row: one that has none was taken away behind the ledger's back.
     missing = "SELECT digest, seq FROM d WHERE digest NOT IN (SELECT digest FROM db.contents)"
     for name, seq in scratch.execute(missing):
@@ -195,9 +201,10 @@ def _contents(scratch: sqlite3.Connection) -> Iterator[Problem]:
         yield Problem(seq=seq, what="contents", detail=detail, table="contents", row=name)
 
 
-def _object(body: bytes) -> Json:
+def _object(body: object) -> Json:
+    """A JSON object as its row must have it, UTF-8 in bytes; anything else is an empty one."""
     try:
-        found = json.loads(body)
+        found = json.loads(body.decode("utf-8")) if isinstance(body, bytes) else None
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

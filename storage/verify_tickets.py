@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from storage import verify_aftermath as aftermath
 from storage import verify_body
 from storage import verify_moves as moves
 from storage import verify_values as values
@@ -19,7 +20,6 @@ from storage.verify_delegations import Lent
 from storage.verify_keys import Ring
 
 _CLEARANCE_LIFE_S = 60
-_AFTER_FAILURE = frozenset({"TicketRevised", "TicketExpired"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +60,6 @@ class Tickets:
         self._frozen = frozen
         self.active: str | None = None
         """The active bundle, from the first activation on that open tickets were held to."""
-        self.signatures = 0
         self.doubts: list[Doubt] = []
         """Signatures that somebody has yet to verify."""
 
@@ -96,9 +95,9 @@ class Tickets:
         if allowed is None:
             yield _wrong(event, "type", f"{event.type} is no event of a ticket")
             return
-        again = seen.has_failed and event.type in _AFTER_FAILURE
-        if seen.state not in allowed and not again:
-            yield _wrong(event, "transition", f"{event.type} on a ticket that is {seen.state}")
+        was = "FAILED" if seen.has_failed else seen.state
+        if not (event.type in moves.AFTER_FAILURE if seen.has_failed else was in allowed):
+            yield _wrong(event, "transition", f"{event.type} on a ticket that is {was}")
         grown = event.type == "TicketRevised"
         if event.payload["revision"] != seen.revision + grown:
             yield _wrong(event, "revision", f"{event.payload['revision']} follows {seen.revision}")
@@ -141,7 +140,6 @@ class Tickets:
         seen.votes[person] = (role, weight, vote["choice"])
 
     def _signature(self, seen: Seen, event: Event, vote: Mapping[str, Json]) -> Iterator[Problem]:
-        self.signatures += 1
         void = self._ring.void(vote["key_id"], f"vote:{vote['role']}")
         if void:
             yield _wrong(event, "key", f"the vote of {vote['person']} does not count: {void}")
@@ -167,13 +165,21 @@ class Tickets:
             yield _wrong(event, "expiry", f"expired before {seen.expires_at}")
 
     def _denied(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        yield from self._judged_anew(seen, event)
         seen.ruling = event.payload["ruling"]
-        yield from ()
+
+    def _judged_anew(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        """Only another bundle, active by then, says otherwise than the one before it."""
+        by, judged_by = event.payload["ruling"]["snapshot"], _judged_by(seen)
+        if self.active is not None and (by == judged_by or by != self.active):
+            yield _wrong(event, "policy", "it is ruled otherwise, and not by a newly active bundle")
 
     def _revised(self, seen: Seen, event: Event) -> Iterator[Problem]:
         told = event.payload
         if told["expires_at"] > seen.expires_at:
             yield _wrong(event, "expiry", "a revision lives longer than the one before it")
+        if told["ruling"] != seen.ruling:
+            yield from self._judged_anew(seen, event)
         seen.revision = told["revision"]
         seen.ruling, seen.binding = told["ruling"], told["binding"]
         seen.expires_at, seen.votes, seen.basis = told["expires_at"], {}, None
@@ -210,8 +216,7 @@ class Tickets:
             yield _wrong(event, "clearance", "its voters were not confirmed in the minute before")
         if self._is_frozen(seen):
             yield _wrong(event, "frozen", "it was used while the agent was frozen")
-        judged_by = seen.body["upheld_by"] or seen.ruling["snapshot"]
-        if self.active is not None and judged_by != self.active:
+        if self.active is not None and _judged_by(seen) != self.active:
             yield _wrong(event, "policy", "the bundle that was active then had not judged it")
 
     def _upheld(self, seen: Seen, event: Event) -> Iterator[Problem]:
@@ -226,30 +231,16 @@ class Tickets:
         told = event.payload
         if told["took_effect"]:
             seen.state = "EXECUTED"
-        if "people" in told:  # records of version 1 rest on one person's word
-            agreed = [
-                one["person"]
-                for one in seen.body["attested"]
-                if one["took_effect"] is told["took_effect"]
-            ]
-            named = {*told["people"]}
-            if not {told["person"]} <= named <= {*agreed}:
-                yield _wrong(event, "decision", "not what those whom it names said")
-            if values.asks_for_two(seen.ruling["requirement"]) and len(named) <= 1:
-                yield _wrong(event, "decision", "its tier asks for a second person's word")
+        yield from _all(event, aftermath.resolved(told, seen.body, seen.ruling["requirement"]))
 
     def _reminded(self, seen: Seen, event: Event) -> Iterator[Problem]:
         spared = {*seen.votes, *seen.ask["owners"], seen.ask["on_behalf_of"]}
-        if event.at >= seen.expires_at:
-            yield _wrong(event, "expiry", "it reminds of what is over")
-        if spared & {*event.payload["people"]}:
-            yield _wrong(event, "vote", "it reminds somebody who voted or has no vote")
+        is_over = event.at >= seen.expires_at
+        yield from _all(event, aftermath.reminded(event.payload, spared, is_over=is_over))
 
     def _escalated(self, seen: Seen, event: Event) -> Iterator[Problem]:
-        if event.at >= seen.expires_at:
-            yield _wrong(event, "expiry", "it escalates what is over")
-        if any(one["step"] == event.payload["step"] for one in seen.body["escalated"]):
-            yield _wrong(event, "transition", "this step was taken before")
+        is_over = event.at >= seen.expires_at
+        yield from _all(event, aftermath.escalated(event.payload, seen.body, is_over=is_over))
 
     def _by_another(self, seen: Seen, event: Event) -> Iterator[Problem]:
         person = event.payload["person"]
@@ -291,6 +282,14 @@ class Tickets:
         "VotersReminded": _reminded,
         "TicketEscalated": _escalated,
     }
+
+
+def _judged_by(seen: Seen) -> str:
+    return str(seen.body["upheld_by"] or seen.ruling["snapshot"])
+
+
+def _all(event: Event, wrong: Iterator[tuple[str, str]]) -> Iterator[Problem]:
+    yield from (_wrong(event, what, detail) for what, detail in wrong)
 
 
 def _wrong(event: Event, what: str, detail: str) -> Problem:

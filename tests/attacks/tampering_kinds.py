@@ -104,6 +104,14 @@ def _cosigned_by_another(lab: Lab) -> None:
         db.execute("UPDATE cosignatures SET line = ?", (cosigned(note, "somebody else"),))
 
 
+def _governed_twice(lab: Lab) -> None:
+    """A second governing state, which forgets every freeze, before or behind the first."""
+    with unguarded(lab.database) as db:
+        db.execute("PRAGMA ignore_check_constraints = ON")
+        body = json.loads(db.execute("SELECT body FROM control").fetchone()[0]) | {"frozen": {}}
+        db.execute("INSERT INTO control VALUES (2, ?)", (json.dumps(body).encode(),))
+
+
 def _event(statement: str) -> Callable[[Lab], None]:
     return sql(statement)
 
@@ -160,6 +168,25 @@ _TRIGGERS = (
         "a trigger that does something else",
         guards("CREATE TRIGGER more AFTER INSERT ON votes BEGIN DELETE FROM outbox; END"),
     ),
+    ("a unique index removed", guards("DROP INDEX ix_votes_voice")),
+    (
+        "a table made anew without its key",
+        guards(
+            "CREATE TABLE anew AS SELECT * FROM votes",
+            "DROP TABLE votes",
+            "ALTER TABLE anew RENAME TO votes",
+            "CREATE UNIQUE INDEX ix_votes_voice ON votes (ticket_id, revision, voice) "
+            "WHERE withdrawn = 0",
+        ),
+    ),
+    (
+        "a unique index that covers less than it should",
+        guards(
+            "DROP INDEX ix_votes_voice",
+            "CREATE UNIQUE INDEX ix_votes_voice ON votes (ticket_id, revision, voice) "
+            "WHERE withdrawn = 0 AND weight > 9",
+        ),
+    ),
     ("a view", guards("CREATE VIEW mine AS SELECT * FROM events")),
 )
 _PROJECTIONS = (
@@ -184,6 +211,23 @@ _PROJECTIONS = (
         "a freeze lifted",
         """UPDATE control SET body = CAST(replace(body, '"other"', '"nobody"') AS BLOB)""",
     ),
+    Attack(
+        name="a second governing state",
+        surface="projection",
+        target="database",
+        shown_by=ITSELF,
+        act=_governed_twice,
+    ),
+    _row(
+        "who vouches for the active bundle",
+        """UPDATE control SET body =
+        CAST(json_set(CAST(body AS TEXT), '$.activation', NULL) AS BLOB)""",
+    ),
+    _row(
+        "a content that is there, marked as erased",
+        "UPDATE contents SET erased_at = at",
+    ),
+    _row("a ticket's body kept as text", "UPDATE tickets SET body = CAST(body AS TEXT)"),
     _row("where the log ends", "UPDATE head SET seq = seq - 1"),
 )
 _KEYS = (

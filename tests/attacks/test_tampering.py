@@ -20,6 +20,7 @@ from storage import (
     verify_chain,
     verify_crew,
     verify_form,
+    verify_guards,
     verify_published,
     verify_source,
     verify_tickets,
@@ -200,6 +201,9 @@ WEAKENINGS = {
         name="_used",
         instead=_nothing,
         attack="a grant for another action, every hash made to fit",
+    ),
+    "keys may be gone": Weakening(
+        place=verify_guards, name="uniques", instead=_nothing, attack="a unique index removed"
     ),
     "checkpoints agree": Weakening(
         place=verify.Verification,

@@ -121,6 +121,16 @@ def test_what_was_altered_by_who_owns_the_server_is_found(
             "trigger",
         ),
         ("CREATE VIEW more AS SELECT 1", "schema"),
+        ("DROP INDEX ix_votes_voice", "unique"),
+        ("ALTER TABLE votes DROP CONSTRAINT pk_votes", "unique"),
+        ("ALTER TABLE control DROP CONSTRAINT pk_control", "unique"),
+        (
+            """ALTER TABLE tickets DROP CONSTRAINT uq_tickets_opened_seq;
+               ALTER TABLE tickets ADD CONSTRAINT uq_tickets_opened_seq UNIQUE (opened_seq)
+               DEFERRABLE INITIALLY DEFERRED""",
+            "unique",
+        ),
+        ("CREATE TABLE more () INHERITS (votes); INSERT INTO more SELECT * FROM votes", "unique"),
         ("CREATE RULE more AS ON INSERT TO votes DO INSTEAD NOTHING", "schema"),
     ],
 )

@@ -106,6 +106,26 @@ def active(snapshot: str) -> ctl.BundleActivated:
     )
 
 
+def asked(by: PersonId) -> Event:
+    return ctl.UnfreezeAsked(tenant=TENANT, target=build.AGENT, person=by)
+
+
+def unfrozen(person: PersonId, asked_by: PersonId) -> Event:
+    return ctl.AgentUnfrozen(tenant=TENANT, target=build.AGENT, person=person, asked_by=asked_by)
+
+
+def ruled(snapshot: str, revision: int = 2) -> Event:
+    """A revision under another ruling, bound to it."""
+    ruling = build.ruling(snapshot=snapshot, reason="a looser one")
+    binding = build.bind("t", revision, OPENED.ask, ruling, OPENED.expires_at)
+    return replace(AGAIN, revision=revision, ruling=ruling, binding=binding)
+
+
+def denied(snapshot: str) -> Event:
+    ruling = build.ruling(build.Effect.DENY, snapshot=snapshot)
+    return build.on("t", ev.TicketDenied, ruling=ruling)
+
+
 def upheld(snapshot: str) -> Event:
     return build.on("t", ev.TicketUpheld, snapshot=snapshot)
 
@@ -188,9 +208,13 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
         *(active(ACTIVE), upheld(ACTIVE), *STARTED),
     ),
     "unfrozen by two": (
-        *(OPENED, FROZEN),
-        ctl.AgentUnfrozen(tenant=TENANT, target=build.AGENT, person=BEN, asked_by=ANNA),
+        *(OPENED, FROZEN, asked(ANNA), unfrozen(BEN, asked_by=ANNA)),
         *(*VOTES, *STARTED),
+    ),
+    "ruled anew by a newer bundle": (active(ACTIVE), OPENED, active(NEWER), ruled(NEWER)),
+    "denied by a newer bundle": (active(ACTIVE), OPENED, active(NEWER), denied(NEWER)),
+    "ruled anew by a bundle that is active again": (
+        *(active(ACTIVE), OPENED, active(NEWER), upheld(NEWER), active(ACTIVE), ruled(ACTIVE)),
     ),
 }
 
@@ -345,9 +369,39 @@ BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
         "idempotency",
     ),
     "unfrozen by one": (
-        (FROZEN, ctl.AgentUnfrozen(tenant=TENANT, target=build.AGENT, person=ANNA, asked_by=ANNA)),
+        (FROZEN, asked(ANNA), unfrozen(ANNA, asked_by=ANNA)),
         "frozen",
     ),
+    "unfrozen though nobody asked": ((FROZEN, unfrozen(BEN, asked_by=ANNA)), "frozen"),
+    "unfrozen in the name of one who did not ask": (
+        (FROZEN, asked(build.OWNER), unfrozen(BEN, asked_by=ANNA)),
+        "frozen",
+    ),
+    "unfrozen on a wish that a new freeze took back": (
+        (FROZEN, asked(ANNA), FROZEN, unfrozen(BEN, asked_by=ANNA)),
+        "frozen",
+    ),
+    "unfrozen while it was not frozen": ((unfrozen(BEN, asked_by=ANNA),), "frozen"),
+    "asked to unfreeze what was not frozen": ((asked(ANNA),), "frozen"),
+    "ruled otherwise by the bundle that had ruled": (
+        (active(ACTIVE), OPENED, ruled(ACTIVE)),
+        "policy",
+    ),
+    "ruled anew by a bundle that is not active": (
+        (active(ACTIVE), OPENED, ruled(NEWER)),
+        "policy",
+    ),
+    "denied by the bundle that had ruled otherwise": (
+        (active(ACTIVE), OPENED, denied(ACTIVE)),
+        "policy",
+    ),
+    "denied by a bundle that is not active": (
+        (active(ACTIVE), OPENED, denied(NEWER)),
+        "policy",
+    ),
+    "succeeded after it failed": ((OPENED, *VOTES, *STARTED, FAILED, DONE), "transition"),
+    "failed twice": ((OPENED, *VOTES, *STARTED, FAILED, FAILED), "transition"),
+    "lost after it failed": ((OPENED, *VOTES, *STARTED, FAILED, LOST), "transition"),
 }
 
 
@@ -403,6 +457,31 @@ def test_the_verifier_shares_no_code_with_what_it_verifies():
         driver = {"psycopg"} if path.name == "verify_postgres.py" else set()
         allowed = {*sys.stdlib_module_names, "cryptography", *driver}
         assert foreign <= allowed, (path.name, foreign)
+
+
+def test_an_activation_in_the_form_of_an_earlier_version_frees_nothing():
+    facts = Facts(KEYS)
+    facts.ring.keys.update(KEYS)
+    story = ((active(ACTIVE), 2), (OPENED, 1), (active(NEWER), 1), (active(ACTIVE), 2))
+    found = []
+    for seq, (event, version) in enumerate(story, start=1):
+        record = {
+            "type": type(event).__name__,
+            "version": version,
+            "timestamp": stamp(T0),
+            "payload": codec.payload(event),
+            "ticketId": "t",
+            "revision": 1,
+            "binding": OPENED.binding,
+            "tenant": TENANT,
+            "traceId": "",
+            "agentId": "",
+        }
+        found += [(problem.seq, problem.what) for problem in facts.take(seq, record)]
+        if seq == 3:
+            assert facts.rules.active == NEWER
+    facts.scratch.close()
+    assert found == [(3, "policy")]
 
 
 def test_what_an_earlier_version_let_run_after_an_activation_is_not_held_against_it():
