@@ -50,6 +50,7 @@ FINDINGS: Mapping[str, str] = {
     "published": "a row of a checkpoint is not one that the log records",
     "cosignature": "a cosignature is malformed, does not hold or stands under no checkpoint",
     "trigger": "a trigger does not guard the log, or is none of ours",
+    "row security": "the server hides rows of a table other than the log from some who read it",
     "unique": "a table may hold twice what may be there once: a key or unique index is gone",
     "schema": "the database holds a view that is none of ours",
     "seal": "a sealed segment is not what was sealed: records, files, state, order or signature",

@@ -35,6 +35,8 @@ _UNIQUES = """SELECT c.relname, (SELECT array_agg(a.attname::text ORDER BY a.att
     FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     WHERE c.relnamespace = current_schema()::regnamespace
     AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL"""
+_HIDDEN = """SELECT relname FROM pg_class WHERE relrowsecurity AND relname <> 'events'
+    AND relnamespace = current_schema()::regnamespace"""
 _HEIRS = """SELECT c.relname, p.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
     JOIN pg_class p ON p.oid = i.inhparent WHERE p.relkind = 'r'
     AND p.relnamespace = current_schema()::regnamespace"""
@@ -169,6 +171,9 @@ class PostgresSource:
         for (name,) in self._connection.execute(_RULES):
             detail = f"the view or rule {name} is none of ours"
             yield Problem(seq=0, what="schema", detail=detail, row=name)
+        for (name,) in self._connection.execute(_HIDDEN):
+            detail = f"policies say who sees which rows of {name}, and none of ours do"
+            yield Problem(seq=0, what="row security", detail=detail, table=name, row=name)
         yield from self._uniques()
 
     def _uniques(self) -> Iterator[Problem]:

@@ -121,6 +121,11 @@ def test_what_was_altered_by_who_owns_the_server_is_found(
             "trigger",
         ),
         ("CREATE VIEW more AS SELECT 1", "schema"),
+        (
+            """ALTER TABLE control ENABLE ROW LEVEL SECURITY;
+               CREATE POLICY more ON control FOR SELECT USING (current_user <> 'reader')""",
+            "row security",
+        ),
         ("DROP INDEX ix_votes_voice", "unique"),
         ("ALTER TABLE votes DROP CONSTRAINT pk_votes", "unique"),
         ("ALTER TABLE control DROP CONSTRAINT pk_control", "unique"),
