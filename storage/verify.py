@@ -216,7 +216,10 @@ class Verification:
                 derived = state_digest(self.state(record["timestamp"]))
                 self.facts.segments.derived[self.chain.tree.size] = derived
             while self._waiting and self._waiting[0].size <= self.chain.tree.size:
-                yield from self._checkpoint(self._waiting.pop(0), self.chain.seq)
+                note = self._waiting.pop(0)
+                # One that saw less than where the walk began was signed by a key of that time.
+                at = max(note.size, 1) if note.size < self.facts.segments.begun else None
+                yield from self._checkpoint(note, self.chain.seq, at)
 
     def _meaning(self, seq: int, record: Mapping[str, Json]) -> Iterator[Problem]:
         try:
@@ -238,7 +241,7 @@ class Verification:
         if self._checkpoints > held:
             self.facts.segments.checkpoint(note.size, note.root, note.head)
 
-    def _checkpoint(self, note: values.Note, seq: int) -> Iterator[Problem]:
+    def _checkpoint(self, note: values.Note, seq: int, at: int | None = None) -> Iterator[Problem]:
         """Compare a note with the log at its size, and verify who signed it."""
         was = self.chain.at_size(note.size)
         if was is None:
@@ -251,7 +254,7 @@ class Verification:
             return
         ring = self.facts.ring
         signed = [name for name, key in ring.keys.items() if values.is_noted(name, key, note)]
-        voids = [ring.void(name, "checkpoint") for name in signed]
+        voids = [ring.void(name, "checkpoint", at) for name in signed]
         if all(voids):
             why = voids[0] if voids else "no known key signed it"
             detail = f"the checkpoint of {note.size} records does not count: {why}"

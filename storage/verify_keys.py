@@ -42,14 +42,19 @@ class Ring:
         self.since: dict[str, int] = {}
         self._outside = outside
 
-    def void(self, name: str, purpose: str) -> str:
-        """Why ``name`` signs nothing for ``purpose`` at this place; empty: it may."""
+    def void(self, name: str, purpose: str, at: int | None = None) -> str:
+        """Why ``name`` signs nothing for ``purpose`` at this place; empty: it may.
+
+        ``at``: an earlier place, a record before which a walk that began with a state did not look.
+        """
         key = self.keys.get(name)
-        if key is None:
+        if key is None or (at is not None and self.since[name] > at):
             return f"no key {name} is registered before it"
         if key.purpose != purpose:
             return f"key {name} is for {key.purpose}, not for {purpose}"
         end = self.ended.get(name)
+        if end is not None and at is not None and end.seq > at:
+            return ""
         return f"key {name} {end.told} and signs nothing after that" if end else ""
 
     def active(self, purpose: str) -> str:

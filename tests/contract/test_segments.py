@@ -15,14 +15,17 @@ import psycopg
 import pytest
 
 from governance import control as ctl
+from governance.administration import Administration
 from governance.control import PublicKey
 from governance.errors import Code, InvalidInput, Refused, Unavailable
+from governance.keys import rotation_message
+from governance.ports import Signature
 from governance.segments import Segment, seal_message
 from governance.transparency import Published
 from storage import segments as module
 from storage.engine import database, file_database
 from storage.ledger import SqlLedger
-from storage.verify import Report, verify_database, verify_export
+from storage.verify import Options, Report, verify_database, verify_export
 from storage.verify_segments import Shelf
 from storage.verifying import verify_server
 from tests.attacks.tampering import unguarded
@@ -42,13 +45,20 @@ class Kept(NamedTuple):
     clock: FixedClock
     folder: Path
 
-    def verified(self, *, since: int = 0, complete: bool = False) -> Report:
+    def verified(self, *, since: int = 0, complete: bool = False, checkpoints: str = "") -> Report:
         start = self.folder / f"state-{since:012d}.ndjson" if since else None
         path = file_database(self.url)
         shelf = Shelf.of(self.folder) if self.folder.is_dir() else None
+        given: Options = {
+            "shelf": shelf,
+            "complete": complete,
+            "start": start,
+            "checkpoints": checkpoints,
+            "jobs": 0,
+        }
         if path is None:
-            return verify_server(self.url, shelf=shelf, complete=complete, start=start, jobs=0)
-        return verify_database(path.path, shelf=shelf, complete=complete, start=start, jobs=0)
+            return verify_server(self.url, **given)
+        return verify_database(path.path, **given)
 
     async def seal(self, **options: object) -> int:
         made = await seal(self.ledger, self.url, self.folder, **options)
@@ -142,6 +152,59 @@ async def test_verification_that_begins_at_any_seal_finds_as_much(kept: Kept):
         )
         assert report.counts.tickets == whole_report.counts.tickets
         assert report.counts.signatures < whole_report.counts.signatures
+
+
+class NextSigner(WorldSigner):
+    """The key that follows the world's checkpoint key."""
+
+    async def sign(self, purpose: str, message: bytes) -> Signature:
+        value = base64.b64encode(world.sign("next", message)).decode()
+        return Signature(key_id="key:next", value=value)
+
+
+def rotated_to_next() -> ctl.KeyRotated:
+    key = PublicKey(id="key:next", purpose="checkpoint", pem=world.pem_of("next"), valid_from=T0)
+    message = rotation_message(tenant=TENANT, old_key_id="key:checkpoint", key=key)
+    old, new = (base64.b64encode(world.sign(n, message)).decode() for n in ("checkpoint", "next"))
+    return ctl.KeyRotated(
+        tenant=TENANT,
+        actor="a",
+        old_key_id="key:checkpoint",
+        key=key,
+        signed_by_old=old,
+        signed_by_new=new,
+    )
+
+
+async def test_checkpoints_of_a_key_that_was_rotated_count_wherever_one_begins(kept: Kept):
+    """A key vouches for what it signed before its end, and for nothing that saw more."""
+    early = await kept.ledger.tree_head()
+    before = await world.checkpointed(kept.ledger, early)
+    await append(kept.ledger, rotated_to_next())
+    size, root, head = await kept.ledger.tree_head()
+    note = world.note_of(size, root, head, "next")
+    logged = ctl.CheckpointSigned(tenant=TENANT, size=size, head=head, note=note, key_id="key:next")
+    await append(kept.ledger, logged)
+    with module.alone(kept.folder):
+        segment = module.make_ready(database(kept.url), kept.folder, None, RETENTION, until=LATE)
+    assert segment is not None
+    admin = Administration(
+        ledger=kept.ledger,
+        reader=kept.ledger,
+        clock=kept.clock,
+        signer=NextSigner(),
+        tenant=TENANT,
+    )
+    await admin.seal(segment, actor="operator:root", origin="log")
+    await tell_more(kept.ledger, "t-after")
+    late = world.note_of(size, root, head)
+    too_early = world.note_of(*early, "next")
+    for since in (0, segment.last):
+        assert kept.verified(since=since, checkpoints=f"{before}\n{note}").problems == ()
+        for forged, why in ((late, "was rotated out"), (too_early, "does not count")):
+            (problem,) = kept.verified(since=since, checkpoints=forged).problems
+            assert problem.what == "checkpoint"
+            assert why in problem.detail
 
 
 async def test_the_longest_retention_of_any_record_counts(kept: Kept):
