@@ -185,6 +185,9 @@ class Verification:
         yield from self._crew.settle()
         yield from self._heads.left()
         yield from self.facts.segments.left()
+        if self._known and self.chain.tree.size and not self._known.keys() & self.facts.ring.keys:
+            detail = "none of the keys that you were given is of this log"
+            yield Problem(seq=0, what="key", detail=detail)
         for note in self._waiting:
             yield Problem(
                 seq=0,

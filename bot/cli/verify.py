@@ -26,6 +26,10 @@ EXAMPLES = (
 )
 _SHOWN = 50
 """How many problems are listed; all of them are counted."""
+_ALONE = (
+    "Nothing from outside was compared: give --checkpoints and --keys that were kept elsewhere. "
+    "Without, nobody sees a log whose end was cut off, or another one in its place."
+)
 
 
 @answered
@@ -94,7 +98,7 @@ def verify(
     if export and (segments or since_seal or complete):
         raise InvalidInput(Code.INVALID_FIELD, "segments are compared with a database's seals")
     settings = settings_now()
-    outside = _read(checkpoints) if checkpoints else ""
+    outside = _published(checkpoints) if checkpoints else ""
     if not (database or export or checkpoints):
         outside = verification.published_checkpoints(settings)
     known = _keys(keys) if keys else None
@@ -118,12 +122,12 @@ def verify(
                     complete=complete,
                 ),
             )
-    _tell(verdict, as_json=as_json)
+    _tell(verdict, as_json=as_json, is_alone=not (outside.strip() or known))
     if not verdict.is_verified:
         raise typer.Exit(Exit.PROBLEM)
 
 
-def _tell(verdict: "Verdict", *, as_json: bool) -> None:
+def _tell(verdict: "Verdict", *, as_json: bool, is_alone: bool) -> None:
     counted = {
         "events": verdict.events,
         "tickets": verdict.tickets,
@@ -152,6 +156,8 @@ def _tell(verdict: "Verdict", *, as_json: bool) -> None:
         count = f"{verdict.events} event{'s' * (verdict.events != 1)}"
         begun = f", the first {verdict.since} by their seal alone" if verdict.since else ""
         show(f"\nverified: {count}{begun}; {_covered(verdict)}")
+        if is_alone:
+            show(_ALONE)
         if verdict.detached and verdict.since:
             show(f"Not looked at: events 1 to {verdict.since}. {_detached(verdict)}")
         return
@@ -194,6 +200,13 @@ def _read(path: Path) -> str:
         ) from error
 
 
+def _published(path: Path) -> str:
+    text = _read(path)
+    if not text.strip():
+        raise InvalidInput(Code.INVALID_FIELD, f"{path} holds no checkpoint to compare with")
+    return text
+
+
 def _keys(path: Path) -> Mapping[str, Mapping[str, str]]:
     import json
 
@@ -202,5 +215,7 @@ def _keys(path: Path) -> Mapping[str, Mapping[str, str]]:
     except ValueError as error:
         raise InvalidInput(Code.INVALID_JSON, f"{path} is not JSON") from error
     if not isinstance(found, dict) or not all(isinstance(item, dict) for item in found.values()):
+        raise InvalidInput(Code.INVALID_FIELD, f"{path} holds no keys by their ids")
+    if not found:
         raise InvalidInput(Code.INVALID_FIELD, f"{path} holds no keys by their ids")
     return found

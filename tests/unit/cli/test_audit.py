@@ -162,6 +162,33 @@ def test_where_witnesses_cannot_be_read_nothing_is_verified(
     assert found.json["error"]["code"] == "invalid_settings"
 
 
+def test_a_verdict_says_whether_anything_from_outside_was_compared(
+    placet: Placet, story: TicketId, tmp_path: Path
+) -> None:
+    assert story
+    alone = "Nothing from outside"
+    log, keys, empty = (tmp_path / name for name in ("log.jsonl", "keys.json", "empty.txt"))
+    assert placet("audit", "export", log).code == Exit.OK
+    keys.write_text(json.dumps(placet("audit", "keys", "--json").json), encoding="utf-8")
+    empty.write_text("\n", encoding="utf-8")
+    assert alone in placet("audit", "verify", "--export", log).out
+    assert alone not in placet("audit", "verify", "--export", log, "--keys", keys).out
+    assert placet("audit", "verify", "--checkpoints", empty).code == Exit.USAGE
+
+
+def test_keys_of_another_log_vouch_for_nothing(
+    placet: Placet, story: TicketId, tmp_path: Path
+) -> None:
+    assert story
+    kept = placet("audit", "keys", "--json").json
+    others = {f"{name}-other": key for name, key in kept.items()}
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps(others), encoding="utf-8")
+    found = placet("audit", "verify", "--keys", file, "--json")
+    assert found.code == Exit.PROBLEM
+    assert [item["code"] for item in found.json["problems"]] == ["key"]
+
+
 def test_all_problems_are_counted_and_some_are_listed(placet: Placet, tmp_path: Path) -> None:
     noise = tmp_path / "log.jsonl"
     noise.write_text("x\n" * 3_000)
@@ -188,7 +215,9 @@ def test_keys_that_were_kept_elsewhere_are_compared(
     assert placet("audit", "verify", "--keys", file).code == Exit.PROBLEM
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', '{"a": {}}', '{"a": {"purpose": "x"}}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "{}", '{"a": 1}', '{"a": {}}', '{"a": {"purpose": "x"}}']
+)
 def test_a_file_that_holds_no_keys_is_a_usage_error(
     placet: Placet, story: TicketId, tmp_path: Path, text: str
 ) -> None:

@@ -237,7 +237,8 @@ async def test_a_vote_without_its_key_is_named(
 
 async def test_a_key_kept_outside_alone_makes_no_vote_count(ledger: SqlLedger):
     outside = {"k1": {"purpose": VOTE, "pem": pem("k1")}}
-    ((seq, what, _),) = await found(ledger, *voted("t-1", "k1"), keys=outside)
+    (seq, what, _), (_, other, says) = await found(ledger, *voted("t-1", "k1"), keys=outside)
+    assert (other, says) == ("key", "none of the keys that you were given is of this log")
     assert (seq, what) == (2, "key")
 
 
