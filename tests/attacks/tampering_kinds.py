@@ -112,6 +112,37 @@ def _governed_twice(lab: Lab) -> None:
         db.execute("INSERT INTO control VALUES (2, ?)", (json.dumps(body).encode(),))
 
 
+def _gone_on(lab: Lab) -> None:
+    """An older copy, which was put back and went on otherwise; its signed heads are not there."""
+    name = set_in("payload", "target", to="else")
+    replaced(lambda b: [*b[:-1], *edited(b[-1:], "AgentFrozen", name)])(lab)
+    with unguarded(lab.database) as db:
+        body = json.loads(db.execute("SELECT body FROM control").fetchone()[0])
+        body["frozen"]["else"] = body["frozen"].pop("late") | {"target": "else"}
+        text = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+        db.execute("UPDATE control SET body = ?", (text,))
+
+
+def _spliced(lab: Lab) -> None:
+    """The beginning of this log, and how another one, which is whole as well, goes on."""
+    ours = lab.export.read_text(encoding="utf-8").splitlines(keepends=True)
+    told_anew(lambda b: edited(b, "BundleActivated", _ACTOR))(lab)
+    theirs = lab.export.read_text(encoding="utf-8").splitlines(keepends=True)
+    middle = len(theirs) // 2
+
+    def number(line: str) -> int:
+        return int(json.loads(line).get("seq", 0))
+
+    upto = number(theirs[middle])
+    until = next(place for place, line in enumerate(ours) if number(line) == upto)
+    lab.export.write_text("".join([*ours[: until + 1], *theirs[middle + 1 :]]), encoding="utf-8")
+
+
+def _governed(path: str, value: str) -> str:
+    return f"""UPDATE control SET body =
+        CAST(json_set(CAST(body AS TEXT), '$.{path}', json('{value}')) AS BLOB)"""
+
+
 def _event(statement: str) -> Callable[[Lab], None]:
     return sql(statement)
 
@@ -219,6 +250,26 @@ _PROJECTIONS = (
         act=_governed_twice,
     ),
     _row(
+        "a voice lent",
+        _governed(
+            "delegations.x",
+            '{"id":"x","granted_at":"2026-03-01T12:00:00.000000Z","tenant":"acme",'
+            '"delegator":"anna","delegate":"eve","roles":[],'
+            '"ends_at":"2026-03-09T12:00:00.000000Z","reason":""}',
+        ),
+    ),
+    _row("an end of a key that none had", _governed("ended", '{"x":null}')),
+    _row("a segment said to be sealed", _governed("sealed", '{"last":9,"head":"","state":""}')),
+    _row("a segment said to be detached", _governed("detached", '{"last":9,"head":"","state":""}')),
+    _row(
+        "a legal hold invented",
+        _governed(
+            "holds.x",
+            '{"id":"x","tenant":"acme","scope":"all","target":"","reason":"",'
+            '"by":"","at":"2026-03-01T12:00:00.000000Z"}',
+        ),
+    ),
+    _row(
         "who vouches for the active bundle",
         """UPDATE control SET body =
         CAST(json_set(CAST(body AS TEXT), '$.activation', NULL) AS BLOB)""",
@@ -250,6 +301,14 @@ _KEYS = (
         "a signed head replaced",
         ITSELF,
         sql(f"UPDATE head_signatures SET value = '{stranger_s('head')}'"),
+    ),
+    (
+        "signed heads swapped between records",
+        ITSELF,
+        sql(
+            """UPDATE head_signatures SET value = (SELECT h.value FROM head_signatures h
+            WHERE h.seq <> head_signatures.seq LIMIT 1)"""
+        ),
     ),
     ("the whole log and its keys replaced", OUTSIDE, _keys_only),
 )
@@ -292,6 +351,7 @@ _CHECKPOINTS = (
     ("published checkpoints cut short", OUTSIDE, published(lambda text: text[:-150])),
 )
 _OUTSIDE = (
+    ("an older copy put back, which went on otherwise, signed heads removed", _gone_on),
     ("the newest events and their signed heads cut off, tables made to fit", cut(1, heads=False)),
     (
         "history rewritten back to the last checkpoint in the log, signed heads removed",
@@ -309,6 +369,7 @@ _EXPORT = (
     ("two lines swapped", ITSELF, lines(lambda f: [*f[:9], f[11], f[10], f[9], *f[12:]])),
     ("a line spelled otherwise", ITSELF, lines(lambda f: [*f[:9], " " + f[9], *f[10:]])),
     ("cut", ITSELF, lines(lambda f: f[:-3])),
+    ("two whole exports spliced", ITSELF, _spliced),
     ("a forged signed head", ITSELF, lines(forged_head(stranger_s("head")))),
     (
         "a signed head by an unknown key",
