@@ -6,6 +6,7 @@ Must not live here: who may (the door decides), delegation and emergencies (``le
 what there is and with what is nearest; a freeze needs no second word of confirmation.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -34,6 +35,7 @@ from bot.slack.kit.blocks import (
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import Inert, inert, unescape, words
 from bot.slack.payloads import Command, Submission, person_of
+from bot.slack.readers import check_reader, readable
 from bot.slack.said import Said, refusal_text, say, say_blocks
 from bot.slack.voting.views import FormAnswer
 from governance.control import EVERYONE
@@ -61,6 +63,7 @@ WORDS = (
 NO_STATS = "There are no figures in this installation."
 NEAREST = "Did you mean {} {}?"
 _MAX_NAME = 128
+_TICKET = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MAX_REASON = 300
 _LIKENESS = 0.55
 _Handler = Callable[[Person, str, Command], Awaitable[Said | None]]
@@ -133,8 +136,10 @@ class Commands:
         blocks = with_ids([rich(section(lines))], "placet.help")
         return say_blocks(ours(f"How to use Placet: {', '.join(WORDS)}."), blocks)
 
-    async def _list(self, _person: Person, _rest: str, _sent: Command) -> Said:
-        found = await lists.open_tickets(self.desk.reader, self.desk.service.tenant)
+    async def _list(self, person: Person, _rest: str, _sent: Command) -> Said:
+        service = self.desk.service
+        every = await lists.open_tickets(self.desk.reader, service.tenant)
+        found = await readable(service, person, every)
         blocks = lists.listing("Open now", found, empty="Nothing is open.", prefix="placet.list")
         return say_blocks(Inert(f"{_tickets(len(found))} open."), blocks)
 
@@ -145,26 +150,29 @@ class Commands:
         blocks = lists.listing(WAITING, mine, empty=NOTHING_WAITS, prefix="placet.mine")
         return say_blocks(Inert(f"{_tickets(len(mine))} waiting for your vote."), blocks)
 
-    async def _status(self, _person: Person, rest: str, sent: Command) -> Said | None:
-        return await self._told("status", rest, sent)
+    async def _status(self, person: Person, rest: str, sent: Command) -> Said | None:
+        return await self._told("status", person, rest, sent)
 
-    async def _why(self, _person: Person, rest: str, sent: Command) -> Said | None:
-        return await self._told("why", rest, sent)
+    async def _why(self, person: Person, rest: str, sent: Command) -> Said | None:
+        return await self._told("why", person, rest, sent)
 
-    async def _told(self, verb: str, rest: str, sent: Command) -> Said | None:
+    async def _told(self, verb: str, person: Person, rest: str, sent: Command) -> Said | None:
         """What is to be told of a ticket; without its id, the form that asks which one."""
         if not rest:
             await self.desk.open_view(sent.trigger_id, picking.form(verb))
             return None
-        return await self.tell(verb, TicketId(rest[:_MAX_NAME]))
+        return await self.tell(verb, person, rest)
 
-    async def tell(self, verb: str, ticket_id: TicketId) -> Said:
+    async def tell(self, verb: str, person: Person, named: str) -> Said:
         """Where a ticket stands, or why.
 
         Raises:
-            Refused: ``not_found``.
+            Refused: ``not_found``; ``forbidden``: it is none of theirs.
         """
-        ticket = await self.desk.service.ticket(ticket_id)
+        if not _TICKET.fullmatch(named):
+            raise Refused(Code.NOT_FOUND, "no ticket has such a name")
+        ticket = await self.desk.service.ticket(TicketId(named))
+        await check_reader(self.desk.service, person, ticket)
         if verb == "why":
             trace = await why.trace_of(self.desk.reader, ticket)
             return say_blocks(card_title.title(ticket), why.blocks_of(ticket, trace))
@@ -186,11 +194,11 @@ class Commands:
         Raises:
             Refused: an identity code, or ``not_found``.
         """
-        await self.desk.service.person(person_of(sent.user, sent.team))
+        person = await self.desk.service.person(person_of(sent.user, sent.team))
         verb = "why" if sent.view.private_metadata == "why" else "status"
         chosen = sent.field(picking.PICK_BLOCK, names.PICK_TICKET)
         try:
-            said = await self.tell(verb, TicketId(chosen[:_MAX_NAME]))
+            said = await self.tell(verb, person, chosen)
         except Refused as error:
             return FormAnswer(errors={picking.PICK_BLOCK: refusal_text(error)})
         return FormAnswer(view=modal("Placet", list(said.blocks), callback_id=names.INBOX_VIEW))

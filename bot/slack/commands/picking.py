@@ -16,6 +16,7 @@ from bot.slack.kit.blocks import Block, ours, plain
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import clip, inert
 from bot.slack.payloads import Suggestion, person_of
+from bot.slack.readers import readable
 from governance.tickets.ticket import Ticket
 
 TITLE = "Which ticket?"
@@ -64,9 +65,11 @@ class Picking:
         Raises:
             Refused, Unavailable: as ``Directory.person``.
         """
-        await self.desk.service.person(person_of(asked.user, asked.team))
+        service = self.desk.service
+        person = await service.person(person_of(asked.user, asked.team))
         typed = asked.value.strip().casefold()
-        found = await lists.open_tickets(self.desk.reader, self.desk.service.tenant)
+        every = await lists.open_tickets(self.desk.reader, service.tenant)
+        found = await readable(service, person, every)
         fitting = [
             ticket for ticket in found if _matches(ticket, typed) and len(ticket.id) <= _VALUE_CHARS
         ]

@@ -17,6 +17,7 @@ from bot.slack.desk import Desk
 from bot.slack.kit import modals
 from bot.slack.kit.blocks import Block, ours
 from bot.slack.payloads import Click, ShownForm, person_of, read_shown
+from bot.slack.readers import check_reader
 from bot.slack.said import Said, refusal_text
 from bot.slack.sending.client import CallFailedError
 from bot.slack.sending.uploads import Uploads
@@ -144,8 +145,9 @@ class Reading:
 
     async def _card(self, form: ShownForm, person: PersonId) -> CardView:
         """The ticket at the revision that was shown, for a person who may act here."""
-        await self.desk.service.person(person)
+        reader = await self.desk.service.person(person)
         ticket = await self.desk.service.ticket(form.shown.ticket_id)
+        await check_reader(self.desk.service, reader, ticket)
         if ticket.revision != form.shown.revision:
             raise Refused(Code.SUPERSEDED_REVISION, f"ticket {ticket.id} has a newer revision")
         tools = self.desk.service.bundle.tools

@@ -26,7 +26,7 @@ async def test_an_unknown_word_is_answered_with_what_there_is(world: World) -> N
 
 async def test_list_and_mine_show_what_waits(world: World) -> None:
     ticket = await world.ask()
-    assert ticket.id in said(await world.emu.command("newbie", "/placet", "list"))
+    assert ticket.id in said(await world.emu.command("owen", "/placet", "list"))
     assert ticket.id in said(await world.emu.command("olga", "/placet", "mine"))
     assert "Nothing waits" in said(await world.emu.command("owen", "/placet", "mine"))
     await world.click("olga", names.APPROVE)
