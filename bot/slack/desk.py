@@ -118,7 +118,10 @@ class Desk:
             return False
 
     def _is_slacks(self, url: str) -> bool:
-        parts, own = urlsplit(url), urlsplit(self.base_url)
+        try:
+            parts, own = urlsplit(url), urlsplit(self.base_url)
+        except ValueError:  # brackets that close no address
+            return False
         if (parts.scheme, parts.netloc) == (own.scheme, own.netloc):
             return True
         host = parts.hostname or ""

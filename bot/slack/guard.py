@@ -114,6 +114,8 @@ class Guard:
         kind = _kind(payload)
         if kind is None or not is_shaped(payload):
             return _bad("not a kind of request that Slack sends here")
+        if not _is_text(payload):
+            return _bad("a lone surrogate is not text", Code.INVALID_TEXT)
         if kind == "handshake":
             return Passed(key=key, kind=kind, payload=payload)
         if not self._is_ours(payload):
@@ -173,6 +175,15 @@ class Guard:
         allowed = self._allowed
         is_org = allowed.is_org_install and payload.get("is_enterprise_install") in (True, "true")
         return is_org and _id_at(payload, "enterprise", "enterprise_id") != ""
+
+
+def _is_text(payload: Mapping[str, object]) -> bool:
+    """Whether all of it can be written down: JSON can name halves of characters."""
+    try:
+        json.dumps(payload, ensure_ascii=False).encode("utf-8")
+    except (ValueError, RecursionError):  # UnicodeEncodeError is one
+        return False
+    return True
 
 
 def _one(headers: Headers, name: str) -> str | None:

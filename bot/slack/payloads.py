@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from bot.slack import names
+from bot.slack.kit import limits
 from governance.errors import Code, InvalidInput
 from governance.principal import PersonId
 from governance.tickets.ticket import TicketId
@@ -73,7 +74,8 @@ class Option(_Open):
 class FieldValue(_Open):
     """What stands in one field of a form."""
 
-    value: str | None = None
+    value: str | None = Field(default=None, max_length=limits.INPUT_CHARS)
+    """Slack takes no more in any field."""
     selected_option: Option | None = None
     selected_options: list[Option] = Field(default_factory=list, max_length=100)
     selected_user: _Id | None = None
@@ -180,7 +182,7 @@ class ShownForm(_Open):
     """Page of a Details modal."""
     c: str = Field(default="", max_length=16)
     """The choice that a ballot form is for."""
-    d: str = Field(default="", max_length=64)
+    d: str = Field(default="", pattern=r"^[0-9a-f]{0,64}$")
     """The digest of a file that holds the whole."""
     u: str = Field(default="", max_length=128)
     """The person that the file was sent to."""

@@ -6,6 +6,7 @@ Law: a person who asks is the requester and never an approver; nothing is asked 
 a target and a justification; it takes two other people, and a second channel hears of it at once.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -39,6 +40,7 @@ TARGET, PLACE, ARGUMENTS = "On what target", "In which environment", "Arguments,
 WHY, WHY_HINT = "Why now?", "The people who decide read this first."
 SUBMIT = "Ask two people"
 NO_TEMPLATES = "the policy bundle has no emergency template"
+NOT_A_NAME = "a name of letters, digits and . _ - belongs here"
 NOT_JSON = "That is not a JSON object."
 WAITS = "Asked. At least two others must approve ticket {}; its card is in the approvals channel."
 DENIED = "Policy said no: {}"
@@ -53,6 +55,12 @@ ARGS_BLOCK, ARGS_INPUT = "placet.glass.args", "placet.glass.a"
 _MOST_OPTIONS = 100
 _VALUE_CHARS = 150
 _NAME_CHARS = 128
+_FORMS = {
+    "/topic": (TOPIC_BLOCK, re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")),
+    "/environment": (PLACE_BLOCK, re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?")),
+    "/target": (TARGET_BLOCK, re.compile(r"[^\x00-\x1f\x7f]{1,512}")),
+}
+"""Where each of these stands, and what agents may write there: people may not write more."""
 
 
 class Names(Protocol):
@@ -158,10 +166,10 @@ class BreakGlass:
         if not person.roles:
             return FormAnswer(errors={names.REASON_BLOCK: refusal_text(_no_role())})
         try:
-            request = self._request(sent, person)
+            request = _checked(self._request(sent, person))
             submitted = await service.submit(request, agent_of(person, service.tenant))
         except (InvalidInput, Refused) as error:
-            at = ARGS_BLOCK if error.pointer.startswith("/arguments") else names.REASON_BLOCK
+            at = _field_of(error.pointer)
             text = clip(refusal_text(error), 2 * limits.FIELD_ERROR_CHARS)
             return FormAnswer(errors={at: text})
         ticket = submitted.ticket
@@ -213,6 +221,30 @@ def agent_of(person: Person, tenant: TenantId) -> Agent:
     """In whose name a person asks: nobody vouches for an environment, and they answer for it."""
     owners: tuple[PersonId, ...] = tuple(sorted(person.names))
     return Agent(id=BREAK_GLASS, tenant=tenant, owners=owners, roles=tuple(sorted(person.roles)))
+
+
+def _field_of(pointer: str) -> str:
+    """The block where what is wrong stands."""
+    if pointer in _FORMS:
+        return _FORMS[pointer][0]
+    return ARGS_BLOCK if pointer.startswith("/arguments") else names.REASON_BLOCK
+
+
+def _checked(request: ActionRequest) -> ActionRequest:
+    """The request, in the form that an agent's must have.
+
+    Raises:
+        InvalidInput: ``invalid_field`` with a pointer.
+    """
+    words_of = {
+        "/topic": request.topic,
+        "/environment": request.environment,
+        "/target": request.target,
+    }
+    for pointer, text in words_of.items():
+        if not _FORMS[pointer][1].fullmatch(text) or (text and is_blank(text)):
+            raise InvalidInput(Code.INVALID_FIELD, NOT_A_NAME, pointer=pointer)
+    return request
 
 
 def _no_role() -> Refused:

@@ -17,7 +17,7 @@ from bot.slack.home.view import NOTHING_LENT, delegation_entry
 from bot.slack.kit import limits, modals
 from bot.slack.kit.blocks import Block, instant, line, ours, person, plain, rich, run, section
 from bot.slack.kit.modals import modal
-from bot.slack.kit.text import Inert, clip, words
+from bot.slack.kit.text import Inert, clip, is_blank, words
 from bot.slack.payloads import Click, Command, Submission, person_of
 from bot.slack.said import Said, refusal_text, say, say_blocks
 from bot.slack.voting.views import FormAnswer
@@ -139,7 +139,7 @@ class Lending:
             delegate=_beside(own, whom),
             roles=tuple(option.value for option in roles),
             ends_at=datetime.fromtimestamp(until, UTC),
-            reason=sent.field(names.REASON_BLOCK, names.REASON_INPUT).strip(),
+            reason=_reason(sent.field(names.REASON_BLOCK, names.REASON_INPUT)),
         )
         try:
             lent = await self.desk.service.delegate(wish)
@@ -186,6 +186,11 @@ class Lending:
         return None if click.view is not None else say(ours(whose), block_id="placet.lent_ended")
 
 
+def _reason(text: str) -> str:
+    """Why, as it was written; nothing where a reader would see nothing."""
+    return "" if is_blank(text) else text.strip()
+
+
 def _beside(own: PersonId, user: str) -> PersonId:
     """Somebody of one's own workspace, by their account."""
     return PersonId(f"{own.rpartition('/')[0]}/{user}")
@@ -215,7 +220,7 @@ def typed(rest: str, own: PersonId, now: datetime) -> Wish:
         delegate=_beside(own, found[1]),
         roles=(),
         ends_at=_end(until, now),
-        reason=why.strip(),
+        reason=_reason(why),
     )
 
 

@@ -27,6 +27,7 @@ from governance.tickets.ticket import TicketId
 
 NO_TICKET = "this message shows no ticket of mine"
 DETAILS = "Details"
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _FINE_PRINT = re.compile(r"\ATicket ([A-Za-z0-9_.:-]{1,128}), revision ")
 _MOST_NODES = 5_000
 
@@ -78,7 +79,7 @@ def ticket_in(message: Mapping[str, object]) -> TicketId | None:
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
     named = payload.get("ticket") if isinstance(payload, Mapping) else None
-    if isinstance(named, str) and 0 < len(named) <= 128:  # noqa: PLR2004  # of an id
+    if isinstance(named, str) and _NAME.fullmatch(named):
         return TicketId(named)
     for node in _nodes(message.get("blocks")):
         found = _in_button(node.get("value")) or _in_words(node.get("text"))

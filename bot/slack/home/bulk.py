@@ -103,11 +103,10 @@ class Bulk:
         page, person = _shown(sent), person_of(sent.user, sent.team)
         reason = sent.field(names.REASON_BLOCK, names.REASON_INPUT).strip()
         reason = "" if is_blank(reason) else reason
-        found = [
-            await self._vote(one, person, reason)
-            for number, one in enumerate(page)
-            if _is_ticked(sent, number)
-        ]
+        ticked = [one for number, one in enumerate(page) if _is_ticked(sent, number)]
+        for one in ticked:  # all are tickets of ours before the first vote is cast
+            await self.desk.service.ticket(one.shown.ticket_id)
+        found = [await self._vote(one, person, reason) for one in ticked]
         return FormAnswer(view=bulk_view.results(found))
 
     async def _vote(self, form: ShownForm, person: PersonId, reason: str) -> Verdict:

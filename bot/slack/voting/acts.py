@@ -17,7 +17,7 @@ from bot.slack.payloads import Click, ShownForm, Submission, person_of, read_sho
 from bot.slack.said import Said, say
 from bot.slack.voting import forms
 from bot.slack.voting.actions import Clicks
-from governance.errors import Code, InvalidInput, PlacetError
+from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.steps import Handled
 from governance.tickets.ticket import TicketState
 
@@ -61,16 +61,26 @@ class Acts:
     async def ask(self, click: Click) -> Said | None:
         """Open the form for the evidence; for a release with what would be shown."""
         form, deed = read_shown(click.action.value), _FORMS[click.action.action_id]
-        preview = await self._preview(form) if deed is forms.Deed.RELEASE else None
+        preview = await self._preview(click, form) if deed is forms.Deed.RELEASE else None
         await self.clicks.open_form(click, forms.evidence(form.shown, deed, preview=preview))
         return None
 
-    async def _preview(self, form: ShownForm) -> str | None:
+    async def _preview(self, click: Click, form: ShownForm) -> str | None:
+        """What a release would show, to somebody who may judge it.
+
+        Raises:
+            Refused: an identity code; ``wrong_role``: no role of theirs judges outputs here.
+        """
         try:
             async with asyncio.timeout(limits.ROLE_BUDGET_S):
+                person = await self.desk.service.person(person_of(click.user, click.team))
                 ticket = await self.desk.service.ticket(form.shown.ticket_id)
+                if not person.roles:
+                    raise Refused(Code.WRONG_ROLE, "only an approver of this ticket may release")
+                if person.names & ticket.ask.excluded:
+                    raise Refused(Code.SELF_APPROVAL_DENIED, "somebody else must release")
                 shown = await self._deeds.redacted(ticket)
-        except (PlacetError, TimeoutError):
+        except (Unavailable, TimeoutError):
             return None
         return None if shown is None else shown.decode("utf-8")
 
