@@ -9,8 +9,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from bot.demo.hands import words
 from bot.slack import names
 from bot.slack.cards.buttons import shown_of
+from bot.slack.cards.parts import BY_PERSON
 from bot.slack.commands import break_glass, lending
 from bot.slack.commands.shortcuts import ticket_in
 from bot.slack.home import bulk_view
@@ -183,6 +185,23 @@ async def test_an_emergency_names_nobody_and_formats_nothing(world: World) -> No
         assert "<!channel>" not in message.current.text
         assert "<@" not in message.current.text
         assert not _formatted(message.current.blocks)
+
+
+async def test_the_card_of_an_emergency_says_who_asks_and_speaks_of_no_agent(
+    world: World,
+) -> None:
+    answer = await _said(world, _glass())
+    await world.deliver()
+    (card,) = world.cards()
+    shown = " ".join(words(card.current.blocks))
+    assert "Asked by: " in shown
+    assert "Whoever asks says:" in shown
+    assert BY_PERSON in shown
+    assert "agent" not in shown.replace("the request or the agent is theirs", "")
+    (ticket,) = await world.ledger.tickets(TicketQuery(tenant=TENANT))
+    assert f"/placet break-glass use {ticket.id}" in answer
+    await world.click("rita", names.DETAILS)
+    assert "The agent says" not in str(modal(world, "rita").blocks)
 
 
 def _formatted(node: object) -> list[object]:

@@ -17,7 +17,7 @@ from bot.slack.kit.text import Inert, clip, head, inert, mixed_alphabets, right_
 from governance.action import Dispatch
 from governance.json_text import to_text
 from governance.policy.decision import Warned
-from governance.principal import PersonId
+from governance.principal import BREAK_GLASS, PersonId
 from governance.tickets.ticket import Ticket, TicketState
 
 HEAD_LINES = 12
@@ -48,6 +48,7 @@ _WHY = "Why policy said so"
 _WHY_PEOPLE = {True: "Why people are asked", False: "Why people were asked"}
 AS_SERVICE = "this service's sandbox, with no account of a person or of the agent"
 AS_AGENT = ", with whatever access it has by itself; nobody's account is lent to it"
+BY_PERSON = "whoever asks does it themselves, once"
 BY_AGENT = "the agent runs it itself, with a grant that is good for one use"
 RUNS_BACK = "What stands behind them may be drawn before them."
 _SIGNALS = 3
@@ -67,13 +68,24 @@ def labelled(label: str, *parts: Block) -> list[Block]:
     return line(run(ours(f"{label}: "), bold=True), *parts)
 
 
+def is_a_persons(ticket: Ticket) -> bool:
+    """Whether a person asks, who was looked up; no credential bears the name in which they do."""
+    return ticket.ask.agent == BREAK_GLASS
+
+
+def says(ticket: Ticket) -> Inert:
+    """What stands before the words of whoever asks."""
+    return ours("Whoever asks says" if is_a_persons(ticket) else "The agent says, unverified")
+
+
 def facts(view: CardView, budget: Budget) -> list[Block]:
     """By which means, for whom, as whom; names only where the headline lacks them."""
     ask = view.ticket.ask
     whose: list[list[Block]] = []
     if ask.on_behalf_of:
-        whose.append(_item("For, says the agent", who(view, ask.on_behalf_of, budget)))
-    if ask.owners:
+        label = "Asked by" if is_a_persons(view.ticket) else "For, says the agent"
+        whose.append(_item(label, who(view, ask.on_behalf_of, budget)))
+    if ask.owners and not is_a_persons(view.ticket):
         whose.append(_item("The agent's owner", *people(ask.owners, view, budget)))
     if ask.risk_tags:
         tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
@@ -225,7 +237,7 @@ def agent_words(view: CardView, budget: Budget) -> list[Block]:
     said = inert(view.content.justification, is_multiline=True)
     shown = head(Inert("\n".join(said.split("\n")[:8])), budget.words)
     out = [
-        section_of(run(ours("The agent says, unverified:"), bold=True)),
+        section_of(run(Inert(f"{says(view.ticket)}:"), bold=True)),
         quote(shown),
     ]
     if shown != said:
@@ -244,6 +256,8 @@ def limits_line(view: CardView, budget: Budget) -> list[Block]:
         if view.sandbox_note:
             out += labelled("Sandbox here", run(words(view.sandbox_note, budget.at_most(200))))
         out += labelled("Runs as", run(ours(AS_SERVICE)))
+    elif is_a_persons(ticket):
+        out = labelled("How", run(ours(BY_PERSON)))
     else:
         out = labelled("How", run(ours(BY_AGENT)))
         agent = run(words(ticket.ask.agent, budget.at_most(120)), code=True)

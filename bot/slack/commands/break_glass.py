@@ -32,7 +32,7 @@ from governance.tickets.ticket import TicketId, TicketState
 TITLE = "Break the glass"
 LEAD = (
     "You ask, so you do not approve: at least two other people decide, each with a reason. "
-    "A second channel is told at once, and the log keeps every word."
+    "The log keeps every word."
 )
 WHICH, TOOL = "Which emergency", "With which tool"
 TOPIC, OR_TOPIC = "On which topic", "Or on which topic, where no tool fits"
@@ -43,6 +43,7 @@ NO_TEMPLATES = "the policy bundle has no emergency template"
 NOT_A_NAME = "a name of letters, digits and . _ - belongs here"
 NOT_JSON = "That is not a JSON object."
 WAITS = "Asked. At least two others must approve ticket {}; its card is in the approvals channel."
+THEN = "Once it is approved, type /placet break-glass use {}: then it is yours to do, once."
 DENIED = "Policy said no: {}"
 TAKEN = "The approval of ticket {} is yours, once. Do it now; it is in the log that you may."
 USAGE = "Type /placet break-glass, or /placet break-glass use ID once it is approved."
@@ -176,7 +177,9 @@ class BreakGlass:
         if ticket is None or ticket.state is not TicketState.PENDING:
             said = Inert(DENIED.format(words(submitted.reason, 500)))
             return FormAnswer(view=modals.notice(said, title=TITLE, code="policy_denied"))
-        said = Inert(WAITS.format(words(ticket.id, 60)))
+        name = words(ticket.id, 60)
+        is_theirs = ticket.ask.dispatch is Dispatch.RELEASE
+        said = Inert(WAITS.format(name) + (f" {THEN.format(name)}" if is_theirs else ""))
         return FormAnswer(view=modals.notice(said, title=TITLE))
 
     def _request(self, sent: Submission, person: Person) -> ActionRequest:

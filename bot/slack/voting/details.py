@@ -9,6 +9,7 @@ shown; every page says which of how many it is.
 from bot.slack import names
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import approve_button, reject_button, shown_of
+from bot.slack.cards.parts import says
 from bot.slack.cards.view import CardView
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import (
@@ -29,7 +30,7 @@ from bot.slack.kit.blocks import (
 )
 from bot.slack.kit.text import Inert, clip, head, inert, pages, words
 from bot.slack.said import Said, say_blocks
-from bot.slack.voting.full_view import PIECE_CHARS, SAYS, FullView, WholeFile
+from bot.slack.voting.full_view import PIECE_CHARS, FullView, WholeFile
 from governance.principal import PersonId
 from governance.tickets.binding import SHOWN_DIGITS
 from governance.tickets.ticket import Ticket, TicketState
@@ -149,7 +150,7 @@ def _words_of_agent(view: CardView) -> list[Block]:
     said = view.content.justification if view.content else ""
     if not said:
         return []
-    label = section([run(ours(f"{SAYS}:"), bold=True)])
+    label = section([run(Inert(f"{says(view.ticket)}:"), bold=True)])
     whole = inert(said, is_multiline=True)
     shown = head(whole, _WORDS_CHARS)
     quoted = [rich(quote(piece)) for piece in pages(shown, PIECE_CHARS)]

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from bot.slack.cards import action_forms
 from bot.slack.cards.action_fields import lines, text_lines
+from bot.slack.cards.parts import says
 from bot.slack.cards.view import CardView
 from bot.slack.kit.text import Inert, inert, pages
 from governance.action import Content, Dispatch
@@ -24,7 +25,6 @@ MOST_PAGES = 20
 REQUEST = "The request"
 EVERY_ARGUMENT = "All arguments, field by field"
 AS_JSON = "Arguments, prompt and context as JSON"
-SAYS = "The agent says, unverified"
 ERASED = "(the content was erased)"
 
 
@@ -88,7 +88,7 @@ def whole_file(view: CardView) -> WholeFile:
         sections.append(Section(label=AS_JSON, text=_json(view.content)))
         if view.content.justification:
             said = Inert("\n".join(text_lines(view.content.justification)))
-            sections.append(Section(label=SAYS, text=said))
+            sections.append(Section(label=says(view.ticket), text=said))
     out = [
         f"The whole of ticket {inert(ticket.id)}, revision {ticket.revision}, as it is to be",
         "approved. Lines of this file that begin without a blank are the service's own words;",
