@@ -17,6 +17,7 @@ from bot.demo import jobs
 from bot.demo.moves import Moves
 from bot.demo.world import World, run_world
 from bot.slack import names
+from bot.slack.commands import break_glass
 
 IMAGES = Path(__file__).resolve().parent / "images"
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -45,6 +46,8 @@ NAMES = (
     "refusal",
     "audit-channel",
     "app-home",
+    "like-tickets",
+    "card-emergency",
     "help",
     "workspace",
 )
@@ -205,6 +208,7 @@ async def _to_the_end(camera: Camera, world: World) -> None:
         await moves.pending(job)
     await moves.ask(jobs.DENIED)
     await _elsewhere(camera, world, ticket)
+    await _for_approvers(camera, world, moves)
 
 
 async def _elsewhere(camera: Camera, world: World, ticket: str) -> None:
@@ -225,6 +229,36 @@ async def _elsewhere(camera: Camera, world: World, ticket: str) -> None:
     await world.emulator.settle()
     await page.evaluate("document.getElementById('stream').scrollTop = 1e6")
     await camera.window("workspace")
+
+
+async def _for_approvers(camera: Camera, world: World, moves: Moves) -> None:
+    """Deciding side by side, and an emergency."""
+    page = camera.page
+    await moves.pending(jobs.RELEASED)
+    await moves.pending(jobs.RELEASED)
+    await world.emulator.open_home("U0OMAR")
+    await world.emulator.settle()
+    await camera.look("U0OMAR", "home=1", height=_HEIGHT)
+    await page.locator(f'[data-action-id="{names.BULK}"]').first.click()
+    await page.wait_for_selector("#modal[open] input[type=checkbox]")
+    await world.emulator.settle()
+    await camera.take(page.locator("#modal"), "like-tickets", air=_AIR)
+    await page.locator("#modal .x").click()
+    await world.hands.command("U0OLIVIA", "break-glass")
+    form = world.emulator.modal("U0OLIVIA")
+    if form is None:
+        raise LookupError("no form for an emergency")
+    said = {
+        break_glass.WHICH_BLOCK: "stuck-pause",
+        break_glass.TOOL_BLOCK: "pause.lift",
+        break_glass.TARGET_BLOCK: "checkout",
+        break_glass.ARGS_BLOCK: '{"service": "checkout"}',
+        names.REASON_BLOCK: "The fix is live on every host, and the flag's own page is down.",
+    }
+    await world.emulator.submit("U0OLIVIA", form.id, said)
+    await world.emulator.settle()
+    await camera.look("U0RIN")
+    await camera.take(page.locator("#messages article").last, "card-emergency")
 
 
 async def _in_world(browser: Browser, folder: Path, *, with_executor: bool) -> None:

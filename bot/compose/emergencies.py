@@ -9,7 +9,8 @@ has nobody else to tell.
 from collections.abc import Sequence
 
 from bot.compose.effects import in_deliverys_words
-from bot.slack.cards.view import load_content
+from bot.slack.cards.redaction import redacted
+from bot.slack.cards.view import load_card_view
 from bot.slack.sending import alarm
 from bot.slack.sending.channels import Channels
 from bot.slack.sending.publisher import Publisher
@@ -43,8 +44,8 @@ class Emergencies:
         template = self._service.bundle.emergencies.get(name)
         if template is None or not template.channel:
             return
-        content = await load_content(self._reader, ticket)
-        said = alarm.announcement(ticket, template=name, content=content)
+        view = redacted(await load_card_view(self._reader, ticket))
+        said = alarm.announcement(ticket, template=name, content=view.content)
         async with in_deliverys_words():
             await self._channels.check(template.channel)
             await self._publisher.post_audit(

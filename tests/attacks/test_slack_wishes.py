@@ -18,7 +18,13 @@ from bot.slack.commands.shortcuts import ticket_in
 from bot.slack.home import bulk_view
 from governance.action import Content
 from governance.ports import TicketQuery
-from tests.integration.slack.inbox_world import INBOX_BUNDLE, account, modal, open_inbox_world
+from tests.integration.slack.inbox_world import (
+    INBOX_BUNDLE,
+    account,
+    announce,
+    modal,
+    open_inbox_world,
+)
 from tests.integration.slack.stage import open_stage
 from tests.integration.slack.world import SEED, TEAM, TENANT, World, code_of
 from tests.support.signed import FORM, click, signed
@@ -181,7 +187,10 @@ async def test_an_emergency_names_nobody_and_formats_nothing(world: World) -> No
     hostile = "<!channel> <@U0OLGA> _now_ <https://x.example|here> `x`"
     assert "Asked." in await _said(world, _glass(target=hostile, why=hostile))
     await world.deliver()
-    for message in world.cards():
+    await announce(world)
+    told = [*world.cards(), *world.emu.messages("incidents")]
+    assert len(told) == 2
+    for message in told:
         assert "<!channel>" not in message.current.text
         assert "<@" not in message.current.text
         assert not _formatted(message.current.blocks)
@@ -202,6 +211,34 @@ async def test_the_card_of_an_emergency_says_who_asks_and_speaks_of_no_agent(
     assert f"/placet break-glass use {ticket.id}" in answer
     await world.click("rita", names.DETAILS)
     assert "The agent says" not in str(modal(world, "rita").blocks)
+
+
+async def test_an_agent_breaks_the_glass_in_nobodys_name_but_its_own(world: World) -> None:
+    asked = {"topic": "job.failover", "labels": {"emergency": "failover"}}
+    why = Content(justification="it is down")
+    await world.ask(content=why, on_behalf_of=account("U0OLGA"), **asked)
+    await announce(world)
+    (alarm,) = world.emu.messages("incidents")
+    shown = " ".join(words(alarm.current.blocks))
+    assert "Who asks:  deploy-bot  (an agent), it says for " in shown
+
+
+async def test_what_policy_keeps_off_cards_is_kept_off_the_second_channel() -> None:
+    rule = {
+        "id": "hush",
+        "match": {"topics": ["job.failover"]},
+        "decision": "require_approval",
+        "tier": "high",
+        "constraints": {"redact_deny": ["justification"]},
+    }
+    bundle = INBOX_BUNDLE | {"rules": [*INBOX_BUNDLE["rules"], rule]}
+    async with open_inbox_world(bundle=bundle) as world:
+        assert "Asked." in await _said(world, _glass(why=WORD))
+        await world.deliver()
+        await announce(world)
+        told = [*world.cards(), *world.emu.messages("incidents")]
+        assert len(told) == 2
+        assert all(WORD not in str(message.current.blocks) for message in told)
 
 
 def _formatted(node: object) -> list[object]:

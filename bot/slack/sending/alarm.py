@@ -8,6 +8,7 @@ it has no button that decides: the card has those.
 from bot.slack.cards import standing
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import details_button
+from bot.slack.cards.parts import is_a_persons
 from bot.slack.kit.blocks import (
     Block,
     actions,
@@ -29,18 +30,27 @@ from governance.tickets.ticket import Ticket
 
 TITLE = "EMERGENCY: the glass is being broken"
 WHO, WHICH, TARGET = "Who asks: ", "Emergency template: ", "Target: "
+FOR = " (an agent), it says for "
 WHY = "Why, in their words, unverified:"
 NO_REASON = "The justification is no longer kept."
 UNTIL = "Decide before "
 _WHY_CHARS = 2_000
 
 
+def _asking(ticket: Ticket) -> list[Block]:
+    """The person who asks; of an agent its own name, and for whom it says that it asks."""
+    ask = ticket.ask
+    if is_a_persons(ticket) and ask.on_behalf_of:
+        return [person(ask.on_behalf_of)]
+    agent = run(words(ask.agent, 80), code=True)
+    return [agent, run(ours(FOR)), person(ask.on_behalf_of)] if ask.on_behalf_of else [agent]
+
+
 def announcement(ticket: Ticket, *, template: str, content: Content | None) -> Said:
     """What everybody in the second channel sees."""
     ask, requirement = ticket.ask, ticket.ruling.requirement
     lead = line(run(card_title.title(ticket), bold=True))
-    asking = person(ask.on_behalf_of) if ask.on_behalf_of else run(words(ask.agent, 80), code=True)
-    lead += line(run(ours(WHO), bold=True), asking)
+    lead += line(run(ours(WHO), bold=True), *_asking(ticket))
     lead += line(run(ours(WHICH), bold=True), run(words(template, 120)))
     lead += line(run(ours(TARGET), bold=True), run(words(ask.target, 200)))
     if requirement is not None:
