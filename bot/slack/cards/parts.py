@@ -80,6 +80,11 @@ def says(ticket: Ticket) -> Inert:
 
 def facts(view: CardView, budget: Budget) -> list[Block]:
     """By which means, for whom, as whom; names only where the headline lacks them."""
+    return [*named(view, budget), *limits_line(view, budget)]
+
+
+def named(view: CardView, budget: Budget) -> list[Block]:
+    """By which means and for whom."""
     ask = view.ticket.ask
     whose: list[list[Block]] = []
     if ask.on_behalf_of:
@@ -90,8 +95,7 @@ def facts(view: CardView, budget: Budget) -> list[Block]:
     if ask.risk_tags:
         tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
         whose.append(_item("Tagged", run(tags, code=True)))
-    named = [*_names(view.ticket, budget), *_on_one_line(whose)]
-    return [*named, *limits_line(view, budget)]
+    return [*_names(view.ticket, budget), *_on_one_line(whose)]
 
 
 def why(view: CardView, budget: Budget) -> list[Block]:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.slack import names
-from bot.slack.cards import action_forms
+from bot.slack.cards import action_forms, parts
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import details_button
+from bot.slack.cards.redaction import redacted
 from bot.slack.cards.view import CardView
 from bot.slack.home import lists
 from bot.slack.kit import limits
@@ -62,6 +63,8 @@ class Row:
     ticket: Ticket
     text: Inert | None
     may_tick: bool
+    told: tuple[Block, ...] = ()
+    """What ought to make one look twice, by which means, and for whom."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,12 @@ def row_of(view: CardView, person: PersonId) -> Row:
     has_read = any(
         seen.person == person and seen.revision == ticket.revision for seen in ticket.full_views
     )
-    may_tick = has_read or (text is not None and not ticket.ask.needs_full_view)
-    return Row(ticket=ticket, text=text, may_tick=may_tick)
+    budget = parts.BUDGETS[0]
+    is_whole = text is not None and parts.is_named_whole(ticket, budget)
+    may_tick = has_read or (is_whole and not ticket.ask.needs_full_view)
+    kept = redacted(view)
+    told = (*parts.cautions(kept, budget), *parts.named(kept, budget))
+    return Row(ticket=ticket, text=text, may_tick=may_tick, told=told)
 
 
 def _whole(view: CardView) -> Inert | None:
@@ -125,7 +132,8 @@ def _row(row: Row, number: int) -> list[Block]:
     ticket = row.ticket
     said = line(run(Inert(f"{number + 1}. {card_title.title(ticket)}"), bold=True))
     said += [run(lists.state_text(ticket)), run(ours(" Decide before "))]
-    said += [instant(ticket.expires_at), run(ours("."))]
+    said += line(instant(ticket.expires_at), run(ours(".")))
+    said += row.told
     shown = [preformatted(row.text)] if row.text is not None else []
     blocks = [
         rich(section(said), *shown),
