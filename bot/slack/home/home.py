@@ -9,7 +9,7 @@ here reads why; a tab that shows the same as before is not published again.
 import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -139,9 +139,9 @@ class Home:
         except Refused as refusal:
             shown.person = None
             return stranger_view(refusal_text(refusal))
-        found = await inbox.inbox_of(
-            self.desk.service, person, seen, troubles=await self._troubles()
-        )
+        found = await inbox.inbox_of(self.desk.service, person, seen)
+        if person.roles or found.taken or found.asked:  # nobody else misses what is not delivered
+            found = replace(found, troubles=tuple(await self._troubles()))
         shown.person, shown.taken = person, found.taken
         return home_view(found, _copy(shown.pages))
 

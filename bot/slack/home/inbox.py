@@ -71,9 +71,7 @@ async def scan(reader: Reader, tenant: TenantId) -> Scan:
     return Scan(waiting=await reader.tickets(pending), recent=await reader.tickets(lately))
 
 
-async def inbox_of(
-    service: Service, person: Person, seen: Scan, *, troubles: Sequence[str] = ()
-) -> Inbox:
+async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
     """The part of ``seen`` that concerns ``person``.
 
     Raises:
@@ -91,7 +89,6 @@ async def inbox_of(
         taken=taken,
         is_cut=seen.is_cut,
         may_delegate=bool(person.roles) and service.bundle.delegation.max_days > 0,
-        troubles=tuple(troubles),
     )
 
 

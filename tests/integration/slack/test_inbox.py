@@ -173,6 +173,8 @@ async def test_the_home_tab_says_what_is_wrong_with_delivery(world: World) -> No
     assert home_view.TROUBLES in shown
     assert "is_archived" in shown
     assert home_view.STILL_DECIDABLE in shown
+    await world.emu.open_home("newbie")  # has no role, and nothing here concerns them
+    assert "is_archived" not in str(home(world, "newbie").blocks)
 
 
 # Like tickets
