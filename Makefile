@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 JOBS ?= 2
 SOURCES := bot governance storage policies bench
 
-.PHONY: demo test lint check bench torture format clean
+.PHONY: demo test lint check bench torture format texts clean
 
 demo: $(VENV)/.ready-app
 	$(BIN)/placet demo $(ARGS)
@@ -42,6 +42,9 @@ torture: $(VENV)/.ready-dev
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+texts: $(VENV)/.ready-dev
+	$(BIN)/python docs/texts.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -102,6 +102,18 @@ class SlackDirectory:
         self._accounts.forget_where(lambda account: not gone.isdisjoint(ids_of(account)))
         self._addresses.forget_where(lambda account: not gone.isdisjoint(ids_of(account)))
 
+    async def locale(self, user_id: str) -> str:
+        """The locale of an account, however old the account is; empty where Slack does not say.
+
+        Raises:
+            Refused, Unavailable: as ``person``.
+        """
+        account = self._accounts.last(user_id)
+        if account is None:
+            account = await self._account(user_id, self._workspace.team_id, self._person_ttl_s)
+        found = account.get("locale")
+        return found if isinstance(found, str) else ""
+
     def forget_groups(self) -> None:
         """Look every group up anew next time."""
         self._user_groups.clear()

@@ -35,6 +35,13 @@ class SlackMode(StrEnum):
     SOCKET = "socket"
 
 
+class Language(StrEnum):
+    """What channels are spoken to in; each has its catalogue in ``bot/slack/locale``."""
+
+    ENGLISH = "en"
+    GERMAN = "de"
+
+
 def _folders(value: object) -> object:
     if isinstance(value, str):
         pairs = [item.partition("=") for item in value.split(",") if item.strip()]
@@ -126,6 +133,11 @@ class Settings(BaseModel):
     slack_app_id: str = Field("", description="The app's id (A...); others are refused.")
     slack_approvals_channel: str = Field("", description="Channel id for approval cards.")
     slack_audit_channel: str = Field("", description="Channel id for the audit log.")
+    language: Language = Field(
+        Language.ENGLISH,
+        description="Language of cards and messages in channels: en or de; what one person sees "
+        "is in the language of their Slack account.",
+    )
     trace_url: str = Field(
         "",
         pattern=r"^(https?://[!-~]{1,400}\{trace_id\}[!-~]{0,100})?$",

@@ -16,6 +16,7 @@ from bot.sinks.follower import Postponed
 from bot.slack.app import SlackApp
 from bot.slack.cards.card import approval_card
 from bot.slack.cards.view import CardView, load_card_view
+from bot.slack.kit.language import speaking
 from bot.slack.sending.client import CallFailedError, PermanentError, RateLimitedError
 from bot.slack.sending.digest import DIGEST_AT, Digests
 from bot.slack.sending.exposure import Exposure
@@ -158,7 +159,8 @@ class Forwarding:
                 raise RetryLater("the response URL was not taken", after_s=0)
             return await self._core.ledger.put_place(ticket_id, replace(place, shown=card.digest))
 
-        await self._delivery.expedite(Owed(kind=OwedKind.CARD, key=ticket_id), work)
+        with speaking(self._slack.speakers.channels):
+            await self._delivery.expedite(Owed(kind=OwedKind.CARD, key=ticket_id), work)
 
 
 class AuditChannel:

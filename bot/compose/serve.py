@@ -142,6 +142,7 @@ def slack_config(settings: Settings) -> SlackConfig | None:
         base_url=settings.slack_api_url,
         team_id=settings.slack_team,
         app_id=settings.slack_app_id,
+        language=settings.language.value,
     )
 
 

@@ -18,6 +18,7 @@ from bot.delivery import Delivery, Lane, Worker
 from bot.reminding import Watch
 from bot.sinks.follower import Follower
 from bot.slack.app import SlackApp
+from bot.slack.kit.language import speaking
 from bot.slack.sending.pace import POST, UPDATE, Pace
 from bot.slack.zones import Zones
 from governance.outbox import OwedKind
@@ -51,6 +52,7 @@ class Speaking:
             clock=core.clock,
             publisher=slack.publisher,
             channels=slack.channels,
+            speakers=slack.speakers,
         )
         self._emergencies = Emergencies(
             service=core.service,
@@ -69,13 +71,22 @@ class Speaking:
     def workers(self) -> Mapping[OwedKind, Worker]:
         """Who works each kind off."""
         return {
-            OwedKind.CARD: self._cards.work,
+            OwedKind.CARD: self._to_channel(self._cards.work),
             OwedKind.REMIND: self._telling.remind,
-            OwedKind.ESCALATE: self._telling.escalate,
+            OwedKind.ESCALATE: self._to_channel(self._telling.escalate),
             OwedKind.TELL_EXPIRED: self._telling.tell_expired,
             OwedKind.WATCH: self._watch.work,
-            OwedKind.EMERGENCY: self._emergencies.announce,
+            OwedKind.EMERGENCY: self._to_channel(self._emergencies.announce),
         }
+
+    def _to_channel(self, worker: Worker) -> Worker:
+        """``worker``, speaking the language of the channels."""
+
+        async def work(key: str) -> None:
+            with speaking(self._slack.speakers.channels):
+                await worker(key)
+
+        return work
 
     def lanes(self) -> Sequence[Lane]:
         """Cards to be posted, cards to be changed, messages to people; one at a time each."""

@@ -8,10 +8,12 @@ said: a ticket that was settled meanwhile is left out, and where nothing is left
 from collections.abc import Sequence
 
 from bot.compose.effects import in_deliverys_words
+from bot.slack.kit.language import speaking
 from bot.slack.sending import notices
 from bot.slack.sending.channels import Channels
 from bot.slack.sending.client import CallFailedError, GoneError
 from bot.slack.sending.publisher import Publisher
+from bot.slack.speakers import Speakers
 from bot.slack.zones import user_of
 from governance.outbox import STEP, Outbox, Owed, OwedKind, Place
 from governance.ports import Clock, Reader, TicketQuery
@@ -35,6 +37,7 @@ class Telling:
         clock: Clock,
         publisher: Publisher,
         channels: Channels,
+        speakers: Speakers,
     ) -> None:
         self._service = service
         self._reader = reader
@@ -42,6 +45,7 @@ class Telling:
         self._clock = clock
         self._publisher = publisher
         self._channels = channels
+        self._speakers = speakers
 
     async def remind(self, key: str) -> None:
         """Tell one person, in one message, everything of which they were to be reminded.
@@ -57,8 +61,10 @@ class Telling:
             return
         shown = waiting[: notices.SHOWN_AT_ONCE]
         cards_at = {ticket.id: await self._card_at(ticket.id) for ticket in shown}
+        with speaking(await self._speakers.of(user_of(person))):
+            said = notices.reminder(waiting, cards_at)
         async with in_deliverys_words():
-            await self._publisher.tell(user_of(person), notices.reminder(waiting, cards_at))
+            await self._publisher.tell(user_of(person), said)
 
     async def escalate(self, key: str) -> None:
         """Tell the channel of a step that its ticket still waits.
@@ -86,8 +92,11 @@ class Telling:
         ticket = await self._service.ticket(TicketId(ticket_id))
         if ticket.state is not TicketState.EXPIRED or not person.startswith(_SLACK):
             return
+        user = user_of(PersonId(person))
+        with speaking(await self._speakers.of(user)):
+            said = notices.expiry(ticket)
         async with in_deliverys_words():
-            await self._publisher.tell(user_of(PersonId(person)), notices.expiry(ticket))
+            await self._publisher.tell(user, said)
 
     async def _waiting_for(self, person: PersonId) -> Sequence[Ticket]:
         """Pending tickets of which this person was reminded and has not voted, by deadline."""

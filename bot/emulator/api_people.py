@@ -80,7 +80,7 @@ def users_info(context: ApiContext, params: Params) -> JsonObject:
     if person is None:
         raise ApiRefusal("user_not_found")
     shape = user_json(context.workspace, person, with_email=context.with_email)
-    return {"user": {**shape, "locale": "en-US"} if params.flag("include_locale") else shape}
+    return {"user": {**shape, "locale": person.locale} if params.flag("include_locale") else shape}
 
 
 def users_list(context: ApiContext, params: Params) -> JsonObject:

@@ -33,6 +33,7 @@ class UserSeed:
     tz: str = "Etc/UTC"
     tz_label: str = "Coordinated Universal Time"
     tz_offset: int = 0
+    locale: str = "en-US"
     team_id: str = ""
     is_bot: bool = False
     is_app_user: bool = False

@@ -26,7 +26,9 @@ class SlackAccounts:
         Raises:
             LookupFailedError: there is none, or Slack did not answer.
         """
-        return _user(await _asked("users.info", self._client.users_info(user=user_id)))
+        return _user(
+            await _asked("users.info", self._client.users_info(user=user_id, include_locale=True))
+        )
 
     async def account_by_address(self, address: str) -> Mapping[str, object]:
         """The account with this e-mail address.

@@ -27,7 +27,7 @@ from bot.slack import rooms
 from bot.slack.accounts import SlackAccounts
 from bot.slack.background import Background
 from bot.slack.cards.card import Card
-from bot.slack.desk import Desk, Forgets, Forward, Places
+from bot.slack.desk import Accounts, Desk, Forward, Places
 from bot.slack.guard import MAX_BODY_BYTES, Allowed, Answered, Guard, Headers
 from bot.slack.home.keeper import HomeKeeper
 from bot.slack.sending.channels import Channels
@@ -42,6 +42,7 @@ from bot.slack.sending.pace import Pace
 from bot.slack.sending.publisher import Publisher
 from bot.slack.sending.uploads import Uploads
 from bot.slack.socket import Socket
+from bot.slack.speakers import Speakers
 from governance.errors import Code, InvalidInput, Unavailable
 from governance.ports import Clock, Reader
 from governance.service import Service
@@ -65,7 +66,7 @@ class SlackApp:
         reader: Reader,
         clock: Clock,
         session: aiohttp.ClientSession,
-        directory: Forgets | None = None,
+        directory: Accounts | None = None,
         places: Places | None = None,
         client: AsyncWebClient | None = None,
         pace: Pace | None = None,
@@ -77,6 +78,7 @@ class SlackApp:
         self._client = client or make_client(config, session)
         self.channels = Channels(self._client, lambda: service.bundle.shared_channels, clock=clock)
         self.publisher = Publisher(make_posting_client(config, session), pace)
+        self.speakers = Speakers(locales=directory, channels=config.language)
         self.forward: Forward | None = None
         """Set once there is somebody who brings cards forward."""
         self._desk = Desk(
@@ -90,6 +92,7 @@ class SlackApp:
             proxy=config.proxy,
             directory=directory,
             places=places,
+            speakers=self.speakers,
             forward=self._forward,
         )
         self.extras = rooms.Extras()

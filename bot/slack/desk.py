@@ -8,7 +8,7 @@ where it belongs to Slack.
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from bot.slack.kit.blocks import Block
 from bot.slack.said import Said, failed, refused
 from bot.slack.sending.client import CALL_FAILURES, CallFailedError, failure_of, proxy_for
 from bot.slack.sending.publisher import Publisher
+from bot.slack.speakers import Locales, Speakers
 from governance.errors import PlacetError
 from governance.outbox import Place
 from governance.ports import Reader
@@ -63,6 +64,10 @@ class Forgets(Protocol):
         ...
 
 
+class Accounts(Forgets, Locales, Protocol):
+    """What a directory of accounts can be told and asked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """The tools of the listeners."""
@@ -77,6 +82,7 @@ class Desk:
     proxy: str = ""
     directory: Forgets | None = None
     places: Places | None = None
+    speakers: Speakers = field(default_factory=Speakers)
     forward: Forward | None = None
     """Brings the card that somebody acted on up to date before others."""
 

@@ -113,14 +113,15 @@ class Listeners:
 
     def register(self, bolt: AsyncApp) -> None:
         """Tell Bolt."""
+        heard = self.desk.speakers.heard
         for action_id, listener in self.on_clicks().items():
-            bolt.action(action_id)(self._framed(listener))
+            bolt.action(action_id)(heard(self._framed(listener)))
         for callback_id, submitted in self.on_forms().items():
-            bolt.view(callback_id)(self._form_framed(submitted))
+            bolt.view(callback_id)(heard(self._form_framed(submitted)))
         for callback_id, chosen in self.on_shortcuts().items():
-            bolt.shortcut(callback_id)(self._shortcut_framed(chosen))
-        bolt.options(names.PICK_TICKET)(self._on_options)
-        bolt.command(names.COMMAND)(self._on_command)
+            bolt.shortcut(callback_id)(heard(self._shortcut_framed(chosen)))
+        bolt.options(names.PICK_TICKET)(heard(self._on_options))
+        bolt.command(names.COMMAND)(heard(self._on_command))
         bolt.event("app_home_opened")(self._event_framed(self._on_home))
         self.changes.register(bolt)
 

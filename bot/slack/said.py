@@ -9,8 +9,10 @@ without reading prose.
 from dataclasses import dataclass
 
 from bot.replies import reply_for
+from bot.slack.facts import FACTS
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import Block, ours, rich, run, section
+from bot.slack.kit.language import gettext
 from bot.slack.kit.text import Inert, clip, fallback, inert
 from governance.errors import Code, PlacetError
 
@@ -70,8 +72,9 @@ _SAID_BY_THE_TABLE = frozenset(
 
 def refusal_text(error: PlacetError) -> Inert:
     """The kind sentence of the table, then the fact in the core's words where it adds one."""
-    sentence = reply_for(error.code).slack
-    fact = clip(inert(error.message), 500)
+    sentence = gettext(reply_for(error.code).slack)
+    message = error.message
+    fact = clip(inert(gettext(message) if message in FACTS else message), 500)
     if not fact or error.code in _SAID_BY_THE_TABLE:
         return Inert(sentence)
     return Inert(f"{sentence} ({fact})")
@@ -86,7 +89,9 @@ def refused(error: PlacetError) -> Said:
 def failed() -> Said:
     """Something of ours went wrong; what counts is on the card."""
     text = ours(
-        "Something went wrong on my side. The card always shows what counts; "
-        "if your click is not on it, please try again."
+        gettext(
+            "Something went wrong on my side. The card always shows what counts; "
+            "if your click is not on it, please try again."
+        )
     )
     return say(text, block_id="placet.failed")

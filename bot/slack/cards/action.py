@@ -12,14 +12,15 @@ from bot.slack.cards.action_forms import Part
 from bot.slack.cards.parts import HEAD_LINES, Budget, is_named_whole, section_of
 from bot.slack.cards.view import CardView
 from bot.slack.kit.blocks import Block, ours, preformatted, rich, run, table
+from bot.slack.kit.language import N_, gettext, number
 from bot.slack.kit.text import Inert, head, inert
 from governance.tickets.ticket import TicketState
 
 MOST_LINES = 40
 """Lines of the whole action that a card still shows."""
-WOULD, WAS = "What exactly would happen", "What exactly was asked"
-READ_ALL = "Open Details to read all of it."
-ERASED = "The action's content was erased; only its digest is left."
+WOULD, WAS = N_("What exactly would happen"), N_("What exactly was asked")
+READ_ALL = N_("Open Details to read all of it.")
+ERASED = N_("The action's content was erased; only its digest is left.")
 _AHEAD = frozenset({TicketState.PENDING, TicketState.APPROVED, TicketState.EXECUTING})
 
 
@@ -33,9 +34,9 @@ class Shown:
 
 def action(view: CardView, budget: Budget) -> Shown:
     """The arguments, prompt and context in the form that their tool is shown by."""
-    said = WOULD if view.ticket.state in _AHEAD else WAS
+    said = gettext(WOULD) if view.ticket.state in _AHEAD else gettext(WAS)
     if view.content is None:
-        gone = rich(section_of(run(ours(ERASED), italic=True)))
+        gone = rich(section_of(run(ours(gettext(ERASED)), italic=True)))
         return Shown(blocks=(gone,), is_cut=True)
     title = action_forms.title_of(view)
     lead = [run(ours(f"{said}:"), bold=True)]
@@ -85,15 +86,19 @@ def _cut(view: CardView, parts: list[Part], lead: list[Block], budget: Budget) -
             is_whole = is_brief = is_whole and part is parts[-1]
             break
     amount = _amount(seen, sum(len(part.text) for part in parts), is_brief, is_whole)
-    mark = (
-        f"{amount}; SHA-256 of the whole begins {view.ticket.ask.content_digest[:16]}. {READ_ALL}"
-    )
+    digest = view.ticket.ask.content_digest[:16]
+    begins = gettext("SHA-256 of the whole begins {digest}.", digest=digest)
+    mark = f"{amount}; {begins} {gettext(READ_ALL)}"
     return (rich(*elements, section_of(run(ours(mark), bold=True))),)
 
 
 def _amount(seen: int, whole: int, is_brief: bool, is_whole: bool) -> str:
     if is_whole:
-        return "NOT WHOLE. Policy keeps values off this card"
+        return gettext("NOT WHOLE. Policy keeps values off this card")
     if is_brief:
-        return f"SHORTENED. These are the changes, out of {whole:,} characters"
-    return f"CUT HERE. This is {seen:,} of {whole:,} characters"
+        return gettext(
+            "SHORTENED. These are the changes, out of {whole} characters", whole=number(whole)
+        )
+    return gettext(
+        "CUT HERE. This is {seen} of {whole} characters", seen=number(seen), whole=number(whole)
+    )

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.slack.cards.action_fields import text_lines
+from bot.slack.kit.language import gettext, ngettext
 from bot.slack.kit.text import Inert
 
 MOST_COMPARED = 160
 """Lines on either side beyond which the changed part is shown as all old, then all new lines."""
 AROUND = 3
 _OLD, _NEW, _SAME = "- ", "+ ", "  "
-_NO_END = "\n\\ no line end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,8 @@ def shortened(before: str, after: str) -> Diff:
             skipped += 1
             continue
         if skipped:
-            out.append(Inert(f"@ {skipped} unchanged {'line' if skipped == 1 else 'lines'}"))
+            told = ngettext("{count} unchanged line", "{count} unchanged lines", skipped)
+            out.append(Inert(f"@ {told}"))
             total, skipped = total + skipped, 0
         if step is not None:
             out.append(Inert(step[0] + step[1]))
@@ -64,7 +65,8 @@ _Step = tuple[str, Inert]
 def _split(text: str) -> list[Inert]:
     """The lines; the last one says so, on a line of ours, where the text does not end it."""
     *found, last = text_lines(text)
-    return [*found, Inert(last + _NO_END)] if last else found
+    mark = gettext("no line end")
+    return [*found, Inert(f"{last}\n\\ {mark}")] if last else found
 
 
 def _diff(steps: Sequence[_Step]) -> Diff:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from bot.slack.kit.language import ngettext
 from bot.slack.kit.text import Inert, inert
 from governance.canonical import Json
 from governance.json_text import to_text
@@ -57,7 +58,8 @@ def _field(label: str, value: Json, pad: str, out: list[str]) -> None:
     match value:
         case str() if "\n" in value:
             found = text_lines(value)
-            out.append(f"{pad}{label} ({len(found)} lines)")
+            told = ngettext("{count} line", "{count} lines", len(found))
+            out.append(f"{pad}{label} ({told})")
             out += [f"{deeper}{_BAR}{line}" for line in found]
         case Mapping() if value:
             out.append(f"{pad}{label}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bot.slack.cards.action_diff import Diff, added, compare, shortened
 from bot.slack.cards.action_fields import MISSING, lines, single, text_lines
 from bot.slack.cards.view import CardView
+from bot.slack.kit.language import N_, gettext, ngettext, number
 from bot.slack.kit.text import Inert, in_order, inert
 from governance.action import Content, Dispatch
 from governance.canonical import Json
@@ -20,18 +21,18 @@ from governance.policy.shows import ShownAs, Shows, command_items, filled_in
 
 TABLE_ROWS, TABLE_COLUMNS, CELL_CHARS = 20, 6, 120
 """The largest table that is drawn as one; a larger one is read record by record."""
-COMMAND = "Command line, each item quoted where it has to be"
-COMMAND_TEXT = "Command, as one text for a shell"
-CHANGE = "Change (- goes, + comes)"
-NEW_TEXT = "New text; what stands there now was not sent"
-PATCH = "Patch, as it was sent"
-RECORDS = "Records"
-ARGUMENTS = "Arguments"
-OTHERS = "Other arguments"
-FIXED = "Set by the registry, not by the agent"
-PROMPT = "Prompt, the agent's own instruction"
-CONTEXT = "Context"
-NOTHING = "(no arguments and no prompt)"
+COMMAND = N_("Command line, each item quoted where it has to be")
+COMMAND_TEXT = N_("Command, as one text for a shell")
+CHANGE = N_("Change (- goes, + comes)")
+NEW_TEXT = N_("New text; what stands there now was not sent")
+PATCH = N_("Patch, as it was sent")
+RECORDS = N_("Records")
+ARGUMENTS = N_("Arguments")
+OTHERS = N_("Other arguments")
+FIXED = N_("Set by the registry, not by the agent")
+PROMPT = N_("Prompt, the agent's own instruction")
+CONTEXT = N_("Context")
+NOTHING = N_("(no arguments and no prompt)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +60,10 @@ def parts_of(view: CardView, content: Content) -> list[Part]:
     """The whole of what would happen, its most telling part first; at least one."""
     out = _typed(_bound(view), content.arguments)
     if content.prompt:
-        out.append(Part(label=PROMPT, text=_joined(text_lines(content.prompt))))
+        out.append(Part(label=gettext(PROMPT), text=_joined(text_lines(content.prompt))))
     if content.context is not None:
-        out.append(Part(label=CONTEXT, text=fields_of({"context": content.context})))
-    return out or [Part(label=ARGUMENTS, text=Inert(NOTHING))]
+        out.append(Part(label=gettext(CONTEXT), text=fields_of({"context": content.context})))
+    return out or [Part(label=gettext(ARGUMENTS), text=Inert(gettext(NOTHING)))]
 
 
 def as_text(parts: Sequence[Part]) -> Inert:
@@ -112,30 +113,30 @@ def _typed(shows: Shows, arguments: Mapping[str, Json]) -> list[Part]:
             pass
     fixed = [] if shows.argv or not shows.fixed else [_fixed(shows)]
     if found is None:
-        plain = [Part(label=ARGUMENTS, text=fields_of(arguments))] if arguments else []
+        plain = [Part(label=gettext(ARGUMENTS), text=fields_of(arguments))] if arguments else []
         return [*plain, *fixed]
     others = {name: value for name, value in arguments.items() if name not in shown}
-    beside = [Part(label=OTHERS, text=fields_of(others))] if others else []
+    beside = [Part(label=gettext(OTHERS), text=fields_of(others))] if others else []
     return [replace(found, is_form=True), *beside, *fixed]
 
 
 def _fixed(shows: Shows) -> Part:
     """What the operator has set; a command line has it in its items."""
-    return Part(label=FIXED, text=fields_of(dict(shows.fixed)))
+    return Part(label=gettext(FIXED), text=fields_of(dict(shows.fixed)))
 
 
 def _registered(shows: Shows, arguments: Mapping[str, Json]) -> Part | None:
     items = command_items(shows, arguments)
-    return None if items is None else Part(label=COMMAND, text=quoted(items))
+    return None if items is None else Part(label=gettext(COMMAND), text=quoted(items))
 
 
 def _command(value: Json) -> Part | None:
     if isinstance(value, str):
-        return Part(label=COMMAND_TEXT, text=_joined(text_lines(value)))
+        return Part(label=gettext(COMMAND_TEXT), text=_joined(text_lines(value)))
     if not isinstance(value, list | tuple) or not value:
         return None
     items = [item for item in value if isinstance(item, str)]
-    return Part(label=COMMAND, text=quoted(items)) if len(items) == len(value) else None
+    return Part(label=gettext(COMMAND), text=quoted(items)) if len(items) == len(value) else None
 
 
 def quoted(items: Sequence[str]) -> Inert:
@@ -148,26 +149,29 @@ def _change(shows: Shows, arguments: Mapping[str, Json]) -> Part | None:
     if shows.argument:
         patch = arguments.get(shows.argument)
         is_text = isinstance(patch, str)
-        return Part(label=PATCH, text=_joined(text_lines(str(patch)))) if is_text else None
+        return Part(label=gettext(PATCH), text=_joined(text_lines(str(patch)))) if is_text else None
     after = arguments.get(shows.after)
     if not isinstance(after, str):
         return None
     if not shows.before:
-        return Part(label=NEW_TEXT, text=_drawn(added(after)))
+        return Part(label=gettext(NEW_TEXT), text=_drawn(added(after)))
     before = arguments.get(shows.before)
     if not isinstance(before, str):
         return None
     whole = compare(before, after)
-    label = f"{CHANGE}: {_count(whole.removed)} out, {_count(whole.added)} in"
+    removed, came = _count(whole.removed), _count(whole.added)
+    label = gettext(
+        "{change}: {removed} out, {added} in", change=gettext(CHANGE), removed=removed, added=came
+    )
     return Part(label=label, text=_drawn(whole), brief=_drawn(shortened(before, after)))
 
 
-def _count(number: int) -> str:
-    return "1 line" if number == 1 else f"{number:,} lines"
+def _count(lines_: int) -> str:
+    return ngettext("{count} line", "{count} lines", lines_)
 
 
 def _drawn(diff: Diff) -> Inert:
-    return _joined(diff.lines) or Inert("(no line)")
+    return _joined(diff.lines) or Inert(gettext("(no line)"))
 
 
 def _records(value: Json) -> Part | None:
@@ -178,10 +182,15 @@ def _records(value: Json) -> Part | None:
     if len(records) != len(value):
         return None
     text: list[str] = []
-    for number, record in enumerate(records, 1):
-        text.append(f"{number} of {len(records)}" + ("" if record else ": {}"))
+    for rank, record in enumerate(records, 1):
+        place = gettext("{number} of {all}", number=rank, all=len(records))
+        text.append(place + ("" if record else ": {}"))
         text += [f"  {line}" for line in lines(record)]
-    label = f"{RECORDS}, {len(records):,} of them" if len(records) > 1 else "Record"
+    label = gettext("Record")
+    if len(records) > 1:
+        label = gettext(
+            "{records}, {count} of them", records=gettext(RECORDS), count=number(len(records))
+        )
     return Part(label=label, text=_joined(text), rows=_rows(records))
 
 

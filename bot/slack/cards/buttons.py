@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from bot.slack import names
 from bot.slack.kit.blocks import Block, actions, button, confirm
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, words
 from governance.tickets.ticket import Ticket
 
@@ -43,43 +44,61 @@ def details_button(ticket: Ticket) -> Block:
 
 
 _LOOKS = {
-    names.APPROVE: ("Approve", "Approve ticket {}", "primary"),
-    names.APPROVE_WITH_COMMENT: ("Approve\u2026", "Approve ticket {} with a reason", "primary"),
-    names.REJECT: ("Reject\u2026", "Reject ticket {} with a reason", ""),
-    names.DETAILS: ("Details", "Read all of ticket {}", ""),
-    names.WITHDRAW: ("Withdraw my vote", "Withdraw my vote on ticket {}", ""),
-    names.STOP: ("Stop", "Stop ticket {} before it starts", "danger"),
-    names.TOOK_EFFECT: ("It took effect\u2026", "Say that ticket {} took effect", ""),
-    names.NO_EFFECT: ("It did not\u2026", "Say that ticket {} took no effect", ""),
-    names.RELEASE_OUTPUT: ("Release output\u2026", "Release the output of ticket {}", ""),
-    names.DISCARD_OUTPUT: ("Discard output\u2026", "Discard the output of ticket {}", ""),
+    names.APPROVE: (N_("Approve"), N_("Approve ticket {ticket}"), "primary"),
+    names.APPROVE_WITH_COMMENT: (
+        N_("Approve\u2026"),
+        N_("Approve ticket {ticket} with a reason"),
+        "primary",
+    ),
+    names.REJECT: (N_("Reject\u2026"), N_("Reject ticket {ticket} with a reason"), ""),
+    names.DETAILS: (N_("Details"), N_("Read all of ticket {ticket}"), ""),
+    names.WITHDRAW: (N_("Withdraw my vote"), N_("Withdraw my vote on ticket {ticket}"), ""),
+    names.STOP: (N_("Stop"), N_("Stop ticket {ticket} before it starts"), "danger"),
+    names.TOOK_EFFECT: (N_("It took effect\u2026"), N_("Say that ticket {ticket} took effect"), ""),
+    names.NO_EFFECT: (N_("It did not\u2026"), N_("Say that ticket {ticket} took no effect"), ""),
+    names.RELEASE_OUTPUT: (
+        N_("Release output\u2026"),
+        N_("Release the output of ticket {ticket}"),
+        "",
+    ),
+    names.DISCARD_OUTPUT: (
+        N_("Discard output\u2026"),
+        N_("Discard the output of ticket {ticket}"),
+        "",
+    ),
 }
 """Text, label with a place for the ticket's id, style. Three dots: a form opens first."""
-_ASKS = {
-    names.STOP: confirm(
-        title="Stop this action?",
-        text="It is approved and has not started. Stopping rejects it for good.",
-        yes="Stop it",
-        no="Let it run",
-        is_danger=True,
-    ),
-    names.WITHDRAW: confirm(
-        title="Withdraw your vote?",
-        text="Your vote no longer counts. While the ticket waits you may vote again, either way.",
-        yes="Withdraw it",
-        no="Keep it",
-    ),
-}
-"""What is done at once and is asked about first."""
+
+
+def _dialog(action_id: str) -> Block | None:
+    """What is done at once is asked about first."""
+    if action_id == names.STOP:
+        return confirm(
+            title=gettext("Stop this action?"),
+            text=gettext("It is approved and has not started. Stopping rejects it for good."),
+            yes=gettext("Stop it"),
+            no=gettext("Let it run"),
+            is_danger=True,
+        )
+    if action_id == names.WITHDRAW:
+        return confirm(
+            title=gettext("Withdraw your vote?"),
+            text=gettext(
+                "Your vote no longer counts. While the ticket waits you may vote again, either way."
+            ),
+            yes=gettext("Withdraw it"),
+            no=gettext("Keep it"),
+        )
+    return None
 
 
 def _button(ticket: Ticket, action_id: str) -> Block:
     text, label, style = _LOOKS[action_id]
     return button(
-        text,
+        gettext(text),
         action_id=action_id,
         value=shown_of(ticket).to_value(),
-        label=Inert(label.format(words(ticket.id, 40))),
+        label=Inert(gettext(label, ticket=words(ticket.id, 40))),
         style=style,
-        dialog=_ASKS.get(action_id),
+        dialog=_dialog(action_id),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from bot.slack import names
-from bot.slack.cards import parts, standing
+from bot.slack.cards import needs, parts, standing
 from bot.slack.cards import title as card_title
 from bot.slack.cards.action import Shown, action
 from bot.slack.cards.buttons import approve_button, details_button, reject_button, row, shown_of
@@ -20,6 +20,7 @@ from bot.slack.cards.redaction import redacted
 from bot.slack.cards.view import CardView
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import Block, divider, header, line, ours, rich, run, section, with_ids
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, clip, fallback
 from governance.tickets.ticket import Ticket, TicketState
 
@@ -31,18 +32,20 @@ __all__ = [
     "reject_button",
     "shown_of",
 ]
-READ_FIRST = "Approve works once you have read Details to the last page."
+READ_FIRST = N_("Approve works once you have read Details to the last page.")
 _STANDING = {
-    TicketState.PENDING: "Waiting for approval.",
-    TicketState.APPROVED: "Approved, not started yet.",
-    TicketState.EXECUTING: "Running now.",
-    TicketState.EXECUTED: "It was carried out, once.",
-    TicketState.RELEASED: "The agent took its single-use grant.",
-    TicketState.DENIED: "Denied by policy. Nothing ran.",
-    TicketState.REJECTED: "Rejected. Nothing ran.",
-    TicketState.EXPIRED: "Expired. Nothing more will run.",
-    TicketState.CANCELLED: "Cancelled. Nothing more will run.",
-    TicketState.UNKNOWN: "Nobody knows whether it took effect. An approver must find out and say.",
+    TicketState.PENDING: N_("Waiting for approval."),
+    TicketState.APPROVED: N_("Approved, not started yet."),
+    TicketState.EXECUTING: N_("Running now."),
+    TicketState.EXECUTED: N_("It was carried out, once."),
+    TicketState.RELEASED: N_("The agent took its single-use grant."),
+    TicketState.DENIED: N_("Denied by policy. Nothing ran."),
+    TicketState.REJECTED: N_("Rejected. Nothing ran."),
+    TicketState.EXPIRED: N_("Expired. Nothing more will run."),
+    TicketState.CANCELLED: N_("Cancelled. Nothing more will run."),
+    TicketState.UNKNOWN: N_(
+        "Nobody knows whether it took effect. An approver must find out and say."
+    ),
 }
 
 
@@ -108,7 +111,7 @@ def _standing(view: CardView, shown: Shown, budget: parts.Budget) -> list[Block]
     out += standing.progress(view, budget)
     out += standing.trace_link(view, budget)
     if ticket.state is TicketState.PENDING and shown.is_cut:
-        out += line(run(ours(READ_FIRST)))
+        out += line(run(ours(gettext(READ_FIRST))))
     if ticket.state in (TicketState.PENDING, TicketState.APPROVED):
         out += standing.expiry(ticket)
     return out
@@ -117,8 +120,9 @@ def _standing(view: CardView, shown: Shown, budget: parts.Budget) -> list[Block]
 def _state_words(ticket: Ticket) -> Inert:
     requirement = ticket.ruling.requirement
     if ticket.state is TicketState.PENDING and requirement is not None:
-        return Inert(f"Waiting for approval: {standing.still_needs(requirement, ticket)}.")
-    return ours(_STANDING[ticket.state])
+        lacking = needs.still_needs(requirement, ticket)
+        return Inert(gettext("Waiting for approval: {needs}.", needs=lacking))
+    return ours(gettext(_STANDING[ticket.state]))
 
 
 def _offers(ticket: Ticket, shown: Shown) -> list[str]:

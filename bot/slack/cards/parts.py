@@ -13,10 +13,9 @@ from bot.slack.cards import title as card_title
 from bot.slack.cards.action_fields import single
 from bot.slack.cards.view import CardView
 from bot.slack.kit.blocks import Block, line, ours, person, quote, run
-from bot.slack.kit.text import Inert, clip, head, inert, mixed_alphabets, right_to_left, words
+from bot.slack.kit.language import N_, gettext, number
+from bot.slack.kit.text import Inert, clip, head, inert, words
 from governance.action import Dispatch
-from governance.json_text import to_text
-from governance.policy.decision import Warned
 from governance.principal import BREAK_GLASS, PersonId
 from governance.tickets.ticket import Ticket, TicketState
 
@@ -44,15 +43,12 @@ class Budget:
         return min(wanted, self.field)
 
 
-_WHY = "Why policy said so"
-_WHY_PEOPLE = {True: "Why people are asked", False: "Why people were asked"}
-AS_SERVICE = "this service's sandbox, with no account of a person or of the agent"
-AS_AGENT = ", with whatever access it has by itself; nobody's account is lent to it"
-BY_PERSON = "whoever asks does it themselves, once"
-BY_AGENT = "the agent runs it itself, with a grant that is good for one use"
-RUNS_BACK = "What stands behind them may be drawn before them."
-_SIGNALS = 3
-"""How many signals are told; the others are counted."""
+_WHY = N_("Why policy said so")
+_WHY_PEOPLE = {True: N_("Why people are asked"), False: N_("Why people were asked")}
+AS_SERVICE = N_("this service's sandbox, with no account of a person or of the agent")
+AS_AGENT = N_(", with whatever access it has by itself; nobody's account is lent to it")
+BY_PERSON = N_("whoever asks does it themselves, once")
+BY_AGENT = N_("the agent runs it itself, with a grant that is good for one use")
 BUDGETS = (
     Budget(
         action=3_000, head=900, words=500, reason=400, output=1_000, votes=8, people=3, field=400
@@ -75,7 +71,8 @@ def is_a_persons(ticket: Ticket) -> bool:
 
 def says(ticket: Ticket) -> Inert:
     """What stands before the words of whoever asks."""
-    return ours("Whoever asks says" if is_a_persons(ticket) else "The agent says, unverified")
+    told = N_("Whoever asks says") if is_a_persons(ticket) else N_("The agent says, unverified")
+    return ours(gettext(told))
 
 
 def facts(view: CardView, budget: Budget) -> list[Block]:
@@ -88,13 +85,13 @@ def named(view: CardView, budget: Budget) -> list[Block]:
     ask = view.ticket.ask
     whose: list[list[Block]] = []
     if ask.on_behalf_of:
-        label = "Asked by" if is_a_persons(view.ticket) else "For, says the agent"
-        whose.append(_item(label, who(view, ask.on_behalf_of, budget)))
+        label = N_("Asked by") if is_a_persons(view.ticket) else N_("For, says the agent")
+        whose.append(_item(gettext(label), who(view, ask.on_behalf_of, budget)))
     if ask.owners and not is_a_persons(view.ticket):
-        whose.append(_item("The agent's owner", *people(ask.owners, view, budget)))
+        whose.append(_item(gettext("The agent's owner"), *people(ask.owners, view, budget)))
     if ask.risk_tags:
         tags = Inert(", ".join(words(tag, budget.at_most(40)) for tag in ask.risk_tags[:8]))
-        whose.append(_item("Tagged", run(tags, code=True)))
+        whose.append(_item(gettext("Tagged"), run(tags, code=True)))
     return [*_names(view.ticket, budget), *_on_one_line(whose)]
 
 
@@ -102,12 +99,12 @@ def why(view: CardView, budget: Budget) -> list[Block]:
     """Why people are asked, and how risky policy takes it to be."""
     ruling = view.ticket.ruling
     most = budget.at_most(60)
-    tier = words(ruling.risk_tier, most) if ruling.risk_tier else ours("without a tier")
+    tier = words(ruling.risk_tier, most) if ruling.risk_tier else ours(gettext("without a tier"))
     rules = Inert(", ".join(words(rule, most) for rule in ruling.rule_ids[:4]))
     label = _WHY_PEOPLE[view.ticket.state is TicketState.PENDING] if ruling.requirement else _WHY
-    asked = labelled(label, run(words(ruling.reason, budget.reason)))
-    risk = Inert(f"{tier}, by rule {rules}" if rules else f"{tier}")
-    return [*asked, *labelled("Risk", run(risk))]
+    asked = labelled(gettext(label), run(words(ruling.reason, budget.reason)))
+    risk = Inert(gettext("{tier}, by rule {rules}", tier=tier, rules=rules)) if rules else tier
+    return [*asked, *labelled(gettext("Risk"), run(risk))]
 
 
 def _names(ticket: Ticket, budget: Budget) -> list[Block]:
@@ -123,12 +120,16 @@ def _named(ticket: Ticket) -> list[tuple[str, str, int]]:
     """The names that the headline does not show whole, each with the length that a card shows."""
     ask = ticket.ask
     rows = (
-        ("Agent", "" if card_title.names_agent(ticket) else ask.agent, 120),
-        ("Target", "" if card_title.names_target(ticket) else ask.target, 300),
-        ("Environment", "" if card_title.names_environment(ticket) else ask.environment, 60),
-        ("With", ask.tool, 120),
-        ("Topic", ask.topic, 120),
-        ("Data", ask.data_class, 60),
+        (gettext("Agent"), "" if card_title.names_agent(ticket) else ask.agent, 120),
+        (gettext("Target"), "" if card_title.names_target(ticket) else ask.target, 300),
+        (
+            gettext("Environment"),
+            "" if card_title.names_environment(ticket) else ask.environment,
+            60,
+        ),
+        (gettext("With"), ask.tool, 120),
+        (gettext("Topic"), ask.topic, 120),
+        (gettext("Data"), ask.data_class, 60),
     )
     return [row for row in rows if row[1]]
 
@@ -145,8 +146,8 @@ def _item(label: str, *parts: Block) -> list[Block]:
 def _on_one_line(items: list[list[Block]]) -> list[Block]:
     """Labels with their values, one after the other; empty where there are none."""
     out: list[Block] = []
-    for number, item in enumerate(items):
-        out += [run(ours("   ")), *item] if number else item
+    for place, item in enumerate(items):
+        out += [run(ours("   ")), *item] if place else item
     return line(*out) if out else []
 
 
@@ -159,74 +160,17 @@ def people(found: Sequence[PersonId], view: CardView, budget: Budget) -> list[Bl
     """People by name, as many as fit; the others are counted."""
     named = [who(view, one, budget) for one in found[: budget.people]]
     more = len(found) - len(named)
-    return [*_joined(named), *([run(ours(f" and {more} more"))] if more else [])]
+    return [
+        *_joined(named),
+        *([run(ours(gettext(" and {count} more", count=more)))] if more else []),
+    ]
 
 
 def _joined(parts: list[Block]) -> list[Block]:
     out: list[Block] = []
-    for number, part in enumerate(parts):
-        out += [run(ours(", ")), part] if number else [part]
+    for place, part in enumerate(parts):
+        out += [run(ours(", ")), part] if place else [part]
     return out
-
-
-def cautions(view: CardView, budget: Budget) -> list[Block]:
-    """Everything that ought to make a reader look twice."""
-    ticket = view.ticket
-    ruling = ticket.ruling
-    out: list[Block] = []
-    if view.frozen is not None:
-        out += labelled("Frozen", who(view, view.frozen.by, budget), run(_why(view, budget)))
-    if ruling.constraint_id:
-        out += labelled(
-            "Exception",
-            run(ours("approving this lifts constraint ")),
-            run(words(ruling.constraint_id, budget.at_most(80)), code=True),
-            run(ours(" once.")),
-        )
-    signals = [warned for warned in ruling.warnings if warned.is_signal]
-    if signals:
-        out += labelled("Signals", run(_signals(signals, budget)))
-    for warned in [warned for warned in ruling.warnings if not warned.is_signal][:3]:
-        constraint = words(warned.constraint_id, budget.at_most(60))
-        said = Inert(f"{constraint}: {words(warned.description, budget.at_most(160))}")
-        out += labelled("Warning", run(said))
-    if ruling.safety_bypassed:
-        text = "policy could not be asked and this environment is set to let actions through."
-        out += labelled("Safety bypassed", run(ours(text)))
-    if ticket.is_overdue and ticket.state is TicketState.PENDING:
-        out += labelled("Overdue", run(ours("nobody answered in the time that its tier allows.")))
-    for spelled in mixed_alphabets(_everything(view)):
-        text = Inert(f"a word mixes alphabets to look like another: {spelled}")
-        out += labelled("Look-alike letters", run(text))
-    backwards = right_to_left(_everything(view))
-    if backwards:
-        said = Inert(f"{'; '.join(backwards)}. {RUNS_BACK}")
-        out += labelled("Right-to-left letters", run(clip(said, budget.at_most(300))))
-    return out
-
-
-def _signals(signals: list[Warned], budget: Budget) -> Inert:
-    """The service's own words about the text; warnings of constraints never push them out."""
-    told = [words(signal.description, budget.at_most(160)) for signal in signals[:_SIGNALS]]
-    more = len(signals) - len(told)
-    return Inert("; ".join(told) + (f"; and {more} more" if more else ""))
-
-
-def _why(view: CardView, budget: Budget) -> Inert:
-    frozen = view.frozen
-    target = words(frozen.target, budget.at_most(60)) if frozen else ours("")
-    what = "every agent" if target == "all" else f"agent {target}"
-    said = f" stopped {what}: nothing of it starts and approvals are refused until two people agree"
-    reason = words(frozen.reason, budget.at_most(120)) if frozen and frozen.reason else ""
-    return Inert(f"{said}. Reason given: {reason}" if reason else f"{said}.")
-
-
-def _everything(view: CardView) -> str:
-    ask, content = view.ticket.ask, view.content
-    said = f"{ask.agent} {ask.tool} {ask.topic} {ask.target}"
-    if content is None:
-        return said
-    return f"{said} {to_text(content.arguments)[:20_000]} {content.prompt[:5_000]}"
 
 
 def section_of(*parts: Block) -> Block:
@@ -241,12 +185,16 @@ def agent_words(view: CardView, budget: Budget) -> list[Block]:
     said = inert(view.content.justification, is_multiline=True)
     shown = head(Inert("\n".join(said.split("\n")[:8])), budget.words)
     out = [
-        section_of(run(Inert(f"{says(view.ticket)}:"), bold=True)),
+        section_of(run(ours(f"{says(view.ticket)}:"), bold=True)),
         quote(shown),
     ]
     if shown != said:
-        text = f"({len(shown):,} of {len(said):,} characters of its words; the rest is in Details)"
-        out.append(section_of(run(ours(text))))
+        told = gettext(
+            "({shown} of {all} characters of its words; the rest is in Details)",
+            shown=number(len(shown)),
+            all=number(len(said)),
+        )
+        out.append(section_of(run(ours(told))))
     return out
 
 
@@ -255,20 +203,25 @@ def limits_line(view: CardView, budget: Budget) -> list[Block]:
     ticket = view.ticket
     ruling = ticket.ruling
     if ticket.ask.dispatch is Dispatch.EXECUTE:
-        sandbox = f"in a sandbox of tier {words(ruling.sandbox, 4)} or better"
-        out = labelled("How", run(Inert(f"this service runs it once, {sandbox}")))
+        told = gettext(
+            "this service runs it once, in a sandbox of tier {tier} or better",
+            tier=words(ruling.sandbox, 4),
+        )
+        out = labelled(gettext("How"), run(Inert(told)))
         if view.sandbox_note:
-            out += labelled("Sandbox here", run(words(view.sandbox_note, budget.at_most(200))))
-        out += labelled("Runs as", run(ours(AS_SERVICE)))
+            out += labelled(
+                gettext("Sandbox here"), run(words(view.sandbox_note, budget.at_most(200)))
+            )
+        out += labelled(gettext("Runs as"), run(ours(gettext(AS_SERVICE))))
     elif is_a_persons(ticket):
-        out = labelled("How", run(ours(BY_PERSON)))
+        out = labelled(gettext("How"), run(ours(gettext(BY_PERSON))))
     else:
-        out = labelled("How", run(ours(BY_AGENT)))
+        out = labelled(gettext("How"), run(ours(gettext(BY_AGENT))))
         agent = run(words(ticket.ask.agent, budget.at_most(120)), code=True)
-        out += labelled("Runs as", agent, run(ours(AS_AGENT)))
+        out += labelled(gettext("Runs as"), agent, run(ours(gettext(AS_AGENT))))
     if not ruling.constraints.is_empty:
         bounds = "; ".join(
             f"{name} {single(value)}" for name, value in ruling.constraints.to_json().items()
         )
-        out += labelled("Limits", run(clip(Inert(bounds), budget.at_most(300))))
+        out += labelled(gettext("Limits"), run(clip(Inert(bounds), budget.at_most(300))))
     return out

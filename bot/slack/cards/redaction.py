@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.slack.cards.view import CardView
+from bot.slack.kit.language import N_, gettext
 from governance.canonical import Json
 
-HIDDEN = "(kept off this card by policy; Details shows it)"
+HIDDEN = N_("(kept off this card by policy; Details shows it)")
 EVERYTHING = "arguments"
 """Names all arguments at once; ``prompt``, ``context``, ``justification``, ``output`` the rest."""
 
@@ -24,7 +25,7 @@ def redacted(view: CardView) -> CardView:
         return view
     if content is not None:
         arguments: Mapping[str, Json] = (
-            dict.fromkeys(content.arguments, HIDDEN)
+            dict.fromkeys(content.arguments, gettext(HIDDEN))
             if EVERYTHING in names
             else {key: _hide(key, value, names) for key, value in content.arguments.items()}
         )
@@ -32,24 +33,24 @@ def redacted(view: CardView) -> CardView:
             content,
             arguments=arguments,
             prompt=_text(content.prompt, "prompt", names),
-            context=HIDDEN
+            context=gettext(HIDDEN)
             if "context" in names and content.context is not None
             else content.context,
             justification=_text(content.justification, "justification", names),
         )
     output = view.output
     if output is not None and "output" in names:
-        output = HIDDEN
+        output = gettext(HIDDEN)
     return replace(view, content=content, output=output)
 
 
 def _text(text: str, name: str, names: frozenset[str]) -> str:
-    return HIDDEN if text and name in names else text
+    return gettext(HIDDEN) if text and name in names else text
 
 
 def _hide(key: str, value: Json, names: frozenset[str]) -> Json:
     if key.casefold() in names:
-        return HIDDEN
+        return gettext(HIDDEN)
     if isinstance(value, Mapping):
         return {inner: _hide(inner, item, names) for inner, item in value.items()}
     if isinstance(value, list | tuple):

@@ -5,26 +5,32 @@ asked (``cards.parts``), the order of the card (``cards``). Law: progress is tol
 and weight; an output is shown in the form that may be shown and in no other; a cut says so.
 """
 
+from bot.slack.cards.needs import MOST_ROLES, progress_text
 from bot.slack.cards.parts import HEAD_LINES, Budget, labelled, people, section_of, who
 from bot.slack.cards.view import CardView
 from bot.slack.kit.blocks import Block, instant, line, link, ours, preformatted, run, small
+from bot.slack.kit.language import N_, gettext, number
 from bot.slack.kit.text import Inert, clip, head, inert, words
 from governance.action import Dispatch
 from governance.execution import OutputState, RunStatus
 from governance.policy.decision import Requirement
 from governance.tickets.binding import SHOWN_DIGITS
-from governance.tickets.quorum import RoleTally, counted_role, tally
 from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
 
+_RUNS = {
+    RunStatus.SUCCEEDED: N_("succeeded after {time}"),
+    RunStatus.FAILED: N_("failed after {time}"),
+    RunStatus.UNREPORTED: N_("unreported after {time}"),
+}
 _CAUSES = {
-    "veto": "One rejection ends it.",
-    "unreachable": "Approval was out of reach.",
-    "stopped": "Stopped before it started.",
+    "veto": N_("One rejection ends it."),
+    "unreachable": N_("Approval was out of reach."),
+    "stopped": N_("Stopped before it started."),
 }
 """Why a ticket ended as rejected, in words that people use."""
-_MOST_ROLES = 6
-"""Roles that a line names; the others are counted."""
-_WEAKER = {"A-": " (held by rlimits and the wall clock, without a control group)"}
+_APPROVED = N_(" approved as {role} (weight {weight}) at ")
+_REJECTED = N_(" rejected as {role} (weight {weight}) at ")
+_WEAKER = {"A-": N_(" (held by rlimits and the wall clock, without a control group)")}
 
 
 def progress(view: CardView, budget: Budget) -> list[Block]:
@@ -33,12 +39,15 @@ def progress(view: CardView, budget: Budget) -> list[Block]:
     requirement = ticket.ruling.requirement
     if requirement is None:
         return []
-    out = labelled("Votes", run(clip(progress_text(requirement, ticket), 4 * budget.field)))
+    out = labelled(
+        gettext("Votes"), run(clip(progress_text(requirement, ticket), 4 * budget.field))
+    )
     shown = ticket.votes[: budget.votes]
     for vote in shown:
         out += _vote(view, vote, budget)
     if len(ticket.votes) > len(shown):
-        out += line(run(ours(f"and {len(ticket.votes) - len(shown)} more votes")))
+        more = len(ticket.votes) - len(shown)
+        out += line(run(ours(gettext("and {count} more votes", count=more))))
     if ticket.state is TicketState.PENDING:
         out += _who_may(view, requirement, budget)
         out += _demands(view, requirement, budget)
@@ -47,114 +56,84 @@ def progress(view: CardView, budget: Budget) -> list[Block]:
 
 def _who_may(view: CardView, requirement: Requirement, budget: Budget) -> list[Block]:
     """The roles that vote, and the people who may not because they ask or answer for the agent."""
-    shown = requirement.roles[:_MOST_ROLES]
-    may = ", ".join(f"{words(r.role, budget.at_most(40))} (weight {r.weight})" for r in shown)
+    shown = requirement.roles[:MOST_ROLES]
+    may = ", ".join(
+        gettext(
+            "{role} (weight {weight})",
+            role=words(one.role, budget.at_most(40)),
+            weight=one.weight,
+        )
+        for one in shown
+    )
     more = len(requirement.roles) - len(shown)
-    parts = [run(Inert(f"{may} and {more} more roles" if more else may))]
+    if more:
+        may = gettext("{roles} and {count} more roles", roles=may, count=more)
+    parts = [run(Inert(may))]
     excluded = sorted(view.ticket.ask.excluded)
     if excluded:
-        parts += [run(ours(". Not ")), *people(excluded, view, budget)]
-        parts.append(run(ours(": the request or the agent is theirs")))
-    return labelled("May vote", *parts)
-
-
-def progress_text(requirement: Requirement, ticket: Ticket) -> Inert:
-    """``1 of 1 operator, 1 of 2 reviewers; weight 3 of 4``."""
-    counted = tally(requirement, ticket.votes)
-    shares = [
-        _share(role) for role in counted.roles[:_MOST_ROLES] if role.min_required or role.count
-    ]
-    weight = f"weight {counted.weight} of {counted.threshold}"
-    said = f"{', '.join(shares)}; {weight}" if shares else weight
-    return clip(inert(f"{said}: quorum met" if counted.is_met else said), 400)
-
-
-def still_needs(requirement: Requirement, ticket: Ticket) -> Inert:
-    """``needs one operator, 2 of 4 weight``."""
-    counted = tally(requirement, ticket.votes)
-    needs = [
-        f"{_number(role.missing)} {counted_role(role.role, role.missing)}"
-        for role in counted.roles
-        if role.missing
-    ]
-    if len(needs) > _MOST_ROLES:
-        needs = [*needs[:_MOST_ROLES], f"{len(needs) - _MOST_ROLES} more roles"]
-    if counted.awaits_reviewer:
-        needs.append("the named reviewer")
-    weight = f"{counted.weight} of {counted.threshold} weight"
-    said = f"needs {_listed(needs)}, {weight}" if needs else f"needs more weight, {weight}"
-    return clip(inert("quorum met" if counted.is_met else said), 400)
-
-
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-
-
-def _number(count: int) -> str:
-    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
-
-
-def _listed(items: list[str]) -> str:
-    *first, last = items
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def needs_text(requirement: Requirement, ticket: Ticket) -> Inert:
-    """``Needs 1 operator and 2 reviewers.``"""
-    said = tally(requirement, ticket.votes).sentence()
-    return clip(inert(f"{said[:1].upper()}{said[1:]}."), 400)
-
-
-def _share(role: RoleTally) -> str:
-    if not role.min_required:
-        return f"{role.count} {counted_role(role.role, role.count)}"
-    return f"{role.count} of {role.min_required} {counted_role(role.role, role.min_required)}"
+        parts += [run(ours(gettext(". Not "))), *people(excluded, view, budget)]
+        parts.append(run(ours(gettext(": the request or the agent is theirs"))))
+    return labelled(gettext("May vote"), *parts)
 
 
 def _demands(view: CardView, requirement: Requirement, budget: Budget) -> list[Block]:
     out: list[Block] = []
     if requirement.reviewer:
-        out += labelled("Must approve", who(view, requirement.reviewer, budget))
+        out += labelled(gettext("Must approve"), who(view, requirement.reviewer, budget))
     if requirement.comment_required:
-        out += line(run(ours("Each vote needs a reason.")))
+        out += line(run(ours(gettext("Each vote needs a reason."))))
     if requirement.step_up:
-        out += line(run(ours("Approving needs the approver's own passkey.")))
+        out += line(run(ours(gettext("Approving needs the approver's own passkey."))))
     return out
 
 
 def _vote(view: CardView, vote: Vote, budget: Budget) -> list[Block]:
-    did = "approved" if vote.choice is Choice.APPROVE else "rejected"
+    did = _APPROVED if vote.choice is Choice.APPROVE else _REJECTED
     parts = [who(view, vote.person, budget)]
     if vote.delegator is not None:
-        parts += [run(ours(" for ")), who(view, vote.delegator, budget)]
+        parts += [run(ours(gettext(" for "))), who(view, vote.delegator, budget)]
     parts += [
-        run(Inert(f" {did} as {words(vote.role, budget.at_most(40))} (weight {vote.weight}) at ")),
+        run(Inert(gettext(did, role=words(vote.role, budget.at_most(40)), weight=vote.weight))),
         instant(vote.at, with_day=False),
     ]
     comment = view.comments.get(vote.comment_digest, "")
     if comment:
-        parts.append(run(Inert(f", saying: {words(comment, budget.reason // 2)}")))
+        said = words(comment, budget.reason // 2)
+        parts.append(run(Inert(gettext(", saying: {comment}", comment=said))))
     return line(*parts)
 
 
 def fine_print(ticket: Ticket) -> Block:
     """Ticket, revision, binding and trace: what to quote when asking about it."""
-    text = (
-        f"Ticket {words(ticket.id, 60)}, revision {ticket.revision}, "
-        f"binding {words(ticket.binding[:SHOWN_DIGITS], SHOWN_DIGITS)}"
+    trace = gettext("Trace {trace}", trace=words(ticket.ask.trace_id, 64))
+    return small(reference(ticket), Inert(trace))
+
+
+def reference(ticket: Ticket) -> Inert:
+    """Ticket, revision and binding; in every language ``shortcuts`` finds the ticket in it."""
+    return Inert(
+        gettext(
+            "Ticket {ticket}, revision {revision}, binding {binding}",
+            ticket=words(ticket.id, 60),
+            revision=ticket.revision,
+            binding=words(ticket.binding[:SHOWN_DIGITS], SHOWN_DIGITS),
+        )
     )
-    return small(Inert(text), Inert(f"Trace {words(ticket.ask.trace_id, 64)}"))
 
 
 def trace_link(view: CardView, budget: Budget) -> list[Block]:
     """A link to the trace, where the operator has said where traces are shown."""
     if not view.trace_url or len(view.trace_url) > 10 * budget.field:
         return []
-    return labelled("Trace", link(view.trace_url, ours("open the trace of this action")))
+    return labelled(
+        gettext("Trace"), link(view.trace_url, ours(gettext("open the trace of this action")))
+    )
 
 
 def expiry(ticket: Ticket) -> list[Block]:
     """Until when it may be decided, or used."""
-    label = "Decide before" if ticket.state is TicketState.PENDING else "Good until"
+    is_open = ticket.state is TicketState.PENDING
+    label = gettext("Decide before") if is_open else gettext("Good until")
     return labelled(label, instant(ticket.expires_at))
 
 
@@ -162,23 +141,27 @@ def outcome(view: CardView, budget: Budget) -> list[Block]:
     """What became of it, by whom, and of an earlier run that failed."""
     ticket = view.ticket
     out: list[Block] = []
-    cause = _CAUSES.get(ticket.note, "") if ticket.state is TicketState.REJECTED else ""
+    is_rejected = ticket.state is TicketState.REJECTED
+    cause = gettext(_CAUSES.get(ticket.note, "")) if is_rejected else ""
     if ticket.decided_by:
         by = who(view, ticket.decided_by.removeprefix("person:"), budget)
-        out += labelled("By", by, *([run(ours(f". {cause}"))] if cause else []))
+        out += labelled(gettext("By"), by, *([run(ours(f". {cause}"))] if cause else []))
     elif cause:
         out += line(run(ours(cause)))
     if ticket.note and not cause:
-        out += labelled("Note", run(words(ticket.note, budget.at_most(300))))
+        out += labelled(gettext("Note"), run(words(ticket.note, budget.at_most(300))))
     report = ticket.report
     if report is None:
         return out
     failed = report.status is RunStatus.FAILED
     if ticket.state in (TicketState.EXECUTED, TicketState.RELEASED) or failed:
-        out += labelled("Run", run(_run_text(view, budget)))
+        out += labelled(gettext("Run"), run(_run_text(view, budget)))
     if failed and ticket.state is TicketState.PENDING:
-        text = f"Earlier votes are void: this is revision {ticket.revision} and needs new ones."
-        out += line(run(ours(text), bold=True))
+        void = gettext(
+            "Earlier votes are void: this is revision {revision} and needs new ones.",
+            revision=ticket.revision,
+        )
+        out += line(run(ours(void), bold=True))
     return out
 
 
@@ -186,21 +169,23 @@ def _run_text(view: CardView, budget: Budget) -> Inert:
     report = view.ticket.report
     if report is None:
         return ours("")
-    who = "the agent reports: " if view.ticket.ask.dispatch is Dispatch.RELEASE else ""
-    said = f"{who}{report.status.value} after {_seconds(report.duration_ms)}"
+    said = gettext(_RUNS[report.status], time=_seconds(report.duration_ms))
+    if view.ticket.ask.dispatch is Dispatch.RELEASE:
+        said = gettext("the agent reports: {run}", run=said)
     if report.exit_code is not None:
-        said += f", exit code {report.exit_code}"
+        said += gettext(", exit code {code}", code=report.exit_code)
     if report.sandbox:
-        said += (
-            f", in a sandbox of tier {words(report.sandbox, 4)}{_WEAKER.get(report.sandbox, '')}"
-        )
+        said += gettext(", in a sandbox of tier {tier}", tier=words(report.sandbox, 4))
+        said += gettext(_WEAKER.get(report.sandbox, ""))
     if report.error:
         said += f": {words(report.error, budget.at_most(300))}"
     return Inert(said)
 
 
 def _seconds(duration_ms: int) -> str:
-    return f"{duration_ms} ms" if duration_ms < 1000 else f"{duration_ms / 1000:.1f} s"  # noqa: PLR2004  # ms in a second
+    if duration_ms < 1000:  # noqa: PLR2004  # ms in a second
+        return f"{duration_ms} ms"
+    return f"{number(duration_ms / 1000, decimals=1)} s"
 
 
 def output(view: CardView, budget: Budget) -> list[Block]:
@@ -209,22 +194,32 @@ def output(view: CardView, budget: Budget) -> list[Block]:
     if report is None or not report.output_digest:
         return []
     held = {
-        OutputState.QUARANTINED: "The output is quarantined: nobody sees it before a release.",
-        OutputState.DISCARDED: "The output was discarded.",
+        OutputState.QUARANTINED: N_("The output is quarantined: nobody sees it before a release."),
+        OutputState.DISCARDED: N_("The output was discarded."),
     }
     if report.output_state in held:
-        return [section_of(run(ours(held[report.output_state]), bold=True))]
+        return [section_of(run(ours(gettext(held[report.output_state])), bold=True))]
     if view.output is None:
         return []
     label = (
-        "Output, with secrets and personal data taken out:"
+        gettext("Output, with secrets and personal data taken out:")
         if (report.output_state is OutputState.REDACTED)
-        else "Output:"
+        else gettext("Output:")
     )
     whole = inert(view.output, is_multiline=True)
     shown = head(Inert("\n".join(whole.split("\n")[:HEAD_LINES])), budget.output)
     out = [section_of(run(ours(label), bold=True)), preformatted(shown)]
     if shown != whole:
-        text = f"CUT HERE: {len(shown):,} of {len(whole):,} characters shown."
-        out.append(section_of(run(ours(text))))
+        out.append(section_of(run(cut_here(len(shown), len(whole)))))
     return out
+
+
+def cut_here(shown: int, whole: int) -> Inert:
+    """How much of a text there is to see."""
+    return ours(
+        gettext(
+            "CUT HERE: {shown} of {whole} characters shown.",
+            shown=number(shown),
+            whole=number(whole),
+        )
+    )

@@ -6,10 +6,12 @@ part of the sentence stands in quotes, and the facts repeat whatever is not show
 """
 
 import re
+from enum import Enum, auto
 
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, words
 from governance.action import ActionKind
-from governance.tickets.ticket import Ticket, TicketState
+from governance.tickets.ticket import Ask, Ticket, TicketState
 
 _AGENT, _TARGET, _TOOL, _ENVIRONMENT = 27, 34, 27, 12
 """Shown characters of each; at their longest the headline still has at most 150."""
@@ -18,55 +20,133 @@ _PLAIN_NAME = re.compile(r"[!#-\[\]-~]+")
 _SPACED_NAME = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 
 _PREFIX = {
-    TicketState.APPROVED: "Approved: ",
-    TicketState.EXECUTING: "Running: ",
-    TicketState.EXECUTED: "Done: ",
-    TicketState.RELEASED: "Handed over: ",
-    TicketState.DENIED: "Denied by policy: ",
-    TicketState.REJECTED: "Rejected: ",
-    TicketState.EXPIRED: "Expired: ",
-    TicketState.CANCELLED: "Cancelled: ",
-    TicketState.UNKNOWN: "Outcome unknown: ",
+    TicketState.APPROVED: N_("Approved: "),
+    TicketState.EXECUTING: N_("Running: "),
+    TicketState.EXECUTED: N_("Done: "),
+    TicketState.RELEASED: N_("Handed over: "),
+    TicketState.DENIED: N_("Denied by policy: "),
+    TicketState.REJECTED: N_("Rejected: "),
+    TicketState.EXPIRED: N_("Expired: "),
+    TicketState.CANCELLED: N_("Cancelled: "),
+    TicketState.UNKNOWN: N_("Outcome unknown: "),
 }
-_PAST = {"read": "read", "change": "changed", "run": "ran", "use": "used"}
-_DOING = {"read": "is reading", "change": "is changing", "run": "is running", "use": "is using"}
-_MODAL = {
-    TicketState.PENDING: "wants to",
-    TicketState.APPROVED: "may",
-    TicketState.RELEASED: "may now",
+
+
+class _Form(Enum):
+    """The forms of the sentence."""
+
+    READ = auto()
+    READ_WITH = auto()
+    CHANGE = auto()
+    RUN = auto()
+    RUN_ON = auto()
+    USE = auto()
+
+
+_SENTENCES = {
+    TicketState.PENDING: {
+        _Form.READ: N_("{agent} wants to read {target} in {place}"),
+        _Form.READ_WITH: N_("{agent} wants to read with {what} in {place}"),
+        _Form.CHANGE: N_("{agent} wants to change {target} in {place}"),
+        _Form.RUN: N_("{agent} wants to run {what} in {place}"),
+        _Form.RUN_ON: N_("{agent} wants to run {what} on {target} in {place}"),
+        _Form.USE: N_("{agent} wants to use {what} in {place}"),
+    },
+    TicketState.APPROVED: {
+        _Form.READ: N_("{agent} may read {target} in {place}"),
+        _Form.READ_WITH: N_("{agent} may read with {what} in {place}"),
+        _Form.CHANGE: N_("{agent} may change {target} in {place}"),
+        _Form.RUN: N_("{agent} may run {what} in {place}"),
+        _Form.RUN_ON: N_("{agent} may run {what} on {target} in {place}"),
+        _Form.USE: N_("{agent} may use {what} in {place}"),
+    },
+    TicketState.RELEASED: {
+        _Form.READ: N_("{agent} may now read {target} in {place}"),
+        _Form.READ_WITH: N_("{agent} may now read with {what} in {place}"),
+        _Form.CHANGE: N_("{agent} may now change {target} in {place}"),
+        _Form.RUN: N_("{agent} may now run {what} in {place}"),
+        _Form.RUN_ON: N_("{agent} may now run {what} on {target} in {place}"),
+        _Form.USE: N_("{agent} may now use {what} in {place}"),
+    },
+    TicketState.EXECUTED: {
+        _Form.READ: N_("{agent} read {target} in {place}"),
+        _Form.READ_WITH: N_("{agent} read with {what} in {place}"),
+        _Form.CHANGE: N_("{agent} changed {target} in {place}"),
+        _Form.RUN: N_("{agent} ran {what} in {place}"),
+        _Form.RUN_ON: N_("{agent} ran {what} on {target} in {place}"),
+        _Form.USE: N_("{agent} used {what} in {place}"),
+    },
+    TicketState.EXECUTING: {
+        _Form.READ: N_("{agent} is reading {target} in {place}"),
+        _Form.READ_WITH: N_("{agent} is reading with {what} in {place}"),
+        _Form.CHANGE: N_("{agent} is changing {target} in {place}"),
+        _Form.RUN: N_("{agent} is running {what} in {place}"),
+        _Form.RUN_ON: N_("{agent} is running {what} on {target} in {place}"),
+        _Form.USE: N_("{agent} is using {what} in {place}"),
+    },
+    TicketState.UNKNOWN: {
+        _Form.READ: N_("{agent} may have read {target} in {place}"),
+        _Form.READ_WITH: N_("{agent} may have read with {what} in {place}"),
+        _Form.CHANGE: N_("{agent} may have changed {target} in {place}"),
+        _Form.RUN: N_("{agent} may have run {what} in {place}"),
+        _Form.RUN_ON: N_("{agent} may have run {what} on {target} in {place}"),
+        _Form.USE: N_("{agent} may have used {what} in {place}"),
+    },
+    None: {
+        _Form.READ: N_("{agent} wanted to read {target} in {place}"),
+        _Form.READ_WITH: N_("{agent} wanted to read with {what} in {place}"),
+        _Form.CHANGE: N_("{agent} wanted to change {target} in {place}"),
+        _Form.RUN: N_("{agent} wanted to run {what} in {place}"),
+        _Form.RUN_ON: N_("{agent} wanted to run {what} on {target} in {place}"),
+        _Form.USE: N_("{agent} wanted to use {what} in {place}"),
+    },
+}
+"""By state; None: every other, where it came to nothing. Whole: languages order words otherwise."""
+_STATES = {
+    TicketState.PENDING: N_("pending"),
+    TicketState.APPROVED: N_("approved"),
+    TicketState.EXECUTING: N_("executing"),
+    TicketState.EXECUTED: N_("executed"),
+    TicketState.RELEASED: N_("released"),
+    TicketState.DENIED: N_("denied"),
+    TicketState.REJECTED: N_("rejected"),
+    TicketState.EXPIRED: N_("expired"),
+    TicketState.CANCELLED: N_("cancelled"),
+    TicketState.UNKNOWN: N_("unknown"),
 }
 
 
 def title(ticket: Ticket) -> Inert:
     """The sentence, with what became of it in front; at most 150 characters."""
-    return Inert(_PREFIX.get(ticket.state, "") + sentence(ticket))
+    return Inert(gettext(_PREFIX.get(ticket.state, "")) + sentence(ticket))
 
 
 def sentence(ticket: Ticket) -> Inert:
     """``deploy-bot wants to change app/settings.ini in prod``, in the tense of the state."""
     ask = ticket.ask
-    what = _name(ask.tool or ask.topic, _TOOL)
-    target = _name(ask.target, _TARGET)
+    forms = _SENTENCES.get(ticket.state, _SENTENCES[None])
+    return Inert(
+        gettext(
+            forms[_form(ask)],
+            agent=_name(ask.agent, _AGENT),
+            what=_name(ask.tool or ask.topic, _TOOL),
+            target=_name(ask.target, _TARGET),
+            place=_name(ask.environment, _ENVIRONMENT),
+        )
+    )
+
+
+def _form(ask: Ask) -> _Form:
     if ask.action is ActionKind.EXECUTE:
-        verb, rest = "run", f"{what} on {target}" if ask.target else what
-    elif ask.target:
-        verb, rest = "read" if ask.action is ActionKind.READ else "change", target
-    elif ask.action is ActionKind.READ:
-        verb, rest = "read", f"with {what}"
-    else:
-        verb, rest = "use", what
-    place = _name(ask.environment, _ENVIRONMENT)
-    return Inert(f"{_name(ask.agent, _AGENT)} {_did(ticket.state, verb)} {rest} in {place}")
+        return _Form.RUN_ON if ask.target else _Form.RUN
+    if ask.target:
+        return _Form.READ if ask.action is ActionKind.READ else _Form.CHANGE
+    return _Form.READ_WITH if ask.action is ActionKind.READ else _Form.USE
 
 
-def _did(state: TicketState, verb: str) -> str:
-    if state is TicketState.EXECUTED:
-        return _PAST[verb]
-    if state is TicketState.EXECUTING:
-        return _DOING[verb]
-    if state is TicketState.UNKNOWN:
-        return f"may have {'run' if verb == 'run' else _PAST[verb]}"
-    return f"{_MODAL.get(state, 'wanted to')} {verb}"
+def state_word(state: TicketState) -> str:
+    """A state as it stands in a sentence."""
+    return gettext(_STATES[state])
 
 
 def names_agent(ticket: Ticket) -> bool:

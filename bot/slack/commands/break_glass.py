@@ -15,6 +15,7 @@ from bot.slack import names
 from bot.slack.desk import Desk
 from bot.slack.kit import limits, modals
 from bot.slack.kit.blocks import Block, ours, plain, rich, run, section
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import Inert, clip, is_blank, words
 from bot.slack.payloads import Command, Submission, person_of
@@ -29,24 +30,36 @@ from governance.policy.tools import WIDTH
 from governance.principal import BREAK_GLASS, Agent, Person, PersonId, TenantId
 from governance.tickets.ticket import TicketId, TicketState
 
-TITLE = "Break the glass"
-LEAD = (
+TITLE = N_("Break the glass")
+LEAD = N_(
     "You ask, so you do not approve: at least two other people decide, each with a reason. "
     "The log keeps every word."
 )
-WHICH, TOOL = "Which emergency", "With which tool"
-TOPIC, OR_TOPIC = "On which topic", "Or on which topic, where no tool fits"
-TARGET, PLACE, ARGUMENTS = "On what target", "In which environment", "Arguments, as JSON"
-WHY, WHY_HINT = "Why now?", "The people who decide read this first."
-SUBMIT = "Ask two people"
-NO_TEMPLATES = "the policy bundle has no emergency template"
-NOT_A_NAME = "a name of letters, digits and . _ - belongs here"
-NOT_JSON = "That is not a JSON object."
-WAITS = "Asked. At least two others must approve ticket {}; its card is in the approvals channel."
-THEN = "Once it is approved, type /placet break-glass use {}: then it is yours to do, once."
-DENIED = "Policy said no: {}"
-TAKEN = "The approval of ticket {} is yours, once. Do it now; it is in the log that you may."
-USAGE = "Type /placet break-glass, or /placet break-glass use ID once it is approved."
+WHICH, TOOL = N_("Which emergency"), N_("With which tool")
+TOPIC, OR_TOPIC = N_("On which topic"), N_("Or on which topic, where no tool fits")
+TARGET, PLACE, ARGUMENTS = (
+    N_("On what target"),
+    N_("In which environment"),
+    N_("Arguments, as JSON"),
+)
+WHY, WHY_HINT = N_("Why now?"), N_("The people who decide read this first.")
+SUBMIT = N_("Ask two people")
+NO_TEMPLATES = N_("the policy bundle has no emergency template")
+NOT_A_NAME = N_("a name of letters, digits and . _ - belongs here")
+NO_ROLE = N_("only people with an approver's role break the glass")
+SAY_WHY = N_("say why")
+NOT_JSON = N_("That is not a JSON object.")
+WAITS = N_(
+    "Asked. At least two others must approve ticket {ticket}; its card is in the approvals channel."
+)
+THEN = N_(
+    "Once it is approved, type /placet break-glass use {ticket}: then it is yours to do, once."
+)
+DENIED = N_("Policy said no: {reason}")
+TAKEN = N_(
+    "The approval of ticket {ticket} is yours, once. Do it now; it is in the log that you may."
+)
+USAGE = N_("Type /placet break-glass, or /placet break-glass use ID once it is approved.")
 WHICH_BLOCK, WHICH_INPUT = "placet.glass.which", "placet.glass.w"
 TOOL_BLOCK, TOOL_INPUT = "placet.glass.tool", "placet.glass.t"
 TOPIC_BLOCK, TOPIC_INPUT = "placet.glass.topic", "placet.glass.p"
@@ -75,7 +88,7 @@ class Names(Protocol):
 def form(templates: Sequence[str], tools: Sequence[str]) -> Block:
     """The form that asks for one of ``templates``."""
     blocks: list[Block] = [
-        {**rich(section([run(ours(LEAD))])), "block_id": "placet.glass.lead"},
+        {**rich(section([run(ours(gettext(LEAD)))])), "block_id": "placet.glass.lead"},
         _menu(WHICH_BLOCK, WHICH_INPUT, WHICH, templates),
     ]
     if tools:
@@ -90,14 +103,14 @@ def form(templates: Sequence[str], tools: Sequence[str]) -> Block:
         {**_text(ARGS_BLOCK, ARGS_INPUT, ARGUMENTS, 3_000, lines=True), "optional": True},
         {
             **_text(names.REASON_BLOCK, names.REASON_INPUT, WHY, 1_000, lines=True),
-            "hint": plain(ours(WHY_HINT)),
+            "hint": plain(ours(gettext(WHY_HINT))),
         },
     ]
     return modal(
-        TITLE,
+        gettext(TITLE),
         blocks,
-        close="Cancel",
-        submit=plain(ours(SUBMIT)),
+        close=gettext("Cancel"),
+        submit=plain(ours(gettext(SUBMIT))),
         callback_id=names.EMERGENCY_VIEW,
     )
 
@@ -110,7 +123,7 @@ def _menu(block_id: str, action_id: str, label: str, offered: Sequence[str]) -> 
     return {
         "type": "input",
         "block_id": block_id,
-        "label": plain(ours(label)),
+        "label": plain(ours(gettext(label))),
         "element": {"type": "static_select", "action_id": action_id, "options": options},
     }
 
@@ -126,7 +139,7 @@ def _text(
     }
     if initial:
         element["initial_value"] = initial
-    label_text = plain(ours(label))
+    label_text = plain(ours(gettext(label)))
     return {"type": "input", "block_id": block_id, "label": label_text, "element": element}
 
 
@@ -143,19 +156,19 @@ class BreakGlass:
         if verb.lower() == "use" and name.strip():
             return await self._use(person, TicketId(name.strip()[:_NAME_CHARS]))
         if verb:
-            return say(ours(USAGE), block_id="placet.usage")
+            return say(ours(gettext(USAGE)), block_id="placet.usage")
         view_id, _ = await self.desk.open_view(command.trigger_id, modals.loading())
         try:
             view = self._form(person)
         except PlacetError as error:
-            view = modals.notice(refusal_text(error), title=TITLE, code=error.code.value)
+            view = modals.notice(refusal_text(error), title=gettext(TITLE), code=error.code.value)
         await self.desk.update_view(view_id, view)
         return None
 
     def _form(self, person: Person) -> Block:
         bundle = self.desk.service.bundle
         if not person.roles:
-            raise Refused(Code.WRONG_ROLE, "only people with an approver's role break the glass")
+            raise Refused(Code.WRONG_ROLE, NO_ROLE)
         if not bundle.emergencies:
             raise Refused(Code.NOT_FOUND, NO_TEMPLATES)
         return form(sorted(bundle.emergencies), sorted(tool.name for tool in bundle.tools))
@@ -175,12 +188,13 @@ class BreakGlass:
             return FormAnswer(errors={at: text})
         ticket = submitted.ticket
         if ticket is None or ticket.state is not TicketState.PENDING:
-            said = Inert(DENIED.format(words(submitted.reason, 500)))
-            return FormAnswer(view=modals.notice(said, title=TITLE, code="policy_denied"))
+            said = Inert(gettext(DENIED, reason=words(submitted.reason, 500)))
+            return FormAnswer(view=modals.notice(said, title=gettext(TITLE), code="policy_denied"))
         name = words(ticket.id, 60)
-        is_theirs = ticket.ask.dispatch is Dispatch.RELEASE
-        said = Inert(WAITS.format(name) + (f" {THEN.format(name)}" if is_theirs else ""))
-        return FormAnswer(view=modals.notice(said, title=TITLE))
+        told = [gettext(WAITS, ticket=name)]
+        if ticket.ask.dispatch is Dispatch.RELEASE:
+            told.append(gettext(THEN, ticket=name))
+        return FormAnswer(view=modals.notice(Inert(" ".join(told)), title=gettext(TITLE)))
 
     def _request(self, sent: Submission, person: Person) -> ActionRequest:
         """What the form stands for.
@@ -192,7 +206,7 @@ class BreakGlass:
         tool = sent.field(TOOL_BLOCK, TOOL_INPUT)
         why = sent.field(names.REASON_BLOCK, names.REASON_INPUT).strip()
         if is_blank(why):
-            raise InvalidInput(Code.INVALID_FIELD, "say why", pointer="/justification")
+            raise InvalidInput(Code.INVALID_FIELD, SAY_WHY, pointer="/justification")
         nonce, bundle = self.ids.nonce(), self.desk.service.bundle
         return ActionRequest(
             tenant=self.desk.service.tenant,
@@ -217,7 +231,7 @@ class BreakGlass:
         if ticket.ask.agent != BREAK_GLASS or ticket.ask.on_behalf_of not in person.names:
             raise Refused(Code.NOT_FOUND, f"no emergency {ticket_id} of yours")
         taken = await service.redeem(ticket_id, agent_of(person, service.tenant))
-        return say(Inert(TAKEN.format(words(taken.id, 60))), block_id="placet.glass_taken")
+        return say(Inert(gettext(TAKEN, ticket=words(taken.id, 60))), block_id="placet.glass_taken")
 
 
 def agent_of(person: Person, tenant: TenantId) -> Agent:
@@ -251,7 +265,7 @@ def _checked(request: ActionRequest) -> ActionRequest:
 
 
 def _no_role() -> Refused:
-    return Refused(Code.WRONG_ROLE, "only people with an approver's role break the glass")
+    return Refused(Code.WRONG_ROLE, NO_ROLE)
 
 
 def _arguments(sent: Submission) -> Mapping[str, Json]:

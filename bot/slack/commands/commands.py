@@ -32,6 +32,7 @@ from bot.slack.kit.blocks import (
     section,
     with_ids,
 )
+from bot.slack.kit.language import N_, gettext, ngettext
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import Inert, inert, unescape, words
 from bot.slack.payloads import Command, Submission, person_of
@@ -44,24 +45,25 @@ from governance.principal import Person, PersonId
 from governance.tickets.ticket import TicketId
 
 _USAGE = (
-    ("help", "this text"),
-    ("list", "what is open now, the most urgent first"),
-    ("mine", "what waits for your vote"),
-    ("status ID", "where one ticket stands"),
-    ("why ID", "why policy asks about it, in words"),
-    ("delegate @who UNTIL WHY", "let somebody vote in your name; alone, it opens a form"),
-    ("delegate list", "who votes in your name, and in whose you vote"),
-    ("break-glass", "ask for an emergency that was thought through beforehand"),
-    ("stats", "how approvals went lately"),
-    ("freeze AGENT REASON", "stop an agent at once; AGENT can be all"),
-    ("unfreeze AGENT", "ask to lift a freeze, or agree as the second person"),
+    ("help", N_("this text")),
+    ("list", N_("what is open now, the most urgent first")),
+    ("mine", N_("what waits for your vote")),
+    ("status ID", N_("where one ticket stands")),
+    ("why ID", N_("why policy asks about it, in words")),
+    ("delegate @who UNTIL WHY", N_("let somebody vote in your name; alone, it opens a form")),
+    ("delegate list", N_("who votes in your name, and in whose you vote")),
+    ("break-glass", N_("ask for an emergency that was thought through beforehand")),
+    ("stats", N_("how approvals went lately")),
+    ("freeze AGENT REASON", N_("stop an agent at once; AGENT can be all")),
+    ("unfreeze AGENT", N_("ask to lift a freeze, or agree as the second person")),
 )
 WORDS = (
     *("help", "list", "mine", "status", "why", "delegate", "break-glass", "stats"),
     *("freeze", "unfreeze"),
 )
-NO_STATS = "There are no figures in this installation."
-NEAREST = "Did you mean {} {}?"
+NO_STATS = N_("There are no figures in this installation.")
+NEAREST = N_("Did you mean {command} {word}?")
+NOBODY_NAMED = N_("name an agent, or all")
 _MAX_NAME = 128
 _TICKET = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MAX_REASON = 300
@@ -112,43 +114,58 @@ class Commands:
 
     def _unknown(self, verb: str) -> Said:
         """What there is, and which of it is nearest to what was typed."""
-        text = f"I do not know \u201c{words(verb, 40)}\u201d."
+        text = gettext("I do not know \u201c{word}\u201d.", word=words(verb, 40))
         near = get_close_matches(verb[:40], WORDS, 1, _LIKENESS)
         if near:
-            text += f" {NEAREST.format(names.COMMAND, near[0])}"
+            text += f" {gettext(NEAREST, command=names.COMMAND, word=near[0])}"
         lead = {**rich(section([run(Inert(text), bold=True)])), "block_id": "placet.unknown_word"}
         return say_blocks(Inert(text), [lead, *self._help().blocks])
 
     def _help(self) -> Said:
-        lines = line(run(ours("People approve what agents want to do. You can type:")))
+        lines = line(run(ours(gettext("People approve what agents want to do. You can type:"))))
         for word, meaning in _USAGE:
             lines += line(
-                run(ours(f"{names.COMMAND} {word}"), code=True), run(ours(f"  {meaning}"))
+                run(ours(f"{names.COMMAND} {word}"), code=True), run(ours(f"  {gettext(meaning)}"))
             )
         gates = self.desk.service.bundle.environments
         loose = sorted(name for name, gate in gates.items() if gate.unsafe_open)
         if loose:
             where = ", ".join(words(name, 40) for name in loose[:5])
-            text = f"Careful: in {where} actions go through while policy cannot be asked."
+            text = gettext(
+                "Careful: in {where} actions go through while policy cannot be asked.", where=where
+            )
             lines += line(run(Inert(text), bold=True))
         else:
-            lines += line(run(ours("While policy cannot be asked, every action is refused.")))
+            lines += line(
+                run(ours(gettext("While policy cannot be asked, every action is refused.")))
+            )
         blocks = with_ids([rich(section(lines))], "placet.help")
-        return say_blocks(ours(f"How to use Placet: {', '.join(WORDS)}."), blocks)
+        return say_blocks(
+            ours(gettext("How to use Placet: {words}.", words=", ".join(WORDS))), blocks
+        )
 
     async def _list(self, person: Person, _rest: str, _sent: Command) -> Said:
         service = self.desk.service
         every = await lists.open_tickets(self.desk.reader, service.tenant)
         found = await readable(service, person, every)
-        blocks = lists.listing("Open now", found, empty="Nothing is open.", prefix="placet.list")
-        return say_blocks(Inert(f"{_tickets(len(found))} open."), blocks)
+        blocks = lists.listing(
+            N_("Open now"), found, empty=N_("Nothing is open."), prefix="placet.list"
+        )
+        return say_blocks(
+            ours(ngettext("{count} ticket open.", "{count} tickets open.", len(found))), blocks
+        )
 
     async def _mine(self, person: Person, _rest: str, _sent: Command) -> Said:
         service = self.desk.service
         seen = await inbox.scan(self.desk.reader, service.tenant)
         mine = (await inbox.inbox_of(service, person, seen)).waiting
         blocks = lists.listing(WAITING, mine, empty=NOTHING_WAITS, prefix="placet.mine")
-        return say_blocks(Inert(f"{_tickets(len(mine))} waiting for your vote."), blocks)
+        text = ngettext(
+            "{count} ticket waiting for your vote.",
+            "{count} tickets waiting for your vote.",
+            len(mine),
+        )
+        return say_blocks(ours(text), blocks)
 
     async def _status(self, person: Person, rest: str, sent: Command) -> Said | None:
         return await self._told("status", person, rest, sent)
@@ -205,7 +222,7 @@ class Commands:
 
     async def _stats(self, person: Person, rest: str, sent: Command) -> Said:
         if self.stats is None:
-            return say(ours(NO_STATS), block_id="placet.no_stats")
+            return say(ours(gettext(NO_STATS)), block_id="placet.no_stats")
         return await self.stats(person, rest, sent)
 
     async def _freeze(self, person: Person, rest: str, _sent: Command) -> Said:
@@ -213,18 +230,24 @@ class Commands:
         is_new = await self.desk.service.freeze(target, person.id, reason)
         shown = _named(target)
         if not is_new:
-            return say(Inert(f"{shown} was frozen already."))
-        text = f"{shown} is frozen: nothing new starts. Two people can lift it again."
+            return say(Inert(gettext("{who} was frozen already.", who=shown)))
+        text = gettext(
+            "{who} is frozen: nothing new starts. Two people can lift it again.", who=shown
+        )
         if not await self._is_known(target):
-            text += " No credential names such an agent, though; check the spelling."
+            text += gettext(" No credential names such an agent, though; check the spelling.")
         return say(Inert(text), block_id="placet.frozen")
 
     async def _unfreeze(self, person: Person, rest: str, _sent: Command) -> Said:
         target, _ = _target(rest)
         shown = _named(target)
         if await self.desk.service.unfreeze(target, person.id):
-            return say(Inert(f"{shown} is no longer frozen."), block_id="placet.unfrozen")
-        text = f"You asked to unfreeze {shown}. A second person must type the same."
+            return say(
+                Inert(gettext("{who} is no longer frozen.", who=shown)), block_id="placet.unfrozen"
+            )
+        text = gettext(
+            "You asked to unfreeze {who}. A second person must type the same.", who=shown
+        )
         return say(Inert(text), block_id="placet.unfreeze_asked")
 
     async def _is_known(self, target: str) -> bool:
@@ -232,10 +255,6 @@ class Commands:
             return True
         found = await self.desk.reader.credentials()
         return any(one.agent is not None and one.agent.id == target for one in found)
-
-
-def _tickets(count: int) -> str:
-    return f"{count} ticket{'' if count == 1 else 's'}"
 
 
 def _target(rest: str) -> tuple[str, str]:
@@ -246,10 +265,14 @@ def _target(rest: str) -> tuple[str, str]:
     """
     target, _, reason = rest.partition(" ")
     if not target or len(target) > _MAX_NAME:
-        raise Refused(Code.NOT_FOUND, "name an agent, or all")
+        raise Refused(Code.NOT_FOUND, NOBODY_NAMED)
     target = EVERYONE if target.lower() == EVERYONE else target
     return target, reason.strip()[:_MAX_REASON]
 
 
 def _named(target: str) -> Inert:
-    return ours("Every agent") if target == EVERYONE else Inert(f"Agent {inert(target)}")
+    return (
+        ours(gettext("Every agent"))
+        if target == EVERYONE
+        else Inert(gettext("Agent {agent}", agent=inert(target)))
+    )

@@ -12,10 +12,12 @@ from datetime import UTC, datetime, time, timedelta
 
 from bot.slack import names
 from bot.slack.desk import Desk
+from bot.slack.home.delegations import delegation_entry
 from bot.slack.home.inbox import Lent, lent_to
-from bot.slack.home.view import NOTHING_LENT, delegation_entry
+from bot.slack.home.view import NOTHING_LENT
 from bot.slack.kit import limits, modals
 from bot.slack.kit.blocks import Block, instant, line, ours, person, plain, rich, run, section
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import Inert, clip, is_blank, words
 from bot.slack.payloads import Click, Command, Submission, person_of
@@ -26,15 +28,17 @@ from governance.errors import Code, InvalidInput, PlacetError, Refused
 from governance.ports import Clock
 from governance.principal import Person, PersonId
 
-TITLE = "Delegate"
-LEAD = "Somebody else votes in your name. It is in the log and on every card that they vote on."
-WHO, UNTIL, ROLES, WHY = "To whom", "Until when", "Which roles", "Why"
-ROLES_HINT = "Leave it empty for every role that you hold."
-WHY_HINT = "Everybody who reads the log will see it."
-SUBMIT = "Lend my vote"
-USAGE = "Type /placet delegate @who UNTIL WHY, where UNTIL is 3d, 12h or 2026-12-24."
-NO_PERSON = "Choose one person."
-NO_END = "Choose a date and a time."
+TITLE = N_("Delegate")
+LEAD = N_("Somebody else votes in your name. It is in the log and on every card that they vote on.")
+WHO, UNTIL, ROLES, WHY = N_("To whom"), N_("Until when"), N_("Which roles"), N_("Why")
+ROLES_HINT = N_("Leave it empty for every role that you hold.")
+WHY_HINT = N_("Everybody who reads the log will see it.")
+SUBMIT = N_("Lend my vote")
+USAGE = N_("Type /placet delegate @who UNTIL WHY, where UNTIL is 3d, 12h or 2026-12-24.")
+NO_ROLE = N_("you hold no role that you could lend")
+NOBODY_MAY = N_("the policy bundle lets nobody delegate")
+NO_PERSON = N_("Choose one person.")
+NO_END = N_("Choose a date and a time.")
 WHO_BLOCK, UNTIL_BLOCK, ROLES_BLOCK = "placet.lend.who", "placet.lend.until", "placet.lend.roles"
 WHO_INPUT, UNTIL_INPUT, ROLES_INPUT = "placet.lend.w", "placet.lend.u", "placet.lend.r"
 _MENTION = re.compile(r"<@([A-Z0-9]{1,40})(?:\|[^>]*)?>")
@@ -46,7 +50,7 @@ _AT_FIELD = {"/reason": names.REASON_BLOCK, "/ends_at": UNTIL_BLOCK}
 
 def form(roles: Sequence[str], until: datetime) -> Block:
     """The form; ``until`` is what stands in it at first."""
-    lead = {**rich(section([run(ours(LEAD))])), "block_id": "placet.lend.lead"}
+    lead = {**rich(section([run(ours(gettext(LEAD)))])), "block_id": "placet.lend.lead"}
     blocks = [
         lead,
         _input(WHO_BLOCK, WHO, {"type": "users_select", "action_id": WHO_INPUT}),
@@ -80,10 +84,10 @@ def form(roles: Sequence[str], until: datetime) -> Block:
     }
     blocks.append(_input(names.REASON_BLOCK, WHY, reason, hint=WHY_HINT))
     return modal(
-        TITLE,
+        gettext(TITLE),
         blocks,
-        close="Cancel",
-        submit=plain(ours(SUBMIT)),
+        close=gettext("Cancel"),
+        submit=plain(ours(gettext(SUBMIT))),
         callback_id=names.DELEGATE_VIEW,
     )
 
@@ -92,10 +96,10 @@ def _input(block_id: str, label: str, element: Block, *, hint: str = "") -> Bloc
     made: Block = {
         "type": "input",
         "block_id": block_id,
-        "label": plain(ours(label)),
+        "label": plain(ours(gettext(label))),
         "element": element,
     }
-    return {**made, "hint": plain(ours(hint))} if hint else made
+    return {**made, "hint": plain(ours(gettext(hint)))} if hint else made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +119,12 @@ class Lending:
         try:
             roles = (await self.desk.service.person(person_id)).roles
             if not roles:
-                raise Refused(Code.WRONG_ROLE, "you hold no role that you could lend")
+                raise Refused(Code.WRONG_ROLE, NO_ROLE)
             if not self.desk.service.bundle.delegation.max_days:
-                message = "the policy bundle lets nobody delegate"
-                raise Refused(Code.DELEGATION_NOT_ALLOWED, message)
+                raise Refused(Code.DELEGATION_NOT_ALLOWED, NOBODY_MAY)
             view = form(sorted(roles), self.clock.now() + timedelta(days=1))
         except PlacetError as error:
-            view = modals.notice(refusal_text(error), title=TITLE, code=error.code.value)
+            view = modals.notice(refusal_text(error), title=gettext(TITLE), code=error.code.value)
         await self.desk.update_view(view_id, view)
 
     async def submit(self, sent: Submission) -> FormAnswer:
@@ -129,9 +132,9 @@ class Lending:
         whom = sent.standing(WHO_BLOCK, WHO_INPUT).selected_user
         until = sent.standing(UNTIL_BLOCK, UNTIL_INPUT).selected_date_time
         if whom is None:
-            return FormAnswer(errors={WHO_BLOCK: NO_PERSON})
+            return FormAnswer(errors={WHO_BLOCK: gettext(NO_PERSON)})
         if until is None or not 0 <= until < 10**10:
-            return FormAnswer(errors={UNTIL_BLOCK: NO_END})
+            return FormAnswer(errors={UNTIL_BLOCK: gettext(NO_END)})
         own = person_of(sent.user, sent.team)
         roles = sent.standing(ROLES_BLOCK, ROLES_INPUT).selected_options
         wish = Wish(
@@ -148,7 +151,7 @@ class Lending:
             text = clip(refusal_text(error), 2 * limits.FIELD_ERROR_CHARS)
             return FormAnswer(errors={at: text})
         block = {**rich(section(_told(lent))), "block_id": "placet.lent"}
-        return FormAnswer(view=modal(TITLE, [block], callback_id=names.NOTICE_VIEW))
+        return FormAnswer(view=modal(gettext(TITLE), [block], callback_id=names.NOTICE_VIEW))
 
     async def command(self, person_: Person, rest: str, command: Command) -> Said | None:
         """``/placet delegate``: the form, the list, or at once what was typed."""
@@ -159,7 +162,7 @@ class Lending:
             return await self._list(person_)
         lent = await self.desk.service.delegate(typed(rest, person_.id, self.clock.now()))
         block = {**rich(section(_told(lent))), "block_id": "placet.lent"}
-        return say_blocks(ours("Your vote is lent."), [block])
+        return say_blocks(ours(gettext("Your vote is lent.")), [block])
 
     async def _list(self, person_: Person) -> Said:
         known = await self.desk.service.delegations(person_.id)
@@ -168,20 +171,20 @@ class Lending:
             *(await lent_to(self.desk.service, person_)),
         ]
         if not every:
-            return say(ours(NOTHING_LENT))
+            return say(ours(gettext(NOTHING_LENT)))
         blocks = [block for one in every[:10] for block in delegation_entry(one)]
         for number, block in enumerate(blocks):
             block["block_id"] = f"placet.lent.{number}"
-        return say_blocks(Inert(f"{len(every)} delegations."), blocks)
+        return say_blocks(ours(gettext("{count} delegations.", count=len(every))), blocks)
 
     async def end(self, click: Click) -> Said | None:
         """Take a voice back, or give one back."""
         person_id = person_of(click.user, click.team)
         ended = await self.desk.service.end_delegation(click.action.value[:64], person_id)
         whose = (
-            "Your vote is yours alone again."
+            gettext("Your vote is yours alone again.")
             if ended.delegator == person_id
-            else ("You no longer vote in their name.")
+            else gettext("You no longer vote in their name.")
         )
         return None if click.view is not None else say(ours(whose), block_id="placet.lent_ended")
 
@@ -197,11 +200,11 @@ def _beside(own: PersonId, user: str) -> PersonId:
 
 
 def _told(lent: Delegation) -> list[Block]:
-    roles = ", ".join(lent.roles) or "every role that you hold"
-    text = f" votes in your name as {words(roles, 200)}, until "
+    roles = ", ".join(lent.roles) or gettext("every role that you hold")
+    text = gettext(" votes in your name as {roles}, until ", roles=words(roles, 200))
     said = [person(lent.delegate), run(Inert(text))]
     said += line(instant(lent.ends_at), run(ours(".")))
-    return [*said, run(Inert(f"Why: {words(lent.reason, 300)}"))]
+    return [*said, run(Inert(gettext("Why: {reason}", reason=words(lent.reason, 300))))]
 
 
 def typed(rest: str, own: PersonId, now: datetime) -> Wish:

@@ -13,16 +13,17 @@ from bot.slack.cards import title as card_title
 from bot.slack.desk import Desk
 from bot.slack.home import lists
 from bot.slack.kit.blocks import Block, ours, plain
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import clip, inert
 from bot.slack.payloads import Suggestion, person_of
 from bot.slack.readers import readable
 from governance.tickets.ticket import Ticket
 
-TITLE = "Which ticket?"
-LABEL = "Ticket"
-PLACEHOLDER = "Type a part of its id, agent or target"
-SUBMIT = "Show it"
+TITLE = N_("Which ticket?")
+LABEL = N_("Ticket")
+PLACEHOLDER = N_("Type a part of its id, agent or target")
+SUBMIT = N_("Show it")
 PICK_BLOCK = "placet.pick"
 MOST_OPTIONS = 100
 _TEXT_CHARS = 75
@@ -35,19 +36,19 @@ def form(verb: str) -> Block:
         "type": "external_select",
         "action_id": names.PICK_TICKET,
         "min_query_length": 0,
-        "placeholder": plain(ours(PLACEHOLDER)),
+        "placeholder": plain(ours(gettext(PLACEHOLDER))),
     }
     field: Block = {
         "type": "input",
         "block_id": PICK_BLOCK,
-        "label": plain(ours(LABEL)),
+        "label": plain(ours(gettext(LABEL))),
         "element": menu,
     }
     return modal(
-        TITLE,
+        gettext(TITLE),
         [field],
-        close="Cancel",
-        submit=plain(ours(SUBMIT)),
+        close=gettext("Cancel"),
+        submit=plain(ours(gettext(SUBMIT))),
         callback_id=names.PICK_VIEW,
         private_metadata=verb,
     )

@@ -17,6 +17,7 @@ from bot.slack.desk import Desk
 from bot.slack.home import inbox, lists
 from bot.slack.home.view import NOTHING_WAITS, WAITING
 from bot.slack.kit import modals
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.modals import modal
 from bot.slack.payloads import Shortcut, ShownForm, person_of, read
 from bot.slack.said import refusal_text
@@ -25,10 +26,10 @@ from governance.errors import Code, PlacetError, Refused
 from governance.principal import PersonId
 from governance.tickets.ticket import TicketId
 
-NO_TICKET = "this message shows no ticket of mine"
-DETAILS = "Details"
+NO_TICKET = N_("this message shows no ticket of mine")
+DETAILS = N_("Details")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_FINE_PRINT = re.compile(r"\ATicket ([A-Za-z0-9_.:-]{1,128}), revision ")
+_FINE_PRINT = re.compile(r"\ATicket ([A-Za-z0-9_.:-]{1,128}), [Rr]evision ")
 _MOST_NODES = 5_000
 
 
@@ -66,7 +67,7 @@ class Shortcuts:
             ticket = await self.desk.service.ticket(name)
         except PlacetError as error:
             text = refusal_text(error)
-            view = modals.notice(text, title=DETAILS, code=error.code.value)
+            view = modals.notice(text, title=gettext(DETAILS), code=error.code.value)
             await self.desk.update_view(view_id, view)
             return
         shown = shown_of(ticket)

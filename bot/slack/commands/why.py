@@ -7,51 +7,51 @@ nothing is judged anew, so the answer is the same whatever bundle is active by n
 
 from collections.abc import Mapping, Sequence
 
-from bot.slack.cards import standing
+from bot.slack.cards import needs
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import details_button
 from bot.slack.kit.blocks import Block, actions, header, line, ours, rich, run, section, with_ids
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, words
 from governance.canonical import Json
 from governance.ports import Reader
 from governance.tickets.ticket import Ticket
 
 MOST_LINES = 25
-ASKED_PEOPLE = "People are asked"
 EFFECTS = {
-    "ALLOW": "Policy let it through.",
-    "ALLOW_WITH_CONSTRAINTS": "Policy let it through, within limits.",
-    "REQUIRE_APPROVAL": "Policy asks people.",
-    "THROTTLE": "There were too many of these.",
-    "DENY": "Policy said no.",
+    "ALLOW": N_("Policy let it through."),
+    "ALLOW_WITH_CONSTRAINTS": N_("Policy let it through, within limits."),
+    "REQUIRE_APPROVAL": N_("Policy asks people."),
+    "THROTTLE": N_("There were too many of these."),
+    "DENY": N_("Policy said no."),
 }
 SOURCES = {
-    "registry": "The tool registry",
-    "constraint": "Constraint",
-    "rule": "Rule",
-    "rules": "The rules",
-    "signal": "The signal",
-    "signals": "The signals",
-    "environment": "The environment",
-    "default": "The default",
-    "tier": "Tier",
-    "fail_mode": "The fail mode",
+    "registry": N_("The tool registry"),
+    "constraint": N_("Constraint"),
+    "rule": N_("Rule"),
+    "rules": N_("The rules"),
+    "signal": N_("The signal"),
+    "signals": N_("The signals"),
+    "environment": N_("The environment"),
+    "default": N_("The default"),
+    "tier": N_("Tier"),
+    "fail_mode": N_("The fail mode"),
 }
 VERDICTS = {
-    "ALLOW": "lets it through",
-    "ALLOW_WITH_CONSTRAINTS": "lets it through within limits",
-    "REQUIRE_APPROVAL": "asks people",
-    "THROTTLE": "slows it down",
-    "DENY": "says no",
-    "WARN": "warns",
-    "BLOCK": "forbids it",
-    "not counted": "matches and does not count",
-    "severity": "holds at this severity",
-    "escalated": "decides instead",
+    "ALLOW": N_("lets it through"),
+    "ALLOW_WITH_CONSTRAINTS": N_("lets it through within limits"),
+    "REQUIRE_APPROVAL": N_("asks people"),
+    "THROTTLE": N_("slows it down"),
+    "DENY": N_("says no"),
+    "WARN": N_("warns"),
+    "BLOCK": N_("forbids it"),
+    "not counted": N_("matches and does not count"),
+    "severity": N_("holds at this severity"),
+    "escalated": N_("decides instead"),
 }
-CONSIDERED, LOOKED_AT = "considered", "looked at"
-NOT_KEPT = "The trace of this decision is not in the log."
-MORE = "and {} more lines; placet policy explain shows them all."
+CONSIDERED, LOOKED_AT = "considered", N_("looked at")
+NOT_KEPT = N_("The trace of this decision is not in the log.")
+MORE = N_("and {count} more lines; placet policy explain shows them all.")
 
 
 async def trace_of(reader: Reader, ticket: Ticket) -> Sequence[Mapping[str, Json]]:
@@ -68,32 +68,42 @@ def sentence(told: Mapping[str, Json]) -> Inert:
     """``Rule prod-writes asks people: writes to prod.``"""
     source, name = str(told.get("source", "")), str(told.get("id", ""))
     verdict, note = str(told.get("verdict", "")), str(told.get("note", ""))
-    lead = SOURCES.get(source) or words(source, 40)
+    lead = gettext(SOURCES[source]) if source in SOURCES else words(source, 40)
     who = f"{lead} {words(name, 80)}" if name else lead
     if verdict == CONSIDERED:
-        return Inert(f"{who}: {words(note, 300) if note else LOOKED_AT}.")
-    did = VERDICTS.get(verdict) or f"says {words(verdict, 60)}"
+        return Inert(f"{who}: {words(note, 300) if note else gettext(LOOKED_AT)}.")
+    did = gettext("says {word}", word=words(verdict, 60))
+    if verdict in VERDICTS:
+        did = gettext(VERDICTS[verdict])
     return Inert(f"{who} {did}: {words(note, 300)}." if note else f"{who} {did}.")
 
 
 def blocks_of(ticket: Ticket, trace: Sequence[Mapping[str, Json]]) -> list[Block]:
     """The whole answer."""
     ruling = ticket.ruling
-    said = line(run(ours(EFFECTS[ruling.effect.value]), bold=True))
+    said = line(run(ours(gettext(EFFECTS[ruling.effect.value])), bold=True))
     said += line(run(words(ruling.reason, 500)))
     requirement = ruling.requirement
     if requirement is not None:
-        text = f"{ASKED_PEOPLE} by tier {words(requirement.tier, 60)}: "
-        said += line(run(Inert(f"{text}{standing.progress_text(requirement, ticket)}.")))
+        text = gettext(
+            "People are asked by tier {tier}: {votes}.",
+            tier=words(requirement.tier, 60),
+            votes=needs.progress_text(requirement, ticket),
+        )
+        said += line(run(Inert(text)))
     if ruling.constraint_id:
-        text = f"It would be an exception to constraint {words(ruling.constraint_id, 80)}."
+        text = gettext(
+            "It would be an exception to constraint {constraint}.",
+            constraint=words(ruling.constraint_id, 80),
+        )
         said += line(run(Inert(text)))
     told = list(dict.fromkeys(sentence(one) for one in trace))
     lines = [part for one in told[:MOST_LINES] for part in line(run(one))]
-    lines = lines or line(run(ours(NOT_KEPT)))
+    lines = lines or line(run(ours(gettext(NOT_KEPT))))
     if len(told) > MOST_LINES:
-        lines += line(run(ours(MORE.format(len(told) - MOST_LINES))))
-    lines += line(run(Inert(f"Decided under {words(ruling.snapshot, 80)}.")))
+        lines += line(run(ours(gettext(MORE, count=len(told) - MOST_LINES))))
+    under = gettext("Decided under {snapshot}.", snapshot=words(ruling.snapshot, 80))
+    lines += line(run(Inert(under)))
     blocks = [
         header(card_title.title(ticket)),
         rich(section(said)),

@@ -21,6 +21,7 @@ from bot.slack.home.bulk_view import MOST, Row, Verdict
 from bot.slack.home.likes import name_of
 from bot.slack.kit import modals
 from bot.slack.kit.blocks import Block, ours
+from bot.slack.kit.language import gettext
 from bot.slack.kit.text import is_blank
 from bot.slack.payloads import Click, ShownForm, Submission, person_of, read
 from bot.slack.said import Said, refusal_text
@@ -77,7 +78,7 @@ class Bulk:
             view = await self._page(name, person)
         except PlacetError as error:
             text = refusal_text(error)
-            view = modals.notice(text, title=bulk_view.TITLE, code=error.code.value)
+            view = modals.notice(text, title=gettext(bulk_view.TITLE), code=error.code.value)
         await self.desk.update_view(view_id, view)
 
     async def _page(self, name: str, person_id: PersonId) -> Block:
@@ -117,7 +118,7 @@ class Bulk:
         except PlacetError as error:
             return Verdict(ticket=ticket, said=refusal_text(error), code=error.code.value)
         if not handled.is_changed:
-            return Verdict(ticket=handled.ticket, said=ours(COUNTED_BEFORE))
+            return Verdict(ticket=handled.ticket, said=ours(gettext(COUNTED_BEFORE)))
         return Verdict(ticket=handled.ticket, said=vote_counted(handled.ticket, person))
 
     async def _check_seen(self, ticket: Ticket, person: PersonId) -> None:

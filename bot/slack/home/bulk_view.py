@@ -14,7 +14,9 @@ from bot.slack import names
 from bot.slack.cards import action_forms, parts
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import details_button
+from bot.slack.cards.cautions import cautions
 from bot.slack.cards.redaction import redacted
+from bot.slack.cards.standing import reference
 from bot.slack.cards.view import CardView
 from bot.slack.home import lists
 from bot.slack.kit import limits
@@ -33,6 +35,7 @@ from bot.slack.kit.blocks import (
     small,
     with_ids,
 )
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import Inert, clip, words
 from governance.principal import PersonId
@@ -43,17 +46,17 @@ MOST = 10
 """Tickets on one page."""
 WHOLE_CHARS = 700
 """An action of so many characters is shown whole on its line."""
-TITLE = "Like tickets"
-LEAD = (
+TITLE = N_("Like tickets")
+LEAD = N_(
     "Tick what you approve. Each ticket gets your vote of its own, and nothing is ticked for you."
 )
-MORE = "{} more of them are not on this page."
-READ_FIRST = "Not whole here. Open Details and read to its end, then press Refresh."
-NONE_LEFT = "None of these waits for you any more."
-APPROVE_BOX = "I approve this one"
-REASON_LABEL = "Why? (one reason, kept with each vote)"
-RESULT = "What became of your votes"
-NOTHING_TICKED = "Nothing was ticked, so nothing was counted."
+MORE = N_("{count} more of them are not on this page.")
+READ_FIRST = N_("Not whole here. Open Details and read to its end, then press Refresh.")
+NONE_LEFT = N_("None of these waits for you any more.")
+APPROVE_BOX = N_("I approve this one")
+REASON_LABEL = N_("Why? (one reason, kept with each vote)")
+RESULT = N_("What became of your votes")
+NOTHING_TICKED = N_("Nothing was ticked, so nothing was counted.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,7 @@ def row_of(view: CardView, person: PersonId) -> Row:
     is_whole = text is not None and parts.is_named_whole(ticket, budget)
     may_tick = has_read or (is_whole and not ticket.ask.needs_full_view)
     kept = redacted(view)
-    told = (*parts.cautions(kept, budget), *parts.named(kept, budget))
+    told = (*cautions(kept, budget), *parts.named(kept, budget))
     return Row(ticket=ticket, text=text, may_tick=may_tick, told=told)
 
 
@@ -99,22 +102,22 @@ def _whole(view: CardView) -> Inert | None:
 
 def page(name: str, rows: Sequence[Row], *, more: int, is_reason_needed: bool) -> Block:
     """The page of a group; ``name`` is the group's."""
-    lead = line(run(ours(LEAD), bold=True))
+    lead = line(run(ours(gettext(LEAD)), bold=True))
     if more:
-        lead += line(run(ours(MORE.format(more))))
+        lead += line(run(ours(gettext(MORE, count=more))))
     blocks: list[Block] = [rich(section(lead)), actions(_refresh(name))]
     for number, row in enumerate(rows[:MOST]):
         blocks += _row(row, number)
     if not rows:
-        blocks.append(rich(section([run(ours(NONE_LEFT))])))
+        blocks.append(rich(section([run(ours(gettext(NONE_LEFT)))])))
     boxes: dict[str, object] = {}
     if any(row.may_tick for row in rows):
         blocks.append(_reason(is_needed=is_reason_needed))
-        boxes["submit"] = plain(ours("Approve ticked"))
+        boxes["submit"] = plain(ours(gettext("Approve ticked")))
     return modal(
-        TITLE,
+        gettext(TITLE),
         with_ids(blocks, "bulk"),
-        close="Cancel",
+        close=gettext("Cancel"),
         callback_id=names.BULK_VIEW,
         private_metadata=_metadata(name, rows[:MOST]),
         **boxes,
@@ -131,23 +134,18 @@ def _metadata(name: str, rows: Sequence[Row]) -> str:
 def _row(row: Row, number: int) -> list[Block]:
     ticket = row.ticket
     said = line(run(Inert(f"{number + 1}. {card_title.title(ticket)}"), bold=True))
-    said += [run(lists.state_text(ticket)), run(ours(" Decide before "))]
+    said += [run(lists.state_text(ticket)), run(ours(gettext(" Decide before ")))]
     said += line(instant(ticket.expires_at), run(ours(".")))
     said += row.told
     shown = [preformatted(row.text)] if row.text is not None else []
     blocks = [
         rich(section(said), *shown),
-        small(
-            Inert(
-                f"Ticket {words(ticket.id, 60)}, revision {ticket.revision}, "
-                f"binding {ticket.binding[:SHOWN_DIGITS]}"
-            )
-        ),
+        small(reference(ticket)),
         actions(details_button(ticket)),
     ]
     if row.may_tick:
         return [*blocks, _box(ticket, number)]
-    return [*blocks, rich(section([run(ours(READ_FIRST))]))]
+    return [*blocks, rich(section([run(ours(gettext(READ_FIRST)))]))]
 
 
 def box_id(number: int) -> str:
@@ -160,7 +158,7 @@ BOX = "placet.bulk.tick"
 
 
 def _box(ticket: Ticket, number: int) -> Block:
-    option: Block = {"text": plain(ours(APPROVE_BOX)), "value": str(number)}
+    option: Block = {"text": plain(ours(gettext(APPROVE_BOX))), "value": str(number)}
     label = Inert(f"{number + 1}. {card_title.title(ticket)}")
     return {
         "type": "input",
@@ -176,7 +174,7 @@ def _reason(*, is_needed: bool) -> Block:
         "type": "input",
         "block_id": names.REASON_BLOCK,
         "optional": not is_needed,
-        "label": plain(ours(REASON_LABEL)),
+        "label": plain(ours(gettext(REASON_LABEL))),
         "element": {
             "type": "plain_text_input",
             "action_id": names.REASON_INPUT,
@@ -188,22 +186,22 @@ def _reason(*, is_needed: bool) -> Block:
 
 def _refresh(name: str) -> Block:
     return button(
-        "Refresh",
+        gettext("Refresh"),
         action_id=names.BULK_REFRESH,
         value=name,
-        label=ours("Show these tickets as they are now"),
+        label=ours(gettext("Show these tickets as they are now")),
     )
 
 
 def results(found: Sequence[Verdict]) -> Block:
     """What became of each vote, in the order of the page."""
-    blocks: list[Block] = [rich(section([run(ours(RESULT), bold=True)]))]
+    blocks: list[Block] = [rich(section([run(ours(gettext(RESULT)), bold=True)]))]
     if not found:
-        blocks.append(rich(section([run(ours(NOTHING_TICKED))])))
+        blocks.append(rich(section([run(ours(gettext(NOTHING_TICKED)))])))
     for number, one in enumerate(found):
         said = line(run(card_title.title(one.ticket), bold=True))
         said += line(run(one.said))
-        said.append(run(Inert(f"Ticket {words(one.ticket.id, 60)}")))
+        said.append(run(ours(gettext("Ticket {ticket}", ticket=words(one.ticket.id, 60)))))
         block_id = f"placet.bulk.result.{number}.{one.code or 'counted'}"
         blocks.append({**rich(section(said)), "block_id": block_id})
-    return modal(TITLE, with_ids(blocks, "bulk.results"), callback_id=names.NOTICE_VIEW)
+    return modal(gettext(TITLE), with_ids(blocks, "bulk.results"), callback_id=names.NOTICE_VIEW)

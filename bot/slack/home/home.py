@@ -18,6 +18,7 @@ from bot.slack.desk import Desk
 from bot.slack.home import inbox
 from bot.slack.home.view import Pages, Part, home_view, stranger_view
 from bot.slack.kit.blocks import Block
+from bot.slack.kit.language import speaking
 from bot.slack.payloads import Click, HomeOpened, person_of, read
 from bot.slack.said import Said, refusal_text
 from bot.slack.sending.client import RateLimitedError
@@ -116,7 +117,8 @@ class Home:
         shown = self.readers.get(person_id)
         if shown is None:
             return False
-        view = await self._view(person_id, shown, seen)
+        with speaking(await self.desk.speakers.of(shown.user)):
+            view = await self._view(person_id, shown, seen)
         digest = sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()
         if digest == shown.digest:
             return False

@@ -8,7 +8,7 @@ checked again when it is used.
 from collections.abc import Sequence
 
 from bot.slack.cards import card as cards
-from bot.slack.cards import standing
+from bot.slack.cards import needs
 from bot.slack.cards import title as card_title
 from bot.slack.home.inbox import SCANNED
 from bot.slack.kit import limits
@@ -26,6 +26,7 @@ from bot.slack.kit.blocks import (
     small,
     with_ids,
 )
+from bot.slack.kit.language import gettext
 from bot.slack.kit.text import Inert, words
 from governance.ports import Reader, TicketQuery
 from governance.principal import TenantId
@@ -46,8 +47,8 @@ def state_text(ticket: Ticket) -> Inert:
     """Where it stands, in a sentence."""
     requirement = ticket.ruling.requirement
     if requirement is not None and ticket.state is TicketState.PENDING:
-        return standing.needs_text(requirement, ticket)
-    return ours(f"It is {ticket.state.value.lower()}.")
+        return needs.needs_text(requirement, ticket)
+    return ours(gettext("It is {state}.", state=card_title.state_word(ticket.state)))
 
 
 def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
@@ -55,9 +56,9 @@ def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
     requirement = ticket.ruling.requirement
     said = line(run(card_title.title(ticket), bold=True))
     if requirement is not None and ticket.state is TicketState.PENDING:
-        said += [run(standing.needs_text(requirement, ticket)), run(ours(" Decide before "))]
+        said += [run(needs.needs_text(requirement, ticket)), run(ours(gettext(" Decide before ")))]
     else:
-        said += [run(ours("Good until "))]
+        said += [run(ours(gettext("Good until ")))]
     said += [instant(ticket.expires_at), run(ours("."))]
     blocks = [rich(section(said)), small(*_small_words(ticket))]
     if with_button:
@@ -66,18 +67,23 @@ def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
 
 
 def _small_words(ticket: Ticket) -> tuple[Inert, ...]:
-    means = (Inert(f"With {words(ticket.ask.tool, 60)}"),) if ticket.ask.tool else ()
-    return (*means, Inert(f"Ticket {words(ticket.id, 60)}"))
+    means = (gettext("With {tool}", tool=words(ticket.ask.tool, 60)),) if ticket.ask.tool else ()
+    name = gettext("Ticket {ticket}", ticket=words(ticket.id, 60))
+    return tuple(Inert(told) for told in (*means, name))
 
 
 def listing(title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str) -> list[Block]:
-    """A titled list of at most ten tickets, with a line on how many more there are."""
-    blocks: list[Block] = [header(ours(title))]
+    """A titled list of at most ten tickets, with a line on how many more there are.
+
+    ``title`` and ``empty`` are English; they are looked up here.
+    """
+    blocks: list[Block] = [header(ours(gettext(title)))]
     if not tickets:
-        blocks.append(rich(section([run(ours(empty))])))
+        blocks.append(rich(section([run(ours(gettext(empty)))])))
     for ticket in tickets[:SHOWN_AT_ONCE]:
         blocks += entry(ticket)
     if len(tickets) > SHOWN_AT_ONCE:
-        more = ours(f"and {len(tickets) - SHOWN_AT_ONCE} more; decide the most urgent first.")
+        left = len(tickets) - SHOWN_AT_ONCE
+        more = ours(gettext("and {count} more; decide the most urgent first.", count=left))
         blocks += [divider(), rich(section([run(more)]))]
     return with_ids(blocks[: limits.MESSAGE_BLOCKS], prefix)

@@ -17,6 +17,7 @@ from bot.slack import names
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import details_button
 from bot.slack.home import lists
+from bot.slack.home.delegations import delegate_button, delegation_entry
 from bot.slack.home.inbox import Inbox, Key, Lent, recency, urgency
 from bot.slack.home.likes import Like, likes
 from bot.slack.kit.blocks import (
@@ -24,16 +25,15 @@ from bot.slack.kit.blocks import (
     actions,
     button,
     header,
-    instant,
     line,
     ours,
     person,
     rich,
     run,
     section,
-    small,
     with_ids,
 )
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, clip, inert, words
 from governance.canonical import Json
 from governance.delegation import Delegation
@@ -41,19 +41,32 @@ from governance.tickets.ticket import Choice, Ticket
 
 T = TypeVar("T")
 
-WAITING = "Waiting for you"
-NOTHING_WAITS = "Nothing waits for your vote."
-MORE_WAIT = "More wait than can be listed here; these are the newest of them."
-DECIDED = "What you decided"
-NOTHING_DECIDED = "You have decided nothing lately."
-ASKED = "What your agents asked"
-NOTHING_ASKED = "No agent that you answer for has asked people lately."
-DELEGATIONS = "Delegations"
-NOTHING_LENT = "Nobody votes in your name, and you vote in nobody else's."
-TROUBLES = "Delivery has a problem"
-STILL_DECIDABLE = "Every ticket can still be decided here, with /placet, and over HTTP."
+WAITING = N_("Waiting for you")
+NOTHING_WAITS = N_("Nothing waits for your vote.")
+MORE_WAIT = N_("More wait than can be listed here; these are the newest of them.")
+DECIDED = N_("What you decided")
+NOTHING_DECIDED = N_("You have decided nothing lately.")
+ASKED = N_("What your agents asked")
+NOTHING_ASKED = N_("No agent that you answer for has asked people lately.")
+DELEGATIONS = N_("Delegations")
+NOTHING_LENT = N_("Nobody votes in your name, and you vote in nobody else's.")
+TROUBLES = N_("Delivery has a problem")
+_YOU_APPROVED, _YOU_REJECTED = N_("You approved as {role}"), N_("You rejected as {role}")
+STILL_DECIDABLE = N_("Every ticket can still be decided here, with /placet, and over HTTP.")
 _SIZES = {"w": 8, "d": 6, "a": 6, "g": 8}
 _LIKES_SHOWN = 3
+_FIRST_OF = {
+    "w": N_("First of waiting tickets"),
+    "d": N_("First of your decisions"),
+    "a": N_("First of what your agents asked"),
+    "g": N_("First of your delegations"),
+}
+_MORE_OF = {
+    "w": N_("More of waiting tickets"),
+    "d": N_("More of your decisions"),
+    "a": N_("More of what your agents asked"),
+    "g": N_("More of your delegations"),
+}
 _LIKES_AMONG = 200
 """The most urgent, among which like ones are looked for."""
 _TROUBLES_SHOWN = 5
@@ -128,21 +141,23 @@ def stranger_view(why: Inert) -> Block:
 def _troubles(found: Sequence[str]) -> list[Block]:
     if not found:
         return []
-    said = line(run(ours(STILL_DECIDABLE), bold=True))
+    said = line(run(ours(gettext(STILL_DECIDABLE)), bold=True))
     for trouble in found[:_TROUBLES_SHOWN]:
         said += line(run(words(trouble, 500)))
     more = len(found) - _TROUBLES_SHOWN
     if more > 0:
-        said += line(run(Inert(f"and {more} more; placet doctor lists them all.")))
-    return [header(ours(TROUBLES)), rich(section(said))]
+        said += line(
+            run(ours(gettext("and {count} more; placet doctor lists them all.", count=more)))
+        )
+    return [header(ours(gettext(TROUBLES))), rich(section(said))]
 
 
 def _said(text: str) -> Block:
-    return rich(section([run(ours(text))]))
+    return rich(section([run(ours(gettext(text)))]))
 
 
 def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
-    blocks = [header(Inert(f"{WAITING} ({len(inbox.waiting)})"))]
+    blocks = [header(Inert(f"{gettext(WAITING)} ({len(inbox.waiting)})"))]
     if not inbox.waiting:
         return [*blocks, _said(NOTHING_WAITS)]
     if inbox.is_cut:
@@ -157,14 +172,22 @@ def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
     )
     for ticket in page.shown:
         blocks += lists.entry(ticket)
-    return blocks + _turns(Part.WAITING, page, "waiting tickets")
+    return blocks + _turns(Part.WAITING, page)
 
 
 def _like_row(like: Like) -> Block:
-    label = Inert(f"Decide {like.count} like tickets of {words(like.title, 40)}")
+    label = Inert(
+        gettext(
+            "Decide {count} like tickets of {what}", count=like.count, what=words(like.title, 40)
+        )
+    )
     return actions(
         button(
-            f"Decide {like.count} like requests: {clip(inert(like.title), 40)}\u2026",
+            gettext(
+                "Decide {count} like requests: {what}\u2026",
+                count=like.count,
+                what=clip(inert(like.title), 40),
+            ),
             action_id=names.BULK,
             value=like.name,
             label=label,
@@ -173,34 +196,34 @@ def _like_row(like: Like) -> Block:
 
 
 def _decided(inbox: Inbox, after: Key | None) -> list[Block]:
-    blocks = [header(ours(DECIDED))]
+    blocks = [header(ours(gettext(DECIDED)))]
     if not inbox.decided:
         return [*blocks, _said(NOTHING_DECIDED)]
     page = page_of(inbox.decided, recency, after, _SIZES[Part.DECIDED])
     for ticket in page.shown:
         blocks += _line_of(ticket, _own_word(ticket, inbox))
-    return blocks + _turns(Part.DECIDED, page, "your decisions")
+    return blocks + _turns(Part.DECIDED, page)
 
 
 def _own_word(ticket: Ticket, inbox: Inbox) -> list[Block]:
     vote = ticket.vote_of(inbox.person.id)
     if vote is None:
-        return [run(ours("Its end was your word."))]
-    did = "approved" if vote.choice is Choice.APPROVE else "rejected"
-    said = [run(Inert(f"You {did} as {words(vote.role, 60)}"))]
+        return [run(ours(gettext("Its end was your word.")))]
+    did = _YOU_APPROVED if vote.choice is Choice.APPROVE else _YOU_REJECTED
+    said = [run(Inert(gettext(did, role=words(vote.role, 60))))]
     if vote.delegator is not None:
-        said += [run(ours(" in the name of ")), person(vote.delegator)]
+        said += [run(ours(gettext(" in the name of "))), person(vote.delegator)]
     return [*said, run(ours("."))]
 
 
 def _asked(inbox: Inbox, after: Key | None) -> list[Block]:
-    blocks = [header(ours(ASKED))]
+    blocks = [header(ours(gettext(ASKED)))]
     if not inbox.asked:
         return [*blocks, _said(NOTHING_ASKED)]
     page = page_of(inbox.asked, recency, after, _SIZES[Part.ASKED])
     for ticket in page.shown:
         blocks += _line_of(ticket, [run(lists.state_text(ticket))])
-    return blocks + _turns(Part.ASKED, page, "what your agents asked")
+    return blocks + _turns(Part.ASKED, page)
 
 
 def _line_of(ticket: Ticket, said: list[Block]) -> list[Block]:
@@ -209,14 +232,14 @@ def _line_of(ticket: Ticket, said: list[Block]) -> list[Block]:
 
 
 def _lent(inbox: Inbox, after: Key | None) -> list[Block]:
-    blocks = [header(ours(DELEGATIONS))]
+    blocks = [header(ours(gettext(DELEGATIONS)))]
     every: list[Delegation | Lent] = [*inbox.given, *inbox.taken]
     if not every:
         blocks.append(_said(NOTHING_LENT))
     page = page_of(every, _end, after, _SIZES[Part.LENT])
     for one in page.shown:
         blocks += delegation_entry(one)
-    row = _turn_buttons(Part.LENT, page, "your delegations")
+    row = _turn_buttons(Part.LENT, page)
     if inbox.may_delegate:
         row.append(delegate_button())
     return [*blocks, actions(*row)] if row else blocks
@@ -227,45 +250,19 @@ def _end(one: Delegation | Lent) -> Key:
     return (int(delegation.ends_at.timestamp()), delegation.id)
 
 
-def delegate_button() -> Block:
-    """Opens the form by which one lends one's voice."""
-    return button(
-        "Delegate\u2026",
-        action_id=names.DELEGATE,
-        value="delegate",
-        label=ours("Let somebody else vote in your name for a while"),
-    )
-
-
-def delegation_entry(one: Delegation | Lent) -> list[Block]:
-    """One delegation: between whom, in which roles, until when, why, and the way to end it."""
-    if isinstance(one, Lent):
-        lent, lead = one.delegation, [run(ours("You vote in the name of "), bold=True)]
-        lead.append(person(lent.delegator))
-        roles = ", ".join(sorted(one.roles)) or "no role that they hold now"
-        verb, label = "Give it back", "Stop voting in somebody else's name"
-    else:
-        lent, lead = one, [person(one.delegate), run(ours(" votes in your name"), bold=True)]
-        roles = ", ".join(one.roles) or "every role that you hold"
-        verb, label = "Take it back", "Stop somebody from voting in your name"
-    said = [*lead, run(Inert(f" as {words(roles, 200)}, until ")), instant(lent.ends_at)]
-    ends = button(
-        verb, action_id=names.END_DELEGATION, value=lent.id, label=Inert(f"{label}: {lent.id[:8]}")
-    )
-    return [rich(section([*said, run(ours("."))])), small(words(lent.reason, 300)), actions(ends)]
-
-
-def _turns(part: Part, page: Page[T], of: str) -> list[Block]:
-    row = _turn_buttons(part, page, of)
+def _turns(part: Part, page: Page[T]) -> list[Block]:
+    row = _turn_buttons(part, page)
     return [actions(*row)] if row else []
 
 
-def _turn_buttons(part: Part, page: Page[T], of: str) -> list[Block]:
+def _turn_buttons(part: Part, page: Page[T]) -> list[Block]:
     row: list[Block] = []
     if not page.is_first:
-        row.append(_turn("Back to the first", names.HOME_FIRST, part, None, f"First of {of}"))
+        first = gettext("Back to the first")
+        row.append(_turn(first, names.HOME_FIRST, part, None, gettext(_FIRST_OF[part])))
     if page.behind is not None:
-        row.append(_turn("Next page", names.HOME_MORE, part, page.behind, f"More of {of}"))
+        label = gettext(_MORE_OF[part])
+        row.append(_turn(gettext("Next page"), names.HOME_MORE, part, page.behind, label))
     return row
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.slack.kit import limits
+from bot.slack.kit.language import gettext
 from bot.slack.kit.text import Inert, clip, inert
 from governance.principal import PersonId
 
@@ -50,7 +51,7 @@ def instant(at: datetime, *, with_day: bool = True) -> Block:
     return {
         "type": "date",
         "timestamp": int(at.timestamp()),
-        "format": "{date_short_pretty} at {time}" if with_day else "{time}",
+        "format": gettext("{date_short_pretty} at {time}") if with_day else "{time}",
         "fallback": at.strftime("%Y-%m-%d %H:%M UTC"),
     }
 

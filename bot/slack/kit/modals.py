@@ -15,15 +15,16 @@ from bot.slack.kit.blocks import (
     run,
     section,
 )
+from bot.slack.kit.language import gettext
 from bot.slack.kit.text import Inert, clip
 
 
-def modal(title: str, blocks: list[Block], *, close: str = "Close", **more: object) -> Block:
-    """A view with our own title and the word that closes it."""
+def modal(title: str, blocks: list[Block], *, close: str = "", **more: object) -> Block:
+    """A view with our own title and the word that closes it (Close, where none is given)."""
     view: Block = {
         "type": "modal",
         "title": plain(clip(ours(title), limits.VIEW_TITLE_CHARS)),
-        "close": plain(ours(close)),
+        "close": plain(ours(close or gettext("Close"))),
         "blocks": blocks,
     }
     return {**view, **more}
@@ -31,7 +32,7 @@ def modal(title: str, blocks: list[Block], *, close: str = "Close", **more: obje
 
 def loading() -> Block:
     """What stands there while the ledger is read."""
-    return notice(ours("Reading the whole request\u2026"), title="Details")
+    return notice(ours(gettext("Reading the whole request\u2026")), title=gettext("Details"))
 
 
 def notice(text: Inert, *, title: str = "Placet", code: str = "") -> Block:

@@ -5,7 +5,7 @@ Law: it says who asks, for which template, on what target and why, in inert text
 it has no button that decides: the card has those.
 """
 
-from bot.slack.cards import standing
+from bot.slack.cards import needs, standing
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import details_button
 from bot.slack.cards.parts import is_a_persons
@@ -23,17 +23,18 @@ from bot.slack.kit.blocks import (
     section,
     with_ids,
 )
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, clip, inert, words
 from bot.slack.said import Said, say_blocks
 from governance.action import Content
 from governance.tickets.ticket import Ticket
 
-TITLE = "EMERGENCY: the glass is being broken"
-WHO, WHICH, TARGET = "Who asks: ", "Emergency template: ", "Target: "
-FOR = " (an agent), it says for "
-WHY = "Why, in their words, unverified:"
-NO_REASON = "The justification is no longer kept."
-UNTIL = "Decide before "
+TITLE = N_("EMERGENCY: the glass is being broken")
+WHO, WHICH, TARGET = N_("Who asks: "), N_("Emergency template: "), N_("Target: ")
+FOR = N_(" (an agent), it says for ")
+WHY = N_("Why, in their words, unverified:")
+NO_REASON = N_("The justification is no longer kept.")
+UNTIL = N_("Decide before ")
 _WHY_CHARS = 2_000
 
 
@@ -43,25 +44,29 @@ def _asking(ticket: Ticket) -> list[Block]:
     if is_a_persons(ticket) and ask.on_behalf_of:
         return [person(ask.on_behalf_of)]
     agent = run(words(ask.agent, 80), code=True)
-    return [agent, run(ours(FOR)), person(ask.on_behalf_of)] if ask.on_behalf_of else [agent]
+    if not ask.on_behalf_of:
+        return [agent]
+    return [agent, run(ours(gettext(FOR))), person(ask.on_behalf_of)]
 
 
 def announcement(ticket: Ticket, *, template: str, content: Content | None) -> Said:
     """What everybody in the second channel sees."""
     ask, requirement = ticket.ask, ticket.ruling.requirement
     lead = line(run(card_title.title(ticket), bold=True))
-    lead += line(run(ours(WHO), bold=True), *_asking(ticket))
-    lead += line(run(ours(WHICH), bold=True), run(words(template, 120)))
-    lead += line(run(ours(TARGET), bold=True), run(words(ask.target, 200)))
+    lead += line(run(ours(gettext(WHO)), bold=True), *_asking(ticket))
+    lead += line(run(ours(gettext(WHICH)), bold=True), run(words(template, 120)))
+    lead += line(run(ours(gettext(TARGET)), bold=True), run(words(ask.target, 200)))
     if requirement is not None:
-        lead += line(run(standing.needs_text(requirement, ticket)))
-    lead += [run(ours(UNTIL)), instant(ticket.expires_at), run(ours("."))]
-    why = content.justification if content is not None else NO_REASON
+        lead += line(run(needs.needs_text(requirement, ticket)))
+    lead += [run(ours(gettext(UNTIL))), instant(ticket.expires_at), run(ours("."))]
+    why = content.justification if content is not None else gettext(NO_REASON)
     blocks: list[Block] = [
-        header(ours(TITLE)),
+        header(ours(gettext(TITLE))),
         rich(section(lead)),
-        rich(section([run(ours(WHY), bold=True)]), quote(clip(inert(why), _WHY_CHARS))),
+        rich(section([run(ours(gettext(WHY)), bold=True)]), quote(clip(inert(why), _WHY_CHARS))),
         standing.fine_print(ticket),
         actions(details_button(ticket)),
     ]
-    return say_blocks(Inert(f"{TITLE}. {card_title.title(ticket)}"), with_ids(blocks, "alarm"))
+    return say_blocks(
+        Inert(f"{gettext(TITLE)}. {card_title.title(ticket)}"), with_ids(blocks, "alarm")
+    )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.lookups import Lookups
+from bot.slack.kit.language import N_
 from bot.slack.sending.client import CALL_FAILURES, PermanentError, failure_of
 from governance.policy.model import Sharing
 from governance.ports import Clock
@@ -21,10 +22,10 @@ INVITING_OUTSIDERS = "outsiders_were_invited"
 WITH_ORGANISATION = "shared_in_organisation"
 UNDESCRIBED = "sharing_unknown"
 SENTENCES: Mapping[str, str] = {
-    WITH_OUTSIDERS: "This channel is shared with another organisation.",
-    INVITING_OUTSIDERS: "Another organisation was invited to this channel.",
-    WITH_ORGANISATION: "This channel is shared with other workspaces of the organisation.",
-    UNDESCRIBED: "Slack did not say whether this channel is shared.",
+    WITH_OUTSIDERS: N_("This channel is shared with another organisation."),
+    INVITING_OUTSIDERS: N_("Another organisation was invited to this channel."),
+    WITH_ORGANISATION: N_("This channel is shared with other workspaces of the organisation."),
+    UNDESCRIBED: N_("Slack did not say whether this channel is shared."),
 }
 """Each reason in words; directory.shared_channels in the bundle says what is allowed."""
 

@@ -19,6 +19,7 @@ from slack_sdk.http_retry.builtin_async_handlers import (
 )
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.slack.kit.language import SOURCE
 from bot.slack.sending.remedies import Remedy, meaning
 from governance.errors import Code, InvalidInput
 
@@ -45,6 +46,8 @@ class SlackConfig:
     app_id: str = ""
     proxy: str = ""
     timeout_s: int = 10
+    language: str = SOURCE
+    """What channels are spoken to in."""
 
     @property
     def is_socket_mode(self) -> bool:

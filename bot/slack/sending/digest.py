@@ -10,6 +10,7 @@ import contextlib
 from datetime import datetime, timedelta
 
 from bot.slack.kit.blocks import Block, instant, line, ours, rich, run, section
+from bot.slack.kit.language import N_, gettext, number
 from bot.slack.kit.text import Inert, fallback
 from bot.slack.sending.client import GoneError, RateLimitedError
 from bot.slack.sending.publisher import Publisher
@@ -22,11 +23,11 @@ DIGEST_AT = 20
 _COUNTED = 100_000
 _ANEW_S = 60
 _BLOCK = "placet.digest"
-_MANY = (
+_MANY = N_(
     " requests wait for a card in this channel. Cards come about one a second, the earliest "
     "deadline first. All of them can be decided now: in the app's home tab, or with /placet list."
 )
-_DONE = "Every request has its card again."
+_DONE = N_("Every request has its card again.")
 
 
 class Digests:
@@ -51,7 +52,8 @@ class Digests:
         waiting = await self._outbox.unplaced(DIGEST_AT)
         if waiting >= DIGEST_AT and self._is_time():
             many = await self._outbox.unplaced(_COUNTED)
-            await self._say(f"{many:,}" if many < _COUNTED else f"Over {_COUNTED:,}", _MANY)
+            over = gettext("Over {count}", count=number(_COUNTED))
+            await self._say(number(many) if many < _COUNTED else over, gettext(_MANY))
         return waiting
 
     async def posted(self) -> None:
@@ -65,7 +67,7 @@ class Digests:
         place = await self._outbox.place(self._key)
         if place is not None and place.ts:
             with contextlib.suppress(GoneError):
-                await self._change(place, "", _DONE)
+                await self._change(place, "", gettext(_DONE))
             await self._outbox.put_place(self._key, Place(channel=place.channel, ts="", shown=""))
         self._stands, self._said_at = False, None
 

@@ -8,13 +8,14 @@ the ticket is decided elsewhere all the same.
 from dataclasses import dataclass, replace
 
 from bot.slack.kit.blocks import ours
+from bot.slack.kit.language import N_, gettext
 from bot.slack.said import say
 from bot.slack.sending.channels import SENTENCES, Channels
 from bot.slack.sending.client import CallFailedError
 from bot.slack.sending.publisher import Publisher
 from governance.outbox import Place
 
-TAKEN_BACK = "A request stood here. Its card was taken back; the home tab has it."
+TAKEN_BACK = N_("A request stood here. Its card was taken back; the home tab has it.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,9 @@ class Exposure:
             return place  # nothing new would be shown there by drawing it again
         if not problem:
             return place
-        said = say(ours(f"{SENTENCES[problem]} {TAKEN_BACK}"), block_id="placet.taken_back")
+        said = say(
+            ours(f"{gettext(SENTENCES[problem])} {gettext(TAKEN_BACK)}"),
+            block_id="placet.taken_back",
+        )
         await self.publisher.retire(place.channel, place.ts, said)
         return replace(place, ts="", shown="")

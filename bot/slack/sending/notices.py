@@ -8,7 +8,7 @@ that cards use; every message says by when, and where it can be decided.
 from collections.abc import Mapping, Sequence
 
 from bot.slack.cards import card as cards
-from bot.slack.cards import standing
+from bot.slack.cards import needs
 from bot.slack.cards import title as card_title
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import (
@@ -25,31 +25,33 @@ from bot.slack.kit.blocks import (
     section,
     with_ids,
 )
+from bot.slack.kit.language import N_, gettext, ngettext
 from bot.slack.kit.text import Inert
 from bot.slack.said import Said, say_blocks
 from governance.tickets.ticket import Ticket, TicketId
 
 SHOWN_AT_ONCE = 10
-_REMINDER = "Still waiting for you"
-_ONE, _MANY = "1 request still waits for you", "{count} requests still wait for you"
-_MORE = "and {count} more: see the home tab of this app, or /placet list."
-_ESCALATED = "Nobody has decided this yet"
-_EXPIRED = "Not decided in time"
-_UNUSED = "Approved, and not used in time"
-_NOTHING_RAN = "Nothing was run. Whoever still needs it has to ask again."
-_CARD = "Open its card"
-_BEFORE, _WAS_UNTIL = " Decide before ", "It could be decided until "
+_REMINDER = N_("Still waiting for you")
+_MORE = N_("and {count} more: see the home tab of this app, or /placet list.")
+_ESCALATED = N_("Nobody has decided this yet")
+_EXPIRED = N_("Not decided in time")
+_UNUSED = N_("Approved, and not used in time")
+_NOTHING_RAN = N_("Nothing was run. Whoever still needs it has to ask again.")
+_CARD = N_("Open its card")
+_BEFORE, _WAS_UNTIL = N_(" Decide before "), N_("It could be decided until ")
 
 
 def reminder(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Said:
     """One message about everything that waits for somebody, the most urgent first."""
     count = len(tickets)
-    said = ours(_ONE if count == 1 else _MANY.format(count=count))
-    blocks: list[Block] = [header(ours(_REMINDER))]
+    said = ours(
+        ngettext("1 request still waits for you", "{count} requests still wait for you", count)
+    )
+    blocks: list[Block] = [header(ours(gettext(_REMINDER)))]
     for ticket in tickets[:SHOWN_AT_ONCE]:
         blocks += _entry(ticket, cards_at.get(ticket.id, ""))
     if count > SHOWN_AT_ONCE:
-        more = ours(_MORE.format(count=count - SHOWN_AT_ONCE))
+        more = ours(gettext(_MORE, count=count - SHOWN_AT_ONCE))
         blocks += [divider(), rich(section([run(more)]))]
     first = Inert(f"{said}. {card_title.title(tickets[0])}")
     return say_blocks(first, with_ids(blocks[: limits.MESSAGE_BLOCKS], "remind"))
@@ -57,16 +59,20 @@ def reminder(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Sai
 
 def escalation(ticket: Ticket, card_at: str) -> Said:
     """That a ticket still waits, for the channel of a step."""
-    blocks = [header(ours(_ESCALATED)), *_entry(ticket, card_at)]
-    text = Inert(f"{ours(_ESCALATED)}: {card_title.title(ticket)}")
+    blocks = [header(ours(gettext(_ESCALATED))), *_entry(ticket, card_at)]
+    text = Inert(f"{gettext(_ESCALATED)}: {card_title.title(ticket)}")
     return say_blocks(text, with_ids(blocks, "escalate"))
 
 
 def expiry(ticket: Ticket) -> Said:
     """That a request came to nothing, for whoever answers for it."""
-    title = ours(_UNUSED if ticket.approved_at is not None else _EXPIRED)
+    title = ours(gettext(_UNUSED if ticket.approved_at is not None else _EXPIRED))
     told = line(run(card_title.sentence(ticket), bold=True))
-    told += [run(ours(_WAS_UNTIL)), instant(ticket.expires_at), run(ours(f". {_NOTHING_RAN}"))]
+    told += [
+        run(ours(gettext(_WAS_UNTIL))),
+        instant(ticket.expires_at),
+        run(ours(f". {gettext(_NOTHING_RAN)}")),
+    ]
     blocks = [header(title), rich(section(told)), actions(cards.details_button(ticket))]
     text = Inert(f"{title}: {card_title.sentence(ticket)}")
     return say_blocks(text, with_ids(blocks, "expired"))
@@ -76,8 +82,8 @@ def _entry(ticket: Ticket, card_at: str) -> list[Block]:
     requirement = ticket.ruling.requirement
     told = line(run(card_title.title(ticket), bold=True))
     if requirement is not None:
-        told.append(run(standing.needs_text(requirement, ticket)))
-    told += [run(ours(_BEFORE)), instant(ticket.expires_at), run(ours("."))]
+        told.append(run(needs.needs_text(requirement, ticket)))
+    told += [run(ours(gettext(_BEFORE))), instant(ticket.expires_at), run(ours("."))]
     if card_at:
-        told += [run(ours(" ")), link(card_at, ours(_CARD))]
+        told += [run(ours(" ")), link(card_at, ours(gettext(_CARD)))]
     return [rich(section(told)), actions(cards.details_button(ticket))]

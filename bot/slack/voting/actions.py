@@ -9,10 +9,12 @@ import asyncio
 from dataclasses import dataclass
 
 from bot.slack import names
-from bot.slack.cards import standing
+from bot.slack.cards import needs
+from bot.slack.cards import title as card_title
 from bot.slack.desk import Desk
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import Block
+from bot.slack.kit.language import N_, gettext, speaking
 from bot.slack.kit.text import Inert, words
 from bot.slack.payloads import Click, ShownForm, person_of, read_shown
 from bot.slack.said import Said, say
@@ -26,9 +28,10 @@ from governance.tickets.commands import Ballot
 from governance.tickets.quorum import tally_with
 from governance.tickets.ticket import Choice, Ticket, TicketState
 
-COUNTED_BEFORE = "Your vote was counted already."
-LENT_TO_YOU = "in somebody else's name: "
+COUNTED_BEFORE = N_("Your vote was counted already.")
+LENT_TO_YOU = N_("in somebody else's name: ")
 """Before what a role would lead to that is not one's own."""
+RETIRED = N_("A newer card of this ticket is in the channel; this one is retired.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,7 @@ class Clicks:
         """Vote; None where the card itself says all there is to say."""
         handled = await self.vote(form, person, choice, comment)
         if not handled.is_changed:
-            return say(Inert(COUNTED_BEFORE), block_id="placet.already_counted")
+            return say(Inert(gettext(COUNTED_BEFORE)), block_id="placet.already_counted")
         return None
 
     async def vote(
@@ -96,8 +99,8 @@ class Clicks:
             RoleOffer(
                 role=item.role,
                 weight=item.weight,
-                then=("" if item.role in own else LENT_TO_YOU)
-                + tally_with(requirement, ticket.votes, person, item.role).sentence(),
+                then=("" if item.role in own else gettext(LENT_TO_YOU))
+                + needs.lacks_text(tally_with(requirement, ticket.votes, person, item.role)),
             )
             for item in choices
         )
@@ -144,7 +147,8 @@ class Clicks:
         here = (click.channel.id, click.container.message_ts)
         if place is None or not place.ts or here == (place.channel, place.ts):
             return
-        said = say(Inert("A newer card of this ticket is in the channel; this one is retired."))
+        with speaking(self.desk.speakers.channels):
+            said = say(Inert(gettext(RETIRED)))
         try:
             await self.desk.publisher.retire(*here, said)
         except CallFailedError:
@@ -167,8 +171,16 @@ _ON_CARDS = frozenset(
 def vote_counted(ticket: Ticket, person: PersonId) -> Inert:
     """What a vote led to, for a person who looks at a modal and not at the card."""
     requirement, own = ticket.ruling.requirement, ticket.vote_of(person)
-    as_role = f" as {words(own.role, 60)}, weight {own.weight}" if own else ""
+    if own is None:
+        said = gettext("Your vote counts.")
+    else:
+        role = words(own.role, 60)
+        said = gettext("Your vote counts as {role}, weight {weight}.", role=role, weight=own.weight)
     if ticket.state is TicketState.PENDING and requirement is not None:
-        return Inert(f"Your vote counts{as_role}. {standing.needs_text(requirement, ticket)}")
-    state = ticket.state.value.lower()
-    return Inert(f"Your vote counts{as_role}. Ticket {words(ticket.id, 60)} is now {state}.")
+        return Inert(f"{said} {needs.needs_text(requirement, ticket)}")
+    now = gettext(
+        "Ticket {ticket} is now {state}.",
+        ticket=words(ticket.id, 60),
+        state=card_title.state_word(ticket.state),
+    )
+    return Inert(f"{said} {now}")

@@ -12,6 +12,7 @@ from bot import deeds
 from bot.slack import names
 from bot.slack.desk import Desk
 from bot.slack.kit import limits
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, is_blank
 from bot.slack.payloads import Click, ShownForm, Submission, person_of, read_shown
 from bot.slack.said import Said, say
@@ -21,15 +22,15 @@ from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.steps import Handled
 from governance.tickets.ticket import TicketState
 
-WITHDRAWN = "Your vote is withdrawn; nothing of yours counts on this ticket now."
-STOPPED = "Stopped. It will not run."
-SO_ALREADY = "It was so already."
-SECOND_WANTED = "Noted. One more person has to find the same before it is settled."
+WITHDRAWN = N_("Your vote is withdrawn; nothing of yours counts on this ticket now.")
+STOPPED = N_("Stopped. It will not run.")
+SO_ALREADY = N_("It was so already.")
+SECOND_WANTED = N_("Noted. One more person has to find the same before it is settled.")
 NOTED = {
-    forms.Deed.TOOK_EFFECT: "Noted: it took effect.",
-    forms.Deed.NO_EFFECT: "Noted: it did not take effect.",
-    forms.Deed.RELEASE: "The redacted output may be seen now.",
-    forms.Deed.DISCARD: "The output is discarded.",
+    forms.Deed.TOOK_EFFECT: N_("Noted: it took effect."),
+    forms.Deed.NO_EFFECT: N_("Noted: it did not take effect."),
+    forms.Deed.RELEASE: N_("The redacted output may be seen now."),
+    forms.Deed.DISCARD: N_("The output is discarded."),
 }
 _FORMS = {
     names.TOOK_EFFECT: forms.Deed.TOOK_EFFECT,
@@ -128,4 +129,4 @@ def _of_click(click: Click) -> deeds.Deed:
 
 
 def _done(handled: Handled, text: str) -> Said:
-    return say(Inert(text if handled.is_changed else SO_ALREADY))
+    return say(Inert(gettext(text if handled.is_changed else SO_ALREADY)))

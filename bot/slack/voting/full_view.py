@@ -13,6 +13,7 @@ from bot.slack.cards import action_forms
 from bot.slack.cards.action_fields import lines, text_lines
 from bot.slack.cards.parts import says
 from bot.slack.cards.view import CardView
+from bot.slack.kit.language import N_, SOURCE, gettext, speaking
 from bot.slack.kit.text import Inert, inert, pages
 from governance.action import Content, Dispatch
 from governance.canonical import Json
@@ -22,10 +23,10 @@ PAGE_CHARS = 9_000
 PIECE_CHARS = 2_800
 MOST_PAGES = 20
 """Beyond so many pages the whole is offered as a file."""
-REQUEST = "The request"
-EVERY_ARGUMENT = "All arguments, field by field"
-AS_JSON = "Arguments, prompt and context as JSON"
-ERASED = "(the content was erased)"
+REQUEST = N_("The request")
+EVERY_ARGUMENT = N_("All arguments, field by field")
+AS_JSON = N_("Arguments, prompt and context as JSON")
+ERASED = N_("(the content was erased)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +82,19 @@ def full_view(view: CardView) -> FullView:
 
 
 def whole_file(view: CardView) -> WholeFile:
-    """The same as one file, with the JSON as it was sent and the agent's words at its end."""
+    """The same as one file, with the JSON as it was sent and the agent's words at its end.
+
+    In English for every reader: its digest goes on record, and must not depend on who asked.
+    """
+    with speaking(SOURCE):
+        return _file(view)
+
+
+def _file(view: CardView) -> WholeFile:
     ticket = view.ticket
     sections = _sections(view)
     if view.content is not None:
-        sections.append(Section(label=AS_JSON, text=_json(view.content)))
+        sections.append(Section(label=gettext(AS_JSON), text=_json(view.content)))
         if view.content.justification:
             said = Inert("\n".join(text_lines(view.content.justification)))
             sections.append(Section(label=says(view.ticket), text=said))
@@ -116,14 +125,17 @@ def _json(content: Content) -> Inert:
 
 
 def _sections(view: CardView) -> list[Section]:
-    request = Section(label=REQUEST, text=Inert("\n".join(lines(_request(view)))))
+    request = Section(label=gettext(REQUEST), text=Inert("\n".join(lines(_request(view)))))
     if view.content is None:
-        return [Section(label=action_forms.ARGUMENTS, text=Inert(ERASED)), request]
+        return [
+            Section(label=gettext(action_forms.ARGUMENTS), text=Inert(gettext(ERASED))),
+            request,
+        ]
     parts = action_forms.parts_of(view, view.content)
     found = [Section(label=part.label, text=part.text) for part in parts]
     if any(part.is_form for part in parts):
         every = action_forms.fields_of(view.content.arguments)
-        found.append(Section(label=EVERY_ARGUMENT, text=every))
+        found.append(Section(label=gettext(EVERY_ARGUMENT), text=every))
     return [*found, request]
 
 
@@ -132,22 +144,22 @@ def _request(view: CardView) -> dict[str, Json]:
     ticket, ask, ruling = view.ticket, view.ticket.ask, view.ticket.ruling
     is_ours = ask.dispatch is Dispatch.EXECUTE
     return {
-        "agent": ask.agent,
-        "acts for": ask.on_behalf_of or "nobody in particular",
-        "tool": ask.tool or "not named",
-        "topic": ask.topic,
-        "action": ask.action.value,
-        "target": ask.target or "not named",
-        "environment": ask.environment,
-        "data class": ask.data_class,
-        "capability": ask.capability or "not named",
-        "carried out by": "this service" if is_ours else "the agent",
-        "risk tags": list(ask.risk_tags),
-        "labels": dict(ask.labels),
-        "limits": ruling.constraints.to_json(),
-        "reason": ruling.reason,
-        "action digest": ask.action_digest,
-        "content digest": ask.content_digest,
-        "binding": ticket.binding,
-        "policy snapshot": ruling.snapshot,
+        gettext("agent"): ask.agent,
+        gettext("acts for"): ask.on_behalf_of or gettext("nobody in particular"),
+        gettext("tool"): ask.tool or gettext("not named"),
+        gettext("topic"): ask.topic,
+        gettext("action"): ask.action.value,
+        gettext("target"): ask.target or gettext("not named"),
+        gettext("environment"): ask.environment,
+        gettext("data class"): ask.data_class,
+        gettext("capability"): ask.capability or gettext("not named"),
+        gettext("carried out by"): gettext("this service") if is_ours else gettext("the agent"),
+        gettext("risk tags"): list(ask.risk_tags),
+        gettext("labels"): dict(ask.labels),
+        gettext("limits"): ruling.constraints.to_json(),
+        gettext("reason"): ruling.reason,
+        gettext("action digest"): ask.action_digest,
+        gettext("content digest"): ask.content_digest,
+        gettext("binding"): ticket.binding,
+        gettext("policy snapshot"): ruling.snapshot,
     }

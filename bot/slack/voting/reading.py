@@ -16,6 +16,7 @@ from bot.slack.cards.view import CardView, load_card_view
 from bot.slack.desk import Desk
 from bot.slack.kit import modals
 from bot.slack.kit.blocks import Block, ours
+from bot.slack.kit.language import N_, gettext
 from bot.slack.payloads import Click, ShownForm, person_of, read_shown
 from bot.slack.readers import check_reader
 from bot.slack.said import Said, refusal_text
@@ -28,11 +29,11 @@ from governance.principal import PersonId
 from governance.tickets import commands as cmd
 from governance.tickets.ticket import Ticket, TicketState
 
-PREPARING = "Preparing the file\u2026"
-NOT_SENT = "The file could not be sent. Details can still be read here, page by page."
-NOT_YOURS = "this file was sent to somebody else; open Details yourself"
-NO_FILE = "policy keeps values of it off messages; open Details and read it there"
-ANOTHER_TEXT = "the whole reads differently by now; open Details again"
+PREPARING = N_("Preparing the file\u2026")
+NOT_SENT = N_("The file could not be sent. Details can still be read here, page by page.")
+NOT_YOURS = N_("this file was sent to somebody else; open Details yourself")
+NO_FILE = N_("policy keeps values of it off messages; open Details and read it there")
+ANOTHER_TEXT = N_("the whole reads differently by now; open Details again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +70,14 @@ class Reading:
         if click.view is None:
             return None
         form, person = read_shown(click.action.value), person_of(click.user, click.team)
-        waiting = modals.notice(ours(PREPARING), title=details.TITLE)
+        waiting = modals.notice(ours(gettext(PREPARING)), title=gettext(details.TITLE))
         await self.desk.update_view(click.view.id, waiting)
         try:
             await self._fill(click.view.id, self._sent(form, person, click.user.id))
         except CallFailedError:
-            failed = modals.notice(ours(NOT_SENT), title=details.TITLE, code="not_sent")
+            failed = modals.notice(
+                ours(gettext(NOT_SENT)), title=gettext(details.TITLE), code="not_sent"
+            )
             await self.desk.update_view(click.view.id, failed)
         return None
 
@@ -89,7 +92,9 @@ class Reading:
         try:
             view = await made
         except PlacetError as error:
-            view = modals.notice(refusal_text(error), title=details.TITLE, code=error.code.value)
+            view = modals.notice(
+                refusal_text(error), title=gettext(details.TITLE), code=error.code.value
+            )
         await self.desk.update_view(view_id, view, view_hash=view_hash)
 
     async def _start(self, form: ShownForm, person: PersonId) -> Block:

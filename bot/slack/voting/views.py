@@ -11,6 +11,7 @@ from bot.slack import names
 from bot.slack.desk import Desk
 from bot.slack.kit import modals
 from bot.slack.kit.blocks import Block, ours
+from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.limits import FIELD_ERROR_CHARS
 from bot.slack.kit.text import clip, is_blank
 from bot.slack.payloads import Click, Submission, person_of, read_shown
@@ -24,7 +25,7 @@ from governance.tickets.ticket import Choice
 
 _OF_ROLE = frozenset({Code.WRONG_ROLE, Code.ROLE_NO_LONGER_FITS})
 """Refusals that are about the role that was chosen."""
-_FAILED = "Something went wrong on my side; nothing was counted. Please try again."
+_FAILED = N_("Something went wrong on my side; nothing was counted. Please try again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Views:
                 return field_error(error, at=names.ROLE_BLOCK)
             raise
         if not handled.is_changed:
-            return FormAnswer(view=modals.notice(ours(COUNTED_BEFORE)))
+            return FormAnswer(view=modals.notice(ours(gettext(COUNTED_BEFORE))))
         if role:
             return FormAnswer(view=modals.notice(vote_counted(handled.ticket, person)))
         return FormAnswer()
@@ -90,15 +91,17 @@ class Views:
         try:
             await self.clicks.cast(form, person, Choice.APPROVE)
             ticket = await self.desk.service.ticket(form.shown.ticket_id)
-            view = modals.notice(vote_counted(ticket, person), title="Details")
+            view = modals.notice(vote_counted(ticket, person), title=gettext("Details"))
         except PlacetError as error:
-            view = modals.notice(refusal_text(error), title="Details", code=error.code.value)
+            view = modals.notice(
+                refusal_text(error), title=gettext("Details"), code=error.code.value
+            )
         await self.desk.update_view(click.view.id, view)
         return None
 
     async def finish_late(self, view_id: str, answer: FormAnswer) -> None:
         """Show the outcome of a form that was acknowledged before it was known."""
-        text = next(iter(answer.errors.values())) if answer.errors else "Your vote counts."
+        text = next(iter(answer.errors.values())) if answer.errors else gettext("Your vote counts.")
         view = answer.view or modals.notice(ours(text))
         try:
             await self.desk.update_view(view_id, view)
@@ -108,10 +111,10 @@ class Views:
 
 def working() -> Block:
     """What stands there while a vote takes longer than an acknowledgement may."""
-    return modals.notice(ours("Recording your vote\u2026 The card will show it."))
+    return modals.notice(ours(gettext("Recording your vote\u2026 The card will show it.")))
 
 
 def field_error(error: PlacetError | None, *, at: str = names.REASON_BLOCK) -> FormAnswer:
     """The form stays open and says at its field why it did not count."""
-    said = refusal_text(error) if error is not None else ours(_FAILED)
+    said = refusal_text(error) if error is not None else ours(gettext(_FAILED))
     return FormAnswer(errors={at: clip(said, 2 * FIELD_ERROR_CHARS)})

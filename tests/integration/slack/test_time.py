@@ -82,6 +82,7 @@ def _delivery(world: World, clock: FixedClock) -> Delivery:
         clock=clock,
         publisher=world.app.publisher,
         channels=world.app.channels,
+        speakers=world.app.speakers,
     )
     return Delivery(
         outbox=world.ledger,

@@ -11,6 +11,7 @@ from bot.slack.home.home import Home
 from bot.slack.home.keeper import HomeKeeper
 from bot.slack.payloads import HomeOpened
 from bot.slack.sending.client import RateLimitedError, TransientError
+from bot.slack.speakers import Speakers
 from governance.delegation import Wish
 from governance.principal import PersonId
 from tests.support.build import ANNA, BEN, T0
@@ -52,7 +53,9 @@ class Kept:
 @pytest.fixture
 async def kept() -> Kept:
     house, pen = await House().ready(), Pen()
-    desk: Any = SimpleNamespace(reader=house.ledger, service=house.service, publisher=pen)
+    desk: Any = SimpleNamespace(
+        reader=house.ledger, service=house.service, publisher=pen, speakers=Speakers()
+    )
     keeper = HomeKeeper(home=Home(desk=desk, team_id="T1"), gather_s=0)
     return Kept(house=house, pen=pen, keeper=keeper)
 
