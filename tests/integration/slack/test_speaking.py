@@ -22,7 +22,7 @@ from bot.emulator.emulator import Emulator
 from bot.emulator.faults import FaultKind
 from bot.emulator.messages import Message
 from bot.manifest import manifest
-from bot.settings import Settings, SlackMode
+from bot.settings import Language, Settings, SlackMode
 from bot.slack import names
 from bot.slack.sending import publisher
 from bot.slack.sending.digest import DIGEST_AT
@@ -94,7 +94,11 @@ class Service:
 
 @contextlib.asynccontextmanager
 async def running(
-    folder: Path, *, is_rate_limited: bool = False, others: int = 0
+    folder: Path,
+    *,
+    is_rate_limited: bool = False,
+    others: int = 0,
+    language: Language = Language.ENGLISH,
 ) -> AsyncIterator[Service]:
     """Start everything on loopback and stop it again; ``others`` share the ledger."""
     async with contextlib.AsyncExitStack() as stack:
@@ -117,6 +121,7 @@ async def running(
             slack_approvals_channel=CARDS,
             slack_audit_channel=slack_load.AUDIT,
             slack_api_url=emu.base_url,
+            language=language,
         )
         serving = await stack.enter_async_context(run_serve(settings))
         for _ in range(others):
