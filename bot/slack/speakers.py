@@ -45,7 +45,7 @@ class Speakers:
         if self.locales is None or not user_id:
             return self.channels
         try:
-            async with asyncio.timeout(limits.KNOWN_BUDGET_S):
+            async with asyncio.timeout(limits.LANGUAGE_BUDGET_S):
                 locale = await self.locales.locale(user_id)
         except (PlacetError, TimeoutError):
             return self.channels

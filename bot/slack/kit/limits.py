@@ -28,6 +28,8 @@ INPUT_LABEL_CHARS = 2_000
 FIELD_ERROR_CHARS = 150
 KNOWN_BUDGET_S = 0.5
 """What may be asked before it is known whose ticket an envelope is about; the work comes on top."""
+LANGUAGE_BUDGET_S = 0.3
+"""How long it may take to learn a person's language; with both others it stays under 3 s."""
 ROLE_BUDGET_S = 1.0
 """What may be looked up before a form opens: its trigger lives for 3 s."""
 ACK_BUDGET_S = 2.0

@@ -129,6 +129,20 @@ async def test_whoever_can_help_is_reminded_once_before_the_end() -> None:
         assert [one.number for one in stands.reminders] == [1, 2]
 
 
+async def test_each_is_told_in_the_language_of_their_account() -> None:
+    async with timed() as t:
+        await t.world.emu.set_user("olga", locale="de-DE")
+        await t.world.emu.set_user("owen", locale="de-CH")
+        asked = await t.world.ask()
+        await t.after(31)
+        assert t.told("U0OLGA")[0].text.startswith("1 Anfrage wartet noch auf Sie")
+        assert t.told("U0RITA")[0].text.startswith("1 request still waits for you")
+        t.clock.pass_(30 * MINUTE)
+        await t.world.service.handle(cmd.ExpireTicket(ticket_id=asked.id))
+        await t.after(0)
+        assert t.told("U0OWNER")[-1].text.startswith("Nicht rechtzeitig entschieden")
+
+
 async def test_several_tickets_are_one_message_to_each_person_the_most_urgent_first() -> None:
     async with timed() as t:
         for number in range(3):
