@@ -55,6 +55,7 @@ BUDGETS = (
     ),
     Budget(action=900, head=600, words=200, reason=200, output=400, votes=6, people=3, field=120),
     Budget(action=0, head=100, words=0, reason=60, output=60, votes=1, people=1, field=16),
+    Budget(action=0, head=40, words=0, reason=24, output=24, votes=1, people=1, field=8),
 )
 """Tried in this order until the whole card fits; the last one always does."""
 

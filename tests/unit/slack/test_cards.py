@@ -17,6 +17,7 @@ from bot.slack.cards import title as card_title
 from bot.slack.cards.card import Card, approval_card
 from bot.slack.cards.view import CardView, trace_address
 from bot.slack.kit import limits, modals
+from bot.slack.kit.language import LANGUAGES, speaking
 from bot.slack.kit.text import Inert, fallback
 from bot.slack.said import refusal_text
 from bot.slack.voting import details, forms
@@ -314,7 +315,9 @@ def any_view(draw: st.DrawFn) -> CardView:
 
 @given(any_view())
 def test_any_ticket_renders_a_legal_card(sample: CardView) -> None:
-    check_legal(approval_card(sample))
+    for name in LANGUAGES:
+        with speaking(name):
+            check_legal(approval_card(sample))
 
 
 @given(any_view())
@@ -405,7 +408,9 @@ def test_the_most_hostile_ticket_fits(text: str, state: TicketState) -> None:
         sandbox_note=text,
         trace_url=f"https://t.example/{'a' * 600}",
     )
-    check_legal(approval_card(sample))
+    for name in LANGUAGES:
+        with speaking(name):
+            check_legal(approval_card(sample))
 
 
 @pytest.mark.parametrize("choice", list(Choice))

@@ -18,6 +18,7 @@ from bot.slack.home import view as home_view
 from bot.slack.home.inbox import Inbox, Lent
 from bot.slack.home.likes import likes, name_of
 from bot.slack.home.view import Part, page_of
+from bot.slack.kit.language import speaking
 from bot.slack.kit.text import Inert
 from bot.slack.sending import alarm
 from governance.action import Content
@@ -207,6 +208,8 @@ def test_any_inbox_is_a_legal_tab(
         troubles=tuple(troubles),
     )
     pages = {} if not tickets else {Part.DECIDED: inbox.recency(tickets[0])}
+    with speaking("de"):
+        german = home_view.home_view(found, pages)
     view = home_view.home_view(found, pages)
     assert check_view(view, "home") == []
     assert not is_view_too_large(view)
