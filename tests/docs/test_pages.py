@@ -212,7 +212,7 @@ def test_the_sections_of_the_policy_page_load_together() -> None:
 
 
 def test_every_picture_is_shown_made_and_small() -> None:
-    made = set(script("screenshots").NAMES)
+    made = {*script("screenshots").NAMES, *script("figures").NAMES}
     files = {path.stem: path.stat().st_size for path in (DOCS / "images").glob("*.png")}
     shown = {Path(link).stem for page in pages() for link in links(page) if link.endswith(".png")}
     assert made == set(files) == shown
