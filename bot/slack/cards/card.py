@@ -14,6 +14,7 @@ from bot.slack.cards import needs, parts, standing
 from bot.slack.cards import title as card_title
 from bot.slack.cards.action import Shown, action
 from bot.slack.cards.buttons import approve_button, details_button, reject_button, row, shown_of
+from bot.slack.cards.cautions import cautions
 from bot.slack.cards.offers import offered
 from bot.slack.cards.past import past
 from bot.slack.cards.redaction import redacted
@@ -81,7 +82,7 @@ def _fits(card: Card) -> bool:
 def _card(view: CardView, budget: parts.Budget) -> Card:
     shown = action(view, budget)
     blocks: list[Block] = [header(card_title.title(view.ticket))]
-    warned = parts.cautions(view, budget)
+    warned = cautions(view, budget)
     if warned:
         blocks.append(rich(section(warned)))
     blocks.append(rich(section(parts.why(view, budget))))
