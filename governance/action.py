@@ -21,6 +21,7 @@ from governance.canonical import (
 )
 from governance.errors import Code, InvalidInput
 from governance.json_text import to_text
+from governance.making import quickly_made
 from governance.principal import AgentId, PersonId, TenantId
 
 MAX_CONTENT_BYTES = 262_144
@@ -49,6 +50,7 @@ class Dispatch(StrEnum):
     RELEASE = "release"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What may be erased later without breaking the log: arguments and words, kept apart."""
@@ -70,6 +72,7 @@ class Content:
         ).encode("utf-8")
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionRequest:
     """One action, as asked; see domain fields in docs/concepts.md.

@@ -20,6 +20,7 @@ from governance import control as ctl
 from governance.canonical import Json, canonical_bytes_of_stored, digest_bytes
 from governance.delegation import DelegationGranted, DelegationRevoked
 from governance.execution import RunStatus
+from governance.making import quickly_made
 from governance.principal import actor_agent, actor_person
 from governance.retention_events import RetentionEvent
 from governance.segments import SegmentDetached, SegmentSealed
@@ -49,6 +50,7 @@ _REFUSED = {
 }
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """The fields beside an event's own payload, the same for every type."""

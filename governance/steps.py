@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from governance import keys as signing_keys
 from governance.action import ActionRequest
 from governance.errors import Code, PlacetError, Refused, Unavailable
+from governance.making import quickly_made
 from governance.policy import evaluate as policy
 from governance.policy import facts
 from governance.policy.decision import Decision, Effect
@@ -32,6 +33,7 @@ _STARTS = (run_ev.ExecutionStarted, run_ev.GrantRedeemed)
 """Nothing of these happens on the word of a bundle that is no longer the active one."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submitted:
     """What became of a submitted request.
@@ -57,6 +59,7 @@ class Handled:
     is_changed: bool
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
     """A decision with its buckets charged: THROTTLE when one was empty."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from governance.action import ActionRequest, Digests
 from governance.errors import PlacetError
+from governance.making import quickly_made
 from governance.policy.decision import Decision
 from governance.policy.facts import Wanted
 from governance.policy.model import Bundle
@@ -19,6 +20,7 @@ from governance.tickets._opening import ask_of
 from governance.tickets.ticket import Ask, TicketId
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """Everything about a request that was known before the transaction.

@@ -11,6 +11,7 @@ from datetime import datetime
 from governance.audit import GENESIS
 from governance.control import Control
 from governance.kept import Use
+from governance.making import quickly_made
 from governance.outbox import Owed
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
@@ -24,6 +25,7 @@ from storage.deeds import DeedRow
 from storage.merkle import Range
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """Where the log ends; ``at`` is its high-water time, None while it is empty.

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from governance.canonical import Json
 from governance.execution import SandboxTier
+from governance.making import quickly_made
 from governance.principal import PersonId
 
 SIGNAL_PREFIX = "signal:"
@@ -154,6 +155,7 @@ class BucketDemand:
     refill_ms: int
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceLine:
     """One source's contribution: what was considered and what it said."""
@@ -179,6 +181,7 @@ class Warned:
         return self.constraint_id.startswith(SIGNAL_PREFIX)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The answer for one request under one snapshot, re-derivable byte for byte."""

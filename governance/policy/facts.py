@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from governance.canonical import digest
+from governance.making import quickly_made
 from governance.principal import AgentId, TenantId
 
 MOST_DEEDS = 1_000
@@ -115,6 +116,7 @@ class Considered:
     counts: tuple[Counted, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """``at`` is aware; ``past`` reaches as far back as the bundle's rules look."""

@@ -9,6 +9,7 @@ judged does not loosen; every rule that matches is told.
 
 from dataclasses import dataclass
 
+from governance.making import quickly_made
 from governance.policy.cel import Expression
 from governance.policy.decision import BucketDemand, TraceLine
 from governance.policy.history import After, label_of
@@ -22,6 +23,7 @@ _COST_OF_SEARCHING = 100
 """Of an expression, or of a look through the past."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What the rules said: those that decide, and the buckets that may still throttle."""

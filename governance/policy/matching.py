@@ -15,6 +15,7 @@ from typing import Protocol
 
 from governance.action import ActionKind
 from governance.canonical import Json
+from governance.making import quickly_made
 from governance.policy.facts import Facts
 from governance.principal import PersonId
 
@@ -176,6 +177,7 @@ def fold(words: Iterable[str]) -> frozenset[str]:
     return frozenset([word.strip().casefold() for word in words]) or NOTHING
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What a request amounts to. Tags, classes, environments and capabilities are folded."""

@@ -10,6 +10,7 @@ registry behind it and is judged by its own words.
 from dataclasses import dataclass, replace
 
 from governance.action import ActionRequest
+from governance.making import quickly_made
 from governance.policy.clearance import UNSTATED, highest
 from governance.policy.facts import Facts
 from governance.policy.matching import NOTHING, Subject, fold
@@ -20,6 +21,7 @@ from governance.principal import Agent
 _WORDS = {action.value: action for action in WIDTH}
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """A request as it is judged."""

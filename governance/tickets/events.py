@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import ClassVar, TypeGuard, get_args
 
 from governance.errors import Code
+from governance.making import quickly_made
 from governance.policy.decision import Effect, TraceLine
 from governance.policy.facts import Considered
 from governance.principal import AgentId, PersonId, TenantId
@@ -22,6 +23,7 @@ Counter = tuple[str, int, datetime]
 """Bucket key, tokens left in thousandths, and when that was so."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketOpened:
     """A request was decided and has its one ticket, born in ``state``."""

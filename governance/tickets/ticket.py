@@ -11,6 +11,7 @@ from typing import NewType
 
 from governance.action import ActionKind, Dispatch
 from governance.execution import RunReport
+from governance.making import quickly_made
 from governance.policy.decision import Constraints, Effect, Requirement, Warned
 from governance.principal import AgentId, PersonId, TenantId
 
@@ -120,6 +121,7 @@ class Escalated:
     people: tuple[PersonId, ...]
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
     """What policy judged besides the rest of an ``Ask``: the request can be judged again by it.
@@ -137,6 +139,7 @@ class Claims:
     agent_environments: tuple[str, ...] = ()
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What was asked, without its content: the part of the request that the log may keep."""
@@ -170,6 +173,7 @@ class Ask:
         return frozenset(self.owners) | ({self.on_behalf_of} if self.on_behalf_of else set())
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
     """What policy decided about a ticket, as far as the ticket keeps it."""
@@ -189,6 +193,7 @@ class Ruling:
     safety_bypassed: bool = False
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """The whole of a ticket at one moment.
