@@ -8,18 +8,15 @@ nothing that is not on record, and go on by itself. Then the log is verified and
 was acknowledged and what ran, and compared once more after a restart. The last line is JSON.
 """
 
-import argparse
 import errno
-import json
 import threading
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.fault_breaks import Break
-from bench.fault_harness import Bench, Tally, facts_of, judge, judge_end, opened
-from bench.kill_writes import STORIES
+from bench.fault_harness import Bench, Tally, facts_of, judge, judge_end
+from bench.fault_walk import Walk
 from bench.shim import Action
 
 ERRORS = (errno.EIO, errno.ENOSPC)
@@ -27,6 +24,8 @@ CODES = frozenset({"ledger_unavailable", "ledger_busy"})
 _REFUSALS = 3
 _MANY = 60
 _POLL_S = 0.002
+_PROOF_STEP = 11
+"""The broken build is caught by far fewer points."""
 
 
 @contextmanager
@@ -105,45 +104,11 @@ def _judge(bench: Bench, home: Path, story: str, *, status: int, tally: Tally, w
     judge_end(home, story, judge(home, tally, f"{where}, again"), tally, where)
 
 
-def measure(
-    *, step: int = 1, stories: Sequence[str] = STORIES, broken: Break = Break.NONE
-) -> dict[str, object]:
-    """Every story; the counts."""
-    started, tally = time.monotonic(), Tally()
-    with opened() as bench:
-        for story in stories:
-            before = tally.counts["points"]
-            fail_everywhere(bench, story, tally, step=step, broken=broken)
-            points = tally.counts["points"] - before
-            print(f"{story}: {points} errors, {tally.harms} harms", flush=True)
-    return {
-        "broken": broken,
-        "stories": list(stories),
-        **tally.to_json(),
-        "harms": tally.harms,
-        "seconds": round(time.monotonic() - started),
-    }
-
-
-def main() -> None:
-    """Parse, run, print; exit 1 on any harm of the real build, or a broken one not caught."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="every 37th write only")
-    parser.add_argument("--step", type=int, default=7, help="every STEP-th write only")
-    parser.add_argument("--broken", choices=[item.value for item in Break], default=None)
-    options = parser.parse_args()
-    step = 37 if options.quick else options.step
-    if options.broken is not None:
-        counts = measure(step=step, broken=Break(options.broken))
-        print(json.dumps(counts))
-        raise SystemExit(1 if counts["harms"] else 0)
-    counts = measure(step=step)
-    broken = Break.EARLY_ANSWER
-    caught = measure(step=max(step, 11), stories=("approve",), broken=broken)["harms"]
-    print(json.dumps({**counts, "harms_of_broken_builds": {broken.value: caught}}))
-    if counts["harms"] or not caught:
-        raise SystemExit(1)
-
-
 if __name__ == "__main__":
-    main()
+    Walk(
+        name="errors",
+        strike=fail_everywhere,
+        step=7,
+        quick_step=37,
+        caught={Break.EARLY_ANSWER: _PROOF_STEP},
+    ).main(__doc__)

@@ -10,19 +10,11 @@ JSON.
 The broken builds (``--broken``) must be caught; without the option each of them is tried, too.
 """
 
-import argparse
-import json
-import time
-from collections.abc import Sequence
-
 from bench.fault_breaks import Break
-from bench.fault_harness import Bench, Tally, judge, judge_end, opened
+from bench.fault_harness import Bench, Tally, judge, judge_end
+from bench.fault_walk import Walk
 from bench.shim import Action, How
 
-STORIES = (
-    *("allow", "approve", "release", "reject"),
-    *("withdraw", "expire", "freeze", "checkpoint"),
-)
 CAUGHT = (Break.LATE_START, Break.EARLY_ANSWER, Break.NO_QUORUM)
 """The broken builds that dying at a write brings to light."""
 _KILLED = -9
@@ -64,48 +56,6 @@ def kill_everywhere(
         when += step
 
 
-def measure(
-    *, step: int = 1, stories: Sequence[str] = STORIES, broken: Break = Break.NONE
-) -> dict[str, object]:
-    """Every story; the counts."""
-    started, tally = time.monotonic(), Tally()
-    with opened() as bench:
-        for story in stories:
-            before = tally.counts["points"]
-            kill_everywhere(bench, story, tally, step=step, broken=broken)
-            print(
-                f"{story}: {tally.counts['points'] - before} kills, {tally.harms} harms", flush=True
-            )
-    return {
-        "broken": broken,
-        "stories": list(stories),
-        **tally.to_json(),
-        "harms": tally.harms,
-        "seconds": round(time.monotonic() - started),
-    }
-
-
-def main() -> None:
-    """Parse, run, print; exit 1 on any harm of the real build, or a broken one not caught."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="every 23rd write only")
-    parser.add_argument("--step", type=int, default=1, help="every STEP-th write only")
-    parser.add_argument("--broken", choices=[item.value for item in Break], default=None)
-    options = parser.parse_args()
-    step = 23 if options.quick else options.step
-    if options.broken is not None:
-        counts = measure(step=step, broken=Break(options.broken))
-        print(json.dumps(counts))
-        raise SystemExit(1 if counts["harms"] else 0)
-    counts = measure(step=step)
-    caught = {
-        broken.value: measure(step=_PROOF_STEP, stories=("approve",), broken=broken)["harms"]
-        for broken in CAUGHT
-    }
-    print(json.dumps({**counts, "harms_of_broken_builds": caught}))
-    if counts["harms"] or not all(caught.values()):
-        raise SystemExit(1)
-
-
 if __name__ == "__main__":
-    main()
+    proofs = dict.fromkeys(CAUGHT, _PROOF_STEP)
+    Walk(name="kills", strike=kill_everywhere, step=1, quick_step=23, caught=proofs).main(__doc__)
