@@ -8,6 +8,7 @@ Source: sqlite.org/pragma.html, sqlite.org/wal.html.
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from storage.connection import LOG_HEAD, Dialect, Leader, Points, Trouble, Wakes
 from storage.leading import FileLeader
 from storage.points import FilePoints
 from storage.same_file import SameFile
+from storage.turns import ASK_AGAIN_S, COURTESY_S, Turns
 from storage.wakes import SocketWakes
 
 READERS = 4
@@ -41,16 +43,46 @@ class SqliteConnection(sqlite3.Connection):
     dialect = _SQLITE
     is_broken = False
     check_file: Callable[[], None]
+    turns: Turns
+    busy_timeout_s: float
+    _is_last = False
+    """Whether it had the lock already, so that it is others' turn."""
 
     def begin_chain(self) -> tuple[Sequence[Any] | None, datetime | None]:
         """Begin with the file's write lock."""
-        self.execute("BEGIN IMMEDIATE")
+        self.begin()
         row: Sequence[Any] | None = self.execute(LOG_HEAD).fetchone()
         return row, None
 
     def begin(self) -> None:
         """The same lock: there is but one."""
-        self.execute("BEGIN IMMEDIATE")
+        if self._is_last and self.turns.is_awaited:
+            time.sleep(COURTESY_S)
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error):
+                raise
+            self._wait_and_begin()
+        self._is_last = True
+
+    def _wait_and_begin(self) -> None:
+        patience_ends = time.monotonic() + self.busy_timeout_s
+        with self.turns.waiting():
+            while True:
+                time.sleep(ASK_AGAIN_S)
+                try:
+                    self.execute("BEGIN IMMEDIATE")
+                except sqlite3.OperationalError as error:
+                    if not _is_busy(error) or time.monotonic() > patience_ends:
+                        raise
+                else:
+                    return
+
+    def close(self) -> None:
+        """Let go of the file, and of the place among those who write to it."""
+        self.turns.close()
+        super().close()
 
     def announce(self, size: int) -> None:
         """Nothing: a socket tells the others, once it is committed."""
@@ -98,10 +130,13 @@ class SqliteDatabase:
             factory=SqliteConnection,
         )
         connection.check_file = self.check_file
+        connection.busy_timeout_s = busy_timeout_s
+        connection.turns = Turns(self.path)
         try:
             self.check_file()
             for pragma in _pragmas():
                 connection.execute(pragma)
+            connection.execute("PRAGMA busy_timeout=0")  # from here on it waits by itself
         except BaseException:
             connection.close()
             raise
@@ -157,6 +192,11 @@ class SqliteDatabase:
         event.listen(engine, "connect", _prepare_writer)
         event.listen(engine, "begin", _begin_immediate)
         return engine
+
+
+def _is_busy(error: sqlite3.OperationalError) -> bool:
+    """Another has the lock; the code's low byte says so, whatever it waits for."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _pragmas() -> tuple[str, ...]:
