@@ -101,7 +101,7 @@ class Verification:
             if source.has_tables:
                 self.facts.settle()
                 yield from source.guards()
-                yield from compare(self.facts, self.chain)
+                yield from compare(self.facts, self.chain, self._crew)
                 yield from self.facts.detachments.compare(source)
                 yield from self._tiles.compare()
                 if has_table(scratch):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
-from storage.verify_form import Forms, Json, Top, canonical
+from storage.verify_form import Forms, Json, canonical
 
 __all__ = [
     "Chain",
@@ -33,7 +33,7 @@ __all__ = [
 GENESIS = "0" * 64
 HASH_BYTES = 32
 COLUMNS = ("at", "type", "version", "tenant", "trace_id", "ticket_id", "agent_id")
-"""The columns that repeat what a record says, in the order of ``Top.beside``."""
+"""The columns that repeat what a record says, in the order of a ``Top``."""
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _EVENT = b"placet/v1/event\x00"
 _WINDOW = 4096
@@ -98,12 +98,15 @@ def look(stretch: Stretch, forms: Forms) -> Look:
     problems: list[Problem] = []
     void: list[int] = []
     before, previous, raws = stretch
+    begun = sha256(_EVENT)
     first, last = (0, ""), ""
     for place, (seq, hash_, body, columns) in enumerate(raws):
         if seq != before + 1:
             detail = f"record {before + 1} is missing before it"
             problems.append(Problem(seq=seq, what="sequence", detail=detail, field="seq"))
-        if sha256(_EVENT + body).hexdigest() != hash_:
+        hashed = begun.copy()
+        hashed.update(body)
+        if hashed.hexdigest() != hash_:
             detail = "its bytes do not have its hash"
             problems.append(Problem(seq=seq, what="hash", detail=detail, field="hash"))
         top, why = forms.read(seq, body)
@@ -111,31 +114,37 @@ def look(stretch: Stretch, forms: Forms) -> Look:
             void.append(place)
             problems.append(Problem(seq=seq, what="form", detail=why, field="body"))
         else:
-            if top.seq != seq or type(top.seq) is not int or top.previous != previous:
-                problems += _links(seq, previous, top)
-            stamp = top.beside[0]
+            number, link, beside = top
+            if number != seq or type(number) is not int or link != previous:
+                problems += _links(seq, previous, number, link)
+            stamp = beside[0]
             if stamp != last:
                 wrong = _time(seq, stamp, last)
                 problems += wrong
                 if not wrong:
                     last = stamp
                     first = first if first[1] else (seq, stamp)
-            if columns is not None and columns != top.beside:
-                problems += _columns(seq, columns, top)
+            if columns is not None and columns != beside:
+                problems += _columns(seq, columns, beside)
         before, previous = seq, hash_
     return Look(problems, frozenset(void), b"", first, last)
 
 
 def leaves(raws: Iterable[Raw]) -> bytes:
     """The hashes of records in the tree, one after the other."""
-    return b"".join([sha256(b"\x00" + raw[2]).digest() for raw in raws])
+    begun, found = sha256(b"\x00"), []
+    for raw in raws:
+        hashed = begun.copy()
+        hashed.update(raw[2])
+        found.append(hashed.digest())
+    return b"".join(found)
 
 
-def _links(seq: int, previous: str, top: Top) -> Iterator[Problem]:
-    if top.seq != seq or type(top.seq) is not int:
-        detail = f"its bytes say {top.seq!r}"
+def _links(seq: int, previous: str, number: Json, link: Json) -> Iterator[Problem]:
+    if number != seq or type(number) is not int:
+        detail = f"its bytes say {number!r}"
         yield Problem(seq=seq, what="sequence", detail=detail, field="seq")
-    if top.previous != previous:
+    if link != previous:
         detail = "it does not name the hash of the record before it"
         yield Problem(seq=seq, what="link", detail=detail, field="previous")
 
@@ -150,8 +159,8 @@ def _time(seq: int, stamp: Json, last: str) -> list[Problem]:
     return [Problem(seq=seq, what="time", detail=detail, field="timestamp")]
 
 
-def _columns(seq: int, columns: tuple[Json, ...], top: Top) -> Iterator[Problem]:
-    for name, stored, said in zip(COLUMNS, columns, top.beside, strict=True):
+def _columns(seq: int, columns: tuple[Json, ...], beside: tuple[Json, ...]) -> Iterator[Problem]:
+    for name, stored, said in zip(COLUMNS, columns, beside, strict=True):
         if stored != said:
             detail = f"{name} is not what its bytes say"
             yield Problem(

@@ -5,39 +5,66 @@ at, by whichever process; a verdict never depends on how many there are, and wor
 lost is done here. Memory stays flat: a few stretches are under way at a time.
 """
 
-import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import NamedTuple, TypeVar, cast
 
-from storage.verify_chain import GENESIS, Look, Problem, Raw, Stretch, leaves, look
-from storage.verify_claims import Doubt, holding
+from storage.verify_chain import GENESIS, Json, Look, Problem, Raw, Stretch, leaves, look
+from storage.verify_claims import Claim, Doubt, holding
 from storage.verify_form import Forms
+from storage.verify_others import Asked, Lost, Others
+from storage.verify_projections import wrong_in
 
-_STRETCH = 2_000
+_STRETCH = 1_000
 """Records in a stretch, at most; a stretch of long records has fewer."""
-_STRETCH_BYTES = 4_194_304
-_CLAIMS = 500
+_STRETCH_BYTES = 2_097_152
+_CLAIMS = 250
+_AHEAD = 4
+"""What is under way for each process, at most."""
 _FORMS = Forms()
+_FIELDS = tuple(field.name for field in fields(Problem))
+
+_Kept = TypeVar("_Kept")
+_Found = tuple[Stretch, Sequence[Problem], Look]
 
 
-def _look(before: int, previous: str, raws: Sequence[Raw], has_tree: bool) -> Look:
-    found = look(Stretch(before, previous, raws), _FORMS)
-    return found._replace(leaves=leaves(raws)) if has_tree else found
+def _look(before: int, previous: str, rows: Sequence[Json], has_tree: bool) -> tuple[Json, ...]:
+    found = _look_here(Stretch(before, previous, rows), has_tree)
+    return [_plain(problem) for problem in found.problems], *found[1:]
+
+
+def _look_here(stretch: Stretch, has_tree: bool) -> Look:
+    found = look(stretch, _FORMS)
+    return found._replace(leaves=leaves(stretch.raws)) if has_tree else found
+
+
+def _plain(problem: Problem) -> tuple[Json, ...]:
+    return tuple(getattr(problem, field) for field in _FIELDS)
+
+
+def _holding(*claims: tuple[str, str, bytes]) -> list[bool]:
+    return holding([Claim(*claim) for claim in claims])
+
+
+def _wrong_in(*rows: Json) -> list[list[str]]:
+    return [wrong_in(*row) for row in rows]
+
+
+CALLS: Mapping[str, Callable[..., object]] = {
+    "look": _look,
+    "holding": _holding,
+    "rows": _wrong_in,
+}
+"""What another process can be asked; nothing but plain values go there and come back."""
 
 
 class _Work(NamedTuple):
-    """A call that another process makes, and how to make it here instead."""
+    """A call that another process makes, if one was asked, and how to make it here instead."""
 
-    future: "Future[object] | None"
-    call: Callable[..., object]
+    asked: Asked | None
+    call: str
     given: tuple[object, ...]
-
-
-_UnderWay = tuple[Sequence[Raw], Sequence[Problem], _Work | Look]
-"""A stretch, what its source said of it, and what it showed or who looks at it."""
 
 
 class Crew:
@@ -47,16 +74,9 @@ class Crew:
     """
 
     def __init__(self, jobs: int, *, has_tree: bool = True) -> None:
-        self._pool: ProcessPoolExecutor | None = None
-        self._jobs = jobs
+        self._others = Others(jobs, __name__)
         self._has_tree = has_tree
-        if jobs:
-            try:
-                # Not fork: the service has threads.
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(jobs, mp_context=context)
-            except OSError:  # no shared semaphores here
-                self._pool = None
+        self._most = _AHEAD * jobs
         self._doubts: list[Doubt] = []
         self._waiting: deque[tuple[_Work, list[Doubt]]] = deque()
         self.signatures = 0
@@ -68,30 +88,33 @@ class Crew:
 
         The first of them follows record ``before``, whose hash is ``previous``.
         """
-        under_way: deque[_UnderWay] = deque()
-        for (start, link, raws), aside in stretches(items, before, previous):
-            if self._are_busy(under_way):
-                work: _Work | Look = _look(start, link, raws, self._has_tree)
-            else:
-                given = list(map(tuple, raws)) if self._pool else raws
-                work = self._begin(_look, start, link, given, self._has_tree)
-            under_way.append((raws, aside, work))
-            if len(under_way) > 2 * self._jobs:
-                yield self._one(under_way)
+        under_way: deque[tuple[Stretch, Sequence[Problem], Asked | Look]] = deque()
+        for stretch, aside in stretches(items, before, previous):
+            under_way.append((stretch, aside, self._begin_look(stretch)))
+            if len(under_way) > self._most:
+                yield self._looked(*under_way.popleft())
         while under_way:
-            yield self._one(under_way)
+            yield self._looked(*under_way.popleft())
 
-    def _are_busy(self, under_way: "deque[_UnderWay]") -> bool:
-        """Whether each of the others has one stretch at hand and one waits: this one looks, too."""
-        futures = [work.future for _, _, work in under_way if isinstance(work, _Work)]
-        return sum(not future.done() for future in futures if future) > self._jobs
+    def _begin_look(self, stretch: Stretch) -> Asked | Look:
+        """Where all others have enough to do, this process looks, too."""
+        asked = None
+        if self._others.is_any_free():
+            rows = list(map(tuple, stretch.raws))
+            asked = self._others.ask("look", (*stretch[:2], rows, self._has_tree))
+        return _look_here(stretch, self._has_tree) if asked is None else asked
 
-    def _one(self, under_way: "deque[_UnderWay]") -> tuple[Sequence[Raw], Sequence[Problem], Look]:
-        raws, aside, work = under_way.popleft()
-        found = self._result(work) if isinstance(work, _Work) else work
-        if not isinstance(found, Look):
-            raise TypeError("a look is expected")
-        return raws, aside, found
+    def _looked(
+        self, stretch: Stretch, aside: Sequence[Problem], found: Asked | Look
+    ) -> tuple[Sequence[Raw], Sequence[Problem], Look]:
+        if isinstance(found, Asked):
+            try:
+                problems, *rest = cast(list[Json], self._others.answer(found))
+                told = [Problem(**dict(zip(_FIELDS, item, strict=True))) for item in problems]
+                found = Look(told, *rest)
+            except Lost:
+                found = _look_here(stretch, self._has_tree)
+        return stretch.raws, aside, found
 
     def doubt(self, doubts: Sequence[Doubt]) -> Iterator[Problem]:
         """Have these signatures verified; what comes back are those of earlier ones that fail."""
@@ -100,7 +123,7 @@ class Crew:
         while len(self._doubts) >= _CLAIMS:
             self._claim(self._doubts[:_CLAIMS])
             del self._doubts[:_CLAIMS]
-        while len(self._waiting) > 2 * self._jobs:
+        while len(self._waiting) > self._most:
             yield from self._settled()
 
     def settle(self) -> Iterator[Problem]:
@@ -112,39 +135,44 @@ class Crew:
             yield from self._settled()
 
     def _claim(self, doubts: list[Doubt]) -> None:
-        work = self._begin(holding, [tuple(doubt.claim) for doubt in doubts])
+        work = self._begin("holding", *[tuple(doubt.claim) for doubt in doubts])
         self._waiting.append((work, doubts))
 
     def _settled(self) -> Iterator[Problem]:
         work, doubts = self._waiting.popleft()
-        held = self._result(work)
-        if not isinstance(held, list):
-            raise TypeError("a list is expected")
-        for doubt, holds in zip(doubts, held, strict=True):
+        for doubt, holds in zip(doubts, cast(list[Json], self._result(work)), strict=True):
             if holds is not True:
                 yield doubt.problem
 
-    def _begin(self, call: Callable[..., object], *given: object) -> _Work:
-        future = None
-        if self._pool is not None:
-            try:
-                future = self._pool.submit(call, *given)
-            except (BrokenProcessPool, RuntimeError):
-                self._pool = None
-        return _Work(future, call, given)
+    def rows(
+        self, parts: Iterable[tuple[_Kept, Sequence[Sequence[Json]]]]
+    ) -> Iterator[tuple[_Kept, list[list[str]]]]:
+        """What is wrong with rows of tickets (``wrong_in``), part by part and in order."""
+        under_way: deque[tuple[_Kept, _Work]] = deque()
+        for kept, part in parts:
+            under_way.append((kept, self._begin("rows", *part)))
+            if len(under_way) > self._most:
+                yield self._compared(*under_way.popleft())
+        while under_way:
+            yield self._compared(*under_way.popleft())
+
+    def _compared(self, kept: _Kept, work: _Work) -> tuple[_Kept, list[list[str]]]:
+        return kept, cast(list[list[str]], self._result(work))
+
+    def _begin(self, call: str, *given: object) -> _Work:
+        return _Work(self._others.ask(call, given), call, given)
 
     def _result(self, work: _Work) -> object:
-        if work.future is not None:
+        if work.asked is not None:
             try:
-                return work.future.result()
-            except (BrokenProcessPool, OSError):
-                self._pool = None
-        return work.call(*work.given)
+                return self._others.answer(work.asked)
+            except Lost:
+                pass
+        return CALLS[work.call](*work.given)
 
     def close(self) -> None:
         """End the other processes."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
+        self._others.close()
 
 
 def stretches(
@@ -157,10 +185,12 @@ def stretches(
     for item in items:
         if isinstance(item, Problem):
             aside.append(item)
+            is_full = len(aside) >= _STRETCH
         else:
             raws.append(item)
-            size += len(item.body)
-        if max(len(raws), len(aside)) >= _STRETCH or size >= _STRETCH_BYTES:
+            size += len(item[2])
+            is_full = size >= _STRETCH_BYTES or len(raws) >= _STRETCH
+        if is_full:
             yield Stretch(before, previous, raws), aside
             if raws:
                 before, previous = raws[-1].seq, raws[-1].hash

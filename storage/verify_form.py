@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 Json = Any
 """Parsed JSON: these modules read what may have been forged, and check as they go."""
@@ -53,12 +53,8 @@ _ENCODER = json.JSONEncoder(
 )
 
 
-class Top(NamedTuple):
-    """What the chain needs of a record: its number, its link, and what columns repeat."""
-
-    seq: Json
-    previous: Json
-    beside: tuple[Json, ...]
+Top = tuple[Json, Json, tuple[Json, ...]]
+"""What the chain needs of a record: its number, its link, and what columns repeat."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -131,7 +127,7 @@ class Forms:
             if found is not None:
                 agent, previous, number, tenant, ticket, at, trace, kind, version = found.groups()
                 beside = (at, kind, int(version), tenant, trace, ticket, agent)
-                return Top(int(number), previous, beside), ""
+                return (int(number), previous, beside), ""
         return self._by_shape(seq, text, end)
 
     def _by_shape(self, seq: int, text: str, end: str) -> tuple[Top | None, str]:
@@ -151,7 +147,7 @@ class Forms:
         if shape.met == _OFTEN:
             self._keep_at_hand(end, _expression(shape, parts))
         number, previous, at, kind, version, *rest = shape.read(parts)
-        return Top(int(number[1:-1]), previous, (at, kind, int(version[1:-1]), *rest)), ""
+        return (int(number[1:-1]), previous, (at, kind, int(version[1:-1]), *rest)), ""
 
     def _keep_at_hand(self, end: str, pattern: re.Pattern[str]) -> None:
         if end not in self._often and len(self._often) < _MOST_TYPES:
@@ -213,7 +209,7 @@ def _has_large(value: Json) -> bool:
 
 
 def _top(record: Mapping[str, Json]) -> Top:
-    return Top(record["seq"], record["previous"], tuple(record[name] for name in _BESIDE))
+    return record["seq"], record["previous"], tuple(record[name] for name in _BESIDE)
 
 
 def _shape_of(parts: Sequence[str]) -> _Shape:

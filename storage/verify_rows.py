@@ -5,22 +5,18 @@ Must not live here: derivation. Law: a projection that says more, less or other 
 named; so is a log that the database no longer protects.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterator
 
-from storage import verify_body
 from storage.verify_chain import Chain, Problem, digest
-from storage.verify_delegations import plain_body
+from storage.verify_crew import Crew
 from storage.verify_facts import Facts
 from storage.verify_form import Json, text_of
 from storage.verify_idempotency import compare_keys
+from storage.verify_projections import COLUMNS, as_object, differing
 
-_COLUMNS = (
-    *("id", "opened_seq", "tenant", "state", "revision", "agent", "topic", "tool", "trace_id"),
-    *("needed_people", "created_at", "expires_at", "expiring_at", "overdue_at", "lease_until"),
-    "uncleared_since",
-)
+_ROWS = 200
+"""Rows of tickets that are compared at once, by whichever process."""
 _SAME = {
     "votes": ("v", "ticket_id, revision, person, role, weight, choice, withdrawn"),
     "buckets": ("b", "key, tokens_milli, updated_at"),
@@ -32,11 +28,11 @@ _SAME = {
 }
 
 
-def compare(facts: Facts, chain: Chain) -> Iterator[Problem]:
+def compare(facts: Facts, chain: Chain, crew: Crew) -> Iterator[Problem]:
     """Everything in the database ``db`` attached to the scratch that the log does not say."""
     scratch = facts.scratch
     yield from _head(facts, chain)
-    yield from _tickets(scratch)
+    yield from _tickets(scratch, crew)
     for table, (derived, columns) in _SAME.items():
         yield from _same(scratch, table, derived, columns)
     yield from compare_keys(scratch, chain.time)
@@ -55,72 +51,32 @@ def _head(facts: Facts, chain: Chain) -> Iterator[Problem]:
         yield _row("head", "head", 1, "the head row is not where the log ends")
 
 
-def _tickets(scratch: sqlite3.Connection) -> Iterator[Problem]:
+def _tickets(scratch: sqlite3.Connection, crew: Crew) -> Iterator[Problem]:
     missing = "SELECT id FROM t WHERE id NOT IN (SELECT id FROM db.tickets)"
     for (name,) in scratch.execute(missing):
         yield _row("projection", "tickets", name, f"ticket {name} has no row")
-    sql = f"""SELECT t.opened_seq, t.body, r.body, {", ".join(f"r.{name}" for name in _COLUMNS)}
+    sql = f"""SELECT t.opened_seq, t.body, r.body, {", ".join(f"r.{name}" for name in COLUMNS)}
               FROM db.tickets r LEFT JOIN t ON t.id = r.id"""  # noqa: S608  # names of this module
-    for opened_seq, told, body, *columns in scratch.execute(sql):
-        if told is None:
-            detail = f"ticket {columns[0]} is not in the log"
-            yield _row("projection", "tickets", columns[0], detail)
-            continue
-        wrong = _wrong_in(opened_seq, told, body, columns)
-        if wrong:
-            where = ", ".join(wrong)
-            yield Problem(
-                seq=opened_seq,
-                what="projection",
-                detail=f"the row of ticket {columns[0]} is not what the log says ({where})",
-                table="tickets",
-                row=str(columns[0]),
-                field=where,
-            )
-
-
-def _wrong_in(opened_seq: int, told: str, body: bytes, columns: list[Json]) -> list[str]:
-    """The fields of a ticket's row that are not what the log says: first of all, whether any."""
-    try:
-        found = plain_body(_SINCE | _object(body))
-        wanted = found if text_of(found) == told else json.loads(told)
-        beside = verify_body.columns(wanted, opened_seq)
-        if wanted is found and repr([*beside.values()]) == repr(columns):
-            return []
-        wrong = _differing(wanted, found)
-        wrong += _differing(beside, dict(zip(_COLUMNS, columns, strict=True)))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        return [type(error).__name__]  # what is malformed in the log, or nested without end
-    return list(dict.fromkeys(wrong))
+    cursor = scratch.execute(sql)
+    parts = ((rows, rows) for rows in iter(lambda: cursor.fetchmany(_ROWS), []))
+    for rows, found in crew.rows(parts):
+        for (opened_seq, told, _, name, *_), wrong in zip(rows, found, strict=True):
+            if told is None:
+                yield _row("projection", "tickets", name, f"ticket {name} is not in the log")
+            elif wrong:
+                where = ", ".join(wrong)
+                yield Problem(
+                    seq=opened_seq,
+                    what="projection",
+                    detail=f"the row of ticket {name} is not what the log says ({where})",
+                    table="tickets",
+                    row=str(name),
+                    field=where,
+                )
 
 
 def _row(what: str, table: str, row: object, detail: str) -> Problem:
     return Problem(seq=0, what=what, detail=detail, table=table, row=str(row))
-
-
-_SINCE: dict[str, Json] = {
-    "upheld_by": "",
-    "attested": [],
-    "failures": 0,
-    "reminders": [],
-    "escalated": [],
-}
-"""Fields that the rows of earlier versions lack."""
-
-
-def _differing(wanted: Json, found: Json) -> list[str]:
-    """Fields that are missing, too many, or other; True is not 1, and no text is a number."""
-    return [
-        name
-        for name in (*wanted, *(found.keys() - wanted.keys()))
-        if name not in found or name not in wanted or not _is_same(wanted[name], found[name])
-    ]
-
-
-def _is_same(wanted: Json, found: Json) -> bool:
-    if isinstance(found, bytes):
-        return False
-    return json.dumps(wanted, sort_keys=True) == json.dumps(found, sort_keys=True)
 
 
 def _same(scratch: sqlite3.Connection, table: str, derived: str, columns: str) -> Iterator[Problem]:
@@ -140,7 +96,7 @@ def _credentials(scratch: sqlite3.Connection) -> Iterator[Problem]:
     sql = """SELECT c.id, c.body, r.body, r.issued_at, r.revoked_at FROM c
              LEFT JOIN db.credentials r ON r.id = c.id"""
     for name, told, body, *times in scratch.execute(sql):
-        seen = _object(body or b"")
+        seen = as_object(body or b"")
         said = [seen.get("issued_at"), seen.get("revoked_at")]
         if text_of(seen) != told or said != times:
             yield _row("credentials", "credentials", name, f"{name} is not as the log says")
@@ -174,12 +130,12 @@ def _governing(facts: Facts) -> Iterator[Problem]:
     empty: Json = {"snapshot": "", "frozen": {}, "keys": {}, "activation": None, "ended": {}}
     # The rows of earlier versions do not say where the bundle's bytes lie, or what has ended.
     found = {"ended": {}, "holds": {}, "sealed": None, "detached": None, "delegations": {}} | (
-        _object(rows[0][1]) if rows else empty
+        as_object(rows[0][1]) if rows else empty
     )
     # Nor does a bundle that was activated in the form of such a version.
     if found.get("activation") is None and facts.rules.active is None:
         found["activation"] = wanted["activation"]
-    wrong = ", ".join(_differing(wanted, found))
+    wrong = ", ".join(differing(wanted, found))
     if wrong:
         detail = f"the governing state is not what the log says ({wrong})"
         yield Problem(seq=0, what="control", detail=detail, table="control", row="1", field=wrong)
@@ -199,12 +155,3 @@ def _contents(scratch: sqlite3.Connection) -> Iterator[Problem]:
     for name, seq in scratch.execute(missing):
         detail = f"{name}, which it names, has no row"
         yield Problem(seq=seq, what="contents", detail=detail, table="contents", row=name)
-
-
-def _object(body: object) -> Json:
-    """A JSON object as its row must have it, UTF-8 in bytes; anything else is an empty one."""
-    try:
-        found = json.loads(body.decode("utf-8")) if isinstance(body, bytes) else None
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

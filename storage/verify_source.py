@@ -84,10 +84,10 @@ class SqliteSource:
         some = f" WHERE seq > {after:d}" if after else ""
         sql = f"SELECT seq, hash, body, {', '.join(COLUMNS)} FROM db.events{some} ORDER BY seq"  # noqa: S608  # a number
         for row in self._scratch.execute(sql):
-            seq, hash_, body = row[:3]
-            if type(body) is bytes:
-                yield Raw(seq, hash_, body, row[3:])
+            if type(row[2]) is bytes:
+                yield Raw(row[0], row[1], row[2], row[3:])
             else:
+                seq = row[0]
                 detail = "its body is not bytes"
                 yield Problem(
                     seq=seq, what="form", detail=detail, table="events", row=str(seq), field="body"

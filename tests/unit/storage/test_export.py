@@ -12,7 +12,7 @@ import pytest
 from storage import export as module
 from storage.export import NotThisLog, export, export_segments, standing
 from storage.verify import verify_database, verify_export
-from storage.verify_crew import Crew
+from storage.verify_others import Others
 from tests.attacks.tampering import Lab, told_anew, written
 
 SIZE = 9
@@ -123,6 +123,7 @@ def test_the_verdict_does_not_depend_on_how_many_processes_look(lab: Lab, tmp_pa
     with closing(sqlite3.connect(spoiled.database, isolation_level=None)) as db:
         db.execute("DROP TRIGGER events_no_update")
         db.execute("UPDATE events SET body = CAST(replace(body, 'acme', 'acne') AS BLOB)")
+        db.execute("UPDATE tickets SET topic = 'another', needed_people = 7")
     for path in (lab.database, spoiled.database):
         alone = verify_database(path, jobs=0, checkpoints=lab.checkpoints)
         helped = verify_database(path, jobs=2, checkpoints=lab.checkpoints)
@@ -133,16 +134,18 @@ def test_the_verdict_does_not_depend_on_how_many_processes_look(lab: Lab, tmp_pa
 
 @pytest.mark.usefixtures("two_jobs")
 def test_work_that_a_process_lost_is_done_here(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    begin = Crew._begin  # the moment before work is given away
+    ask = Others.ask
 
-    def killing(self: Crew, *args: object) -> object:
-        work = begin(self, *args)  # type: ignore[arg-type]
-        if self._pool is not None:
-            for process in list(self._pool._processes.values()):
-                process.kill()
-        return work
+    def killing(self: Others, call: str, given: tuple[object, ...]) -> object:
+        asked = ask(self, call, given)
+        for other in self._others:
+            other._process.kill()
+        calls.append((call, asked is not None))
+        return asked
 
-    monkeypatch.setattr(Crew, "_begin", killing)
+    calls: list[tuple[str, bool]] = []
+    monkeypatch.setattr(Others, "ask", killing)
     report = verify_database(lab.database, jobs=1, checkpoints=lab.checkpoints)
     assert report.problems == ()
     assert report.counts.uncovered == 0
+    assert calls[0] == ("look", True)
