@@ -8,14 +8,13 @@ What only an outside copy shows: records removed from the end together with thei
 a whole log replaced by another. Give it the checkpoints that were published.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Unpack
 
 from storage import verify_values as values
 from storage.verify_chain import HASH_BYTES, Chain, Json, Look, Problem, Raw, root
-from storage.verify_crew import Crew
+from storage.verify_crew import Crew, usual_jobs
 from storage.verify_detached import NotAtHand, begins_after, has_table, rejoined, state_at
 from storage.verify_facts import Facts
 from storage.verify_form import load
@@ -33,7 +32,6 @@ from storage.verify_tiles import Tiles
 __all__ = ["Counts", "Options", "Report", "Verification", "verify"]
 __all__ += ["verify_database", "verify_export"]
 
-_MOST_JOBS = 4
 _FOR_JOBS = 20_000
 """Records from which on other processes are worth their start."""
 _BYTES_OF_RECORD = 1_000
@@ -72,7 +70,7 @@ class Verification:
         }
         self.chain = Chain()
         self.facts = Facts(known, deferred=True)
-        self._jobs = min(_MOST_JOBS, (os.cpu_count() or 1) - 1) if jobs is None else jobs
+        self._jobs = usual_jobs() if jobs is None else jobs
         self._heads, self._crew = Heads(iter(()), self.facts.ring), Crew(0)
         self._tiles = Tiles(self.facts.scratch)
         self._published = Published(self.facts.scratch, witnesses_in(witnesses))

@@ -5,6 +5,7 @@ at, by whichever process; a verdict never depends on how many there are, and wor
 lost is done here. Memory stays flat: a few stretches are under way at a time.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -16,6 +17,7 @@ from storage.verify_form import Forms
 from storage.verify_others import Asked, Lost, Others
 from storage.verify_projections import wrong_in
 
+_MOST_JOBS = 4
 _STRETCH = 1_000
 """Records in a stretch, at most; a stretch of long records has fewer."""
 _STRETCH_BYTES = 2_097_152
@@ -173,6 +175,13 @@ class Crew:
     def close(self) -> None:
         """End the other processes."""
         self._others.close()
+
+
+def usual_jobs() -> int:
+    """One process for each core that is left beside this one, some at most."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(_MOST_JOBS, cores - 1)
 
 
 def stretches(

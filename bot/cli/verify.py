@@ -26,6 +26,7 @@ EXAMPLES = (
 )
 _SHOWN = 50
 """How many problems are listed; all of them are counted."""
+_MOST_JOBS = 64
 _ALONE = (
     "Nothing from outside was compared: give --checkpoints and --keys that were kept elsewhere. "
     "Without, nobody sees a log whose end was cut off, or another one in its place."
@@ -78,6 +79,16 @@ def verify(
     complete: Annotated[
         bool, typer.Option("--complete", help="A sealed file that is missing is a problem.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=_MOST_JOBS,
+            help="Processes that look at a long log beside this one; else one for each other core, "
+            "4 at most.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Re-derive everything from the raw records: chain, tickets, votes, signatures, checkpoints.
@@ -105,7 +116,7 @@ def verify(
     with bar("verifying") as progress:
         if export:
             verdict = verification.verify_exported(
-                export, checkpoints=outside, keys=known, progress=progress
+                export, checkpoints=outside, keys=known, progress=progress, jobs=jobs
             )
         else:
             verdict = verification.verify_ledger(
@@ -114,6 +125,7 @@ def verify(
                 witnesses=verification.witnesses_text(settings),
                 keys=known,
                 progress=progress,
+                jobs=jobs,
                 sealed=given(
                     database or settings.database,
                     segments,

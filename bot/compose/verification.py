@@ -94,10 +94,12 @@ def verify_ledger(
     witnesses: str = "",
     keys: OutsideKeys | None = None,
     progress: Progress | None = None,
+    jobs: int | None = None,
     sealed: Options | None = None,
 ) -> Verdict:
     """Verify a ledger, which other processes may be writing.
 
+    ``jobs``: processes beside this one; None: as ``storage.verify`` sees fit.
     ``sealed``: what ``bot.compose.segments.given`` found.
 
     Raises:
@@ -113,6 +115,7 @@ def verify_ledger(
         "checkpoints": checkpoints,
         "witnesses": witnesses,
         "progress": progress,
+        "jobs": jobs,
         **(sealed or {}),
     }
     return _verdict(verify_server(url, **given) if path is None else verify_database(path, **given))
@@ -124,6 +127,7 @@ def verify_exported(
     checkpoints: str = "",
     keys: OutsideKeys | None = None,
     progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> Verdict:
     """Verify an export, from its text alone.
 
@@ -132,7 +136,9 @@ def verify_exported(
     """
     _check_keys(keys)
     try:
-        report = verify_export(path, keys=keys, checkpoints=checkpoints, progress=progress)
+        report = verify_export(
+            path, keys=keys, checkpoints=checkpoints, progress=progress, jobs=jobs
+        )
     except OSError as error:
         raise InvalidInput(
             Code.INVALID_FIELD, f"{path} cannot be read: {error.strerror}"

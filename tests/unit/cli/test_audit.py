@@ -17,6 +17,7 @@ from bot.settings import Settings, from_environment
 from bot.witness.witness import cosign, public_of
 from governance.tickets.ticket import TicketId
 from governance.transparency import Cosignature
+from storage.verify_others import Others
 from tests.unit.cli.conftest import Placet, opened
 
 WITNESS = "watch.example"
@@ -40,6 +41,34 @@ def test_an_untouched_log_verifies(placet: Placet, story: TicketId) -> None:
     assert found.json["votes"] == 1
     assert found.json["problems"] == []
     assert "verified: " in placet("audit", "verify").out
+
+
+@pytest.mark.parametrize("source", ["database", "export"])
+def test_as_many_processes_look_as_are_asked_to_and_see_the_same(
+    placet: Placet,
+    story: TicketId,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+) -> None:
+    assert story
+    monkeypatch.setattr("storage.verify._FOR_JOBS", 0)
+    begun: list[int] = []
+
+    class Noted(Others):
+        def __init__(self, count: int, module: str) -> None:
+            begun.append(count)
+            super().__init__(count, module)
+
+    monkeypatch.setattr("storage.verify_crew.Others", Noted)
+    assert placet("audit", "export", tmp_path / "log.jsonl").code == Exit.OK
+    words = ("--export", tmp_path / "log.jsonl") if source == "export" else ()
+    alone = placet("audit", "verify", *words, "--jobs", 0, "--json")
+    assert begun[-1] == 0
+    helped = placet("audit", "verify", *words, "--jobs", 2, "--json")
+    assert begun[-1] == 2
+    assert (alone.code, alone.json) == (helped.code, helped.json)
+    assert placet("audit", "verify", *words, "--jobs", -1).code == Exit.USAGE
 
 
 def test_one_changed_byte_is_found_and_its_event_named(
