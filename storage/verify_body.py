@@ -7,6 +7,7 @@ the comparison (``verify_rows``). Law: shares no code with the lifecycle or the 
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from storage.verify_chain import Json
 from storage.verify_delegations import plain
@@ -208,6 +209,7 @@ def _overdue_at(body: Mapping[str, Json]) -> str | None:
     return None if within is None else later(body["created_at"], within)
 
 
+@lru_cache(maxsize=256)
 def later(at: str, seconds: int) -> str:
     """The instant ``seconds`` after ``at``, in the one form of instants.
 

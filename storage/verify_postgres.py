@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from storage.verify_chain import COLUMNS, GENESIS, Problem, Raw
-from storage.verify_source import later
+from storage.verify_source import later, record
 from storage.verify_uniques import missing
 
 _BATCH = 2_000
@@ -142,7 +142,7 @@ class PostgresSource:
         some = f" WHERE seq > {after:d}" if after else ""
         sql = f"SELECT seq, hash, body, {', '.join(COLUMNS)} FROM events{some} ORDER BY seq"  # noqa: S608  # a number
         for row in self._stream("records", sql):
-            yield Raw(row[0], row[1], row[2], tuple(row[3:]))
+            yield record(row)
 
     def signed_heads(self, after: int = 0) -> Iterator[tuple[object, ...]]:
         """See ``Source``."""

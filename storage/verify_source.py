@@ -20,6 +20,7 @@ from storage.verify_heads import SQL as HEADS
 
 _RECORD = frozenset(("seq", "hash", "body"))
 _HEAD = ("seq", "origin", "key_id", "value")
+_KINDS = (("seq", int, "a whole number"), ("hash", str, "text"), ("body", bytes, "bytes"))
 _HEAD_LINE = b'{"head": '
 _TAIL_BYTES = 4_096
 _ENCODER = json.JSONEncoder(ensure_ascii=False, check_circular=False)
@@ -84,14 +85,7 @@ class SqliteSource:
         some = f" WHERE seq > {after:d}" if after else ""
         sql = f"SELECT seq, hash, body, {', '.join(COLUMNS)} FROM db.events{some} ORDER BY seq"  # noqa: S608  # a number
         for row in self._scratch.execute(sql):
-            if type(row[2]) is bytes:
-                yield Raw(row[0], row[1], row[2], row[3:])
-            else:
-                seq = row[0]
-                detail = "its body is not bytes"
-                yield Problem(
-                    seq=seq, what="form", detail=detail, table="events", row=str(seq), field="body"
-                )
+            yield record(row)
 
     def signed_heads(self, after: int = 0) -> Iterator[tuple[object, ...]]:
         """See ``Source``."""
@@ -108,6 +102,27 @@ class SqliteSource:
         """See ``Source``."""
         if self._scratch is not None:
             yield from guards(self._scratch)
+
+
+def record(row: tuple[Json, ...]) -> Raw | Problem:
+    """The record in a row of a table: number, hash, body and columns; or why it holds none."""
+    seq, hash_, body = row[:3]
+    if type(body) is bytes and type(hash_) is str and type(seq) is int:
+        return Raw(seq, hash_, body, row[3:])
+    return _unlike(row[:3])
+
+
+def _unlike(row: Sequence[Json]) -> Problem:
+    wrong = (one for one, value in zip(_KINDS, row, strict=True) if type(value) is not one[1])
+    field, _, wanted = next(wrong)
+    return Problem(
+        seq=row[0] if type(row[0]) is int else 0,
+        what="form",
+        detail=f"its {field} is not {wanted}",
+        table="events",
+        row=str(row[0]),
+        field=field,
+    )
 
 
 class ExportSource:

@@ -370,6 +370,29 @@ def test_records_in_another_order_are_found(copy: Path):
     assert {"sequence", "link"} <= whats(report)
 
 
+OF_ANOTHER_KIND = [
+    *(("seq", value) for value in ("NULL", "'x'", "1.5", "x'00'")),
+    *(("hash", value) for value in ("NULL", "x'00'")),
+    *(("body", value) for value in ("NULL", "'x'", "1.5")),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), OF_ANOTHER_KIND)
+def test_a_row_whose_values_cannot_be_a_record_s_is_named_and_not_a_crash(
+    copy: Path, field: str, value: str
+):
+    def rebuild(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE loose AS SELECT * FROM events")
+        connection.execute("DROP TABLE events")
+        connection.execute("ALTER TABLE loose RENAME TO events")
+        connection.execute(f"UPDATE events SET {field} = {value} WHERE seq = 5")
+
+    tamper(copy, rebuild, restore=False)
+    problems = verify_database(copy).problems
+    assert [p.field for p in problems if p.what == "form"] == [field]
+    assert [p.seq for p in problems if p.what == "sequence"] == [6]
+
+
 def test_missing_guards_are_found(copy: Path):
     tamper(copy, lambda _: None, restore=False)
     assert [p.what for p in verify_database(copy).problems] == ["trigger"] * len(TRIGGERS)
