@@ -15,7 +15,6 @@ one core. whole: everything that ``placet audit verify`` does, rows beside the l
 import argparse
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -33,7 +32,7 @@ from storage.ledger import SqlLedger
 from storage.verify import verify_database
 from storage.verify_chain import HASH_BYTES, Problem, Raw, Tree, leaves
 from storage.verify_claims import holding
-from storage.verify_crew import Crew, stretches
+from storage.verify_crew import Crew, stretches, usual_jobs
 from storage.verify_facts import Facts
 from storage.verify_form import load
 from storage.verify_source import SqliteSource
@@ -60,7 +59,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--quick", action="store_true", help="a tenth of it")
-    parser.add_argument("--jobs", type=int, default=(os.cpu_count() or 1) - 1)
+    jobs = "processes beside the one that is measured; else one for each other core"
+    parser.add_argument("--jobs", type=int, default=usual_jobs(), help=jobs)
     parser.add_argument("--keep", type=Path, help="folder that keeps the ledger, or has it already")
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     parser.add_argument("--first", type=int, default=0, help=argparse.SUPPRESS)

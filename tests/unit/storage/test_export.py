@@ -12,7 +12,8 @@ import pytest
 from storage import export as module
 from storage.export import NotThisLog, export, export_segments, standing
 from storage.verify import verify_database, verify_export
-from storage.verify_others import Others
+from storage.verify_crew import CALLS
+from storage.verify_others import Asked, Others
 from tests.attacks.tampering import Lab, told_anew, written
 
 SIZE = 9
@@ -133,19 +134,37 @@ def test_the_verdict_does_not_depend_on_how_many_processes_look(lab: Lab, tmp_pa
 
 
 @pytest.mark.usefixtures("two_jobs")
-def test_work_that_a_process_lost_is_done_here(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = Others.ask
+@pytest.mark.parametrize("lost", CALLS)
+@pytest.mark.parametrize("is_spoiled", [False, True], ids=["sound", "spoiled"])
+def test_work_that_a_process_lost_is_done_here(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str, is_spoiled: bool
+) -> None:
+    shown = lab.copied(tmp_path)
+    if is_spoiled:
+        with closing(sqlite3.connect(shown.database, isolation_level=None)) as db:
+            db.execute("DROP TRIGGER events_no_update")
+            db.execute("DROP TRIGGER head_signatures_no_update")
+            db.execute("UPDATE events SET agent_id = 'another' WHERE seq = 9")
+            db.execute(
+                "UPDATE head_signatures SET value = (SELECT max(value) FROM head_signatures)"
+            )
+            db.execute("UPDATE tickets SET topic = 'another'")
+    alone = verify_database(shown.database, jobs=0, checkpoints=lab.checkpoints)
+    ask, asked = Others.ask, list[str]()
 
-    def killing(self: Others, call: str, given: tuple[object, ...]) -> object:
-        asked = ask(self, call, given)
-        for other in self._others:
-            other._process.kill()
-        calls.append((call, asked is not None))
-        return asked
+    def killing(self: Others, call: str, given: tuple[object, ...]) -> Asked | None:
+        """The moment after work was given away."""
+        found = ask(self, call, given)
+        if found is not None and call == lost:
+            asked.append(call)
+            for other in self._others:
+                other._process.kill()
+        return found
 
-    calls: list[tuple[str, bool]] = []
     monkeypatch.setattr(Others, "ask", killing)
-    report = verify_database(lab.database, jobs=1, checkpoints=lab.checkpoints)
-    assert report.problems == ()
-    assert report.counts.uncovered == 0
-    assert calls[0] == ("look", True)
+    helped = verify_database(shown.database, jobs=1, checkpoints=lab.checkpoints)
+    assert lost in asked
+    assert (helped.kinds, set(helped.problems)) == (alone.kinds, set(alone.problems))
+    assert helped.counts == alone.counts
+    found = {"look": "column", "holding": "head signature", "rows": "projection"}[lost]
+    assert (found in helped.kinds) is is_spoiled

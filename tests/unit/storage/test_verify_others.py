@@ -13,6 +13,7 @@ import pytest
 
 from storage import verify_others
 from storage.verify import verify_database
+from storage.verify_crew import usual_jobs
 from storage.verify_others import Lost, Others
 from tests.attacks.tampering import Lab, written
 
@@ -184,6 +185,17 @@ def few_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes, however short the log."""
     monkeypatch.setattr("storage.verify._FOR_JOBS", 0)
     monkeypatch.setattr("storage.verify_crew._STRETCH", 7)
+
+
+@pytest.mark.parametrize(("cores", "jobs"), [(1, 0), (2, 1), (5, 4), (64, 4)])
+def test_one_looks_on_each_core_that_is_left(
+    monkeypatch: pytest.MonkeyPatch, cores: int, jobs: int
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert usual_jobs() == jobs
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert usual_jobs() == jobs
 
 
 @pytest.mark.usefixtures("few_records")
