@@ -11,6 +11,7 @@ line carries a few bytes one way and what was found the other; nobody waits for 
 """
 
 import contextlib
+import logging
 import marshal
 import mmap
 import os
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, NamedTuple
 
+_log = logging.getLogger("placet.ledger")
 Calls = Mapping[str, Callable[..., Any]]
 """What they can be asked, by name: of plain values, answered with plain values."""
 
@@ -124,8 +126,8 @@ class _Other:
         self._memory[at : at + len(part)] = part
         try:
             self._line.send_bytes(marshal.dumps((call, at, len(part))))
-        except OSError:
-            self._is_lost = True
+        except OSError as error:
+            self._lose(error)
             return None
         self._asked += 1
         return Asked(self, self._asked)
@@ -141,10 +143,15 @@ class _Other:
                 raise Lost
             answer = marshal.loads(self._line.recv_bytes())  # noqa: S302  # by our own process
         except (OSError, EOFError, ValueError, TypeError) as error:
-            self._is_lost = True
+            self._lose(error)
             raise Lost from error
         self._answered += 1
         self._answers[self._answered] = answer
+
+    def _lose(self, error: Exception) -> None:
+        self._is_lost = True
+        why = {"pid": self._process.pid, "why": type(error).__name__}
+        _log.warning("a process that verifies was lost; its work is done here", extra=why)
 
     def hang_up(self) -> None:
         """It ends by itself when nobody can ask it any more."""

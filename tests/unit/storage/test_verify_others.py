@@ -75,7 +75,9 @@ def test_whoever_has_enough_to_do_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize("how", ["die", "fail", "line ends", "no plain value"])
-def test_an_answer_that_is_lost_is_told_and_its_process_asked_no_more(how: str) -> None:
+def test_an_answer_that_is_lost_is_told_and_its_process_asked_no_more(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
     others = Others(1, CALLS)
     try:
         first, after = others.ask(how, ()), others.ask("same", (1,))
@@ -87,6 +89,9 @@ def test_an_answer_that_is_lost_is_told_and_its_process_asked_no_more(how: str) 
                 others.answer(after)
         assert others.ask("same", (2,)) is None
         assert not others.is_any_free()
+        (told,) = [record for record in caplog.records if record.name == "placet.ledger"]
+        assert told.levelname == "WARNING"
+        assert told.pid in pids(others)
     finally:
         others.close()
 
