@@ -8,7 +8,7 @@ and of the best transaction, can be compared between machines under load. The la
 Lives here: the events of ``bench.verify_story`` put into a log by the writer's own statements, in
 batches, each made durable. Must not live here: steps, projections, messages owed:
 what a whole story costs is ``bench.verify_story``'s figure. Law: what is not timed is said: making
-the events, what happens to their tickets, and their payloads as plain JSON.
+the events, what happens to their tickets and their headers.
 """
 
 import argparse
@@ -24,14 +24,12 @@ from typing import NamedTuple
 
 from bench.verify_story import BATCH, Signing, ticket
 from governance.audit import Event, Header, describe, encode_fields, hash_of
-from governance.canonical import Json
-from governance.ports import Logged
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket
-from storage import codec
-from storage.changes import Changes
+from storage.changes import Changes, Linked
 from storage.connection import Connection
+from storage.encoding import canonical
 from storage.engine import database, migrate
 from storage.flush import flush
 from storage.source import head_of
@@ -43,10 +41,8 @@ RECORDS_OF_STORY = 4.75
 class Told(NamedTuple):
     """A record before it is linked."""
 
-    type: str
-    version: int
+    event: Event
     header: Header
-    payload: Json
 
 
 class Appended(NamedTuple):
@@ -111,8 +107,7 @@ def told_of(story: Sequence[Event], at: datetime) -> list[Told]:
     for event in story:
         if ev.is_of_ticket(event):
             after = evolve(after, event, at)
-        header = describe(event, after)
-        told.append(Told(type(event).__name__, event.version, header, codec.payload(event)))
+        told.append(Told(event, describe(event, after)))
     return told
 
 
@@ -120,30 +115,29 @@ def append(connection: Connection, told: Sequence[Told], at: datetime) -> None:
     """One transaction."""
     row, _ = connection.begin_chain()
     changes = Changes(head=replace(head_of(row), at=at))
-    for one in told:
+    for event, header in told:
         before = changes.head
-        seq = before.seq + 1
+        seq, name = before.seq + 1, type(event).__name__
         encoded = encode_fields(
             seq=seq,
             previous=before.hash,
-            type_=one.type,
-            version=one.version,
+            type_=name,
+            version=event.version,
             at=at,
-            head=one.header,
-            payload=one.payload,
+            head=header,
+            payload=canonical(event),
         )
-        logged = Logged(
+        linked = Linked(
             seq=seq,
-            type=one.type,
-            version=one.version,
+            type=name,
+            version=event.version,
             at=at,
-            header=one.header,
-            payload=one.payload,
+            header=header,
             hash=hash_of(encoded),
             encoded=encoded,
         )
-        changes.events.append(logged)
-        changes.head = before.followed_by(logged)
+        changes.events.append(linked)
+        changes.head = before.followed_by(linked)
     flush(connection, changes, at, due_at=at)
     connection.commit()
 

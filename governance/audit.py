@@ -17,7 +17,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from governance import control as ctl
-from governance.canonical import Json, canonical_bytes_of_stored, digest_bytes
+from governance.canonical import (
+    Json,
+    canonical_bytes,
+    canonical_bytes_of_stored,
+    digest_bytes,
+)
 from governance.delegation import DelegationGranted, DelegationRevoked
 from governance.execution import RunStatus
 from governance.making import quickly_made
@@ -91,7 +96,7 @@ def encode(record: Record) -> bytes:
         version=record.version,
         at=record.at,
         head=record.header,
-        payload=record.payload,
+        payload=canonical_bytes(record.payload),
     )
 
 
@@ -103,31 +108,32 @@ def encode_fields(
     version: int,
     at: datetime,
     head: Header,
-    payload: Json,
+    payload: bytes,
 ) -> bytes:
-    """The same, of a record's fields: the writer makes no value of them."""
-    return canonical_bytes_of_stored(
-        {
-            "seq": seq,
-            "previous": previous,
-            "type": type_,
-            "version": version,
-            "timestamp": stamp(at),
-            "tenant": head.tenant,
-            "actor": head.actor,
-            "traceId": head.trace_id,
-            "agentId": head.agent_id,
-            "ticketId": head.ticket_id,
-            "revision": head.revision,
-            "binding": head.binding,
-            "tool": head.tool,
-            "action": head.action,
-            "dataClass": head.data_class,
-            "approvalStatus": head.approval_status,
-            "outcome": head.outcome,
-            "payload": payload,
-        }
-    )
+    """The same around a payload's canonical bytes: what stands before it and after it by name."""
+    before: dict[str, Json] = {
+        "action": head.action,
+        "actor": head.actor,
+        "agentId": head.agent_id,
+        "approvalStatus": head.approval_status,
+        "binding": head.binding,
+        "dataClass": head.data_class,
+        "outcome": head.outcome,
+    }
+    after: dict[str, Json] = {
+        "previous": previous,
+        "revision": head.revision,
+        "seq": seq,
+        "tenant": head.tenant,
+        "ticketId": head.ticket_id,
+        "timestamp": stamp(at),
+        "tool": head.tool,
+        "traceId": head.trace_id,
+        "type": type_,
+        "version": version,
+    }
+    first, last = canonical_bytes_of_stored(before), canonical_bytes_of_stored(after)
+    return b'%b,"payload":%b,%b' % (first[:-1], payload, last[1:])
 
 
 def hash_of(encoded: bytes) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from governance.audit import Event
 from governance.canonical import Json
+from governance.control import BundleActivated
 from governance.errors import Code, InvalidInput, PlacetError, Refused
 from governance.kept import Kept
 from governance.ports import Result, State
@@ -23,6 +25,8 @@ from governance.retention_events import (
     HoldScope,
     RollbackAccepted,
 )
+from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import TicketState
 
 REASON_CHARS = 500
@@ -58,23 +62,24 @@ _OBJECT = (dict, Mapping)
 """What a JSON object is; nearly always the first, which is quick to tell."""
 
 
-def named_contents(kind: str, told: Json) -> tuple[str, ...]:
-    """Digests of the contents that an event of ``kind`` put into the payload table."""
-    match kind:
-        case "TicketOpened":
-            return _texts(_inner(told, "ask"), "content_digest")
-        case "VoteCast":
-            return _texts(_inner(told, "vote"), "comment_digest")
-        case "BundleActivated":
-            return _texts(told, "content_digest")
-        case "TicketRejected" | "OutcomeAttested" | "OutputDiscarded":
-            return _texts(told, "comment_digest")
-        case "OutputReleased":
-            return _texts(told, "comment_digest", "shown_digest")
-        case "ExecutionSucceeded" | "ExecutionFailed" | "OutcomeReported":
-            return _texts(_inner(told, "report"), "output_digest", "shown_digest")
+def named_contents(event: Event) -> tuple[str, ...]:
+    """Digests of the contents that ``event`` put into the payload table."""
+    match event:
+        case ev.TicketOpened():
+            names: tuple[str, ...] = (event.ask.content_digest,)
+        case ev.VoteCast():
+            names = (event.vote.comment_digest,)
+        case BundleActivated():
+            names = (event.content_digest,)
+        case ev.TicketRejected() | run_ev.OutcomeAttested() | run_ev.OutputDiscarded():
+            names = (event.comment_digest,)
+        case run_ev.OutputReleased():
+            names = (event.comment_digest, event.shown_digest)
+        case run_ev.ExecutionSucceeded() | run_ev.ExecutionFailed() | run_ev.OutcomeReported():
+            names = (event.report.output_digest, event.report.shown_digest)
         case _:
             return ()
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def classes_of(told: Json) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from governance.idempotency import kept_until
 from governance.keys import head_message
 from governance.outbox import owed
 from governance.policy.throttle import Bucket
-from governance.ports import HeadSigner, Keys, Logged, Remembered, Signature, Step
+from governance.ports import HeadSigner, Keys, Remembered, Signature, Step
 from governance.replacing import replace
 from governance.retention import named_contents
 from governance.retention_events import ContentErased
@@ -30,9 +30,9 @@ from governance.segments import SegmentDetached
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket, TicketState
-from storage import codec
-from storage.changes import Changes, Head, SignedHead, after_earlier, vote_rows
+from storage.changes import Changes, Head, Linked, SignedHead, after_earlier, vote_rows
 from storage.deeds import deed_of
+from storage.encoding import canonical
 from storage.overlay import Overlay, Source
 
 T = TypeVar("T")
@@ -111,13 +111,13 @@ class _Draft:
         if isinstance(event, _COUNTED):
             for key, tokens, since in event.counters:
                 self.changes.buckets[key] = Bucket(tokens_milli=tokens, updated_at=since)
-        logged = self._link(event, after)
-        for digest in named_contents(logged.type, logged.payload):
-            self.changes.uses.append((digest, logged))
+        linked = self._link(event, after)
+        for digest in named_contents(event):
+            self.changes.uses.append((digest, linked))
         if isinstance(event, ContentErased):
             self.changes.erased[event.digest] = None
         elif isinstance(event, SegmentDetached):
-            self.changes.detached.append((logged.seq, event))
+            self.changes.detached.append((linked.seq, event))
         deed = deed_of(event, self.changes.head.seq, self._at)
         if deed is not None:
             self.changes.deeds.append(deed)
@@ -130,10 +130,10 @@ class _Draft:
                 raise ValueError("content under another digest than its own")
             self.changes.contents[digest] = body
 
-    def _link(self, event: Event, after: Ticket | None) -> Logged:
+    def _link(self, event: Event, after: Ticket | None) -> Linked:
         head, at = self.changes.head, self._at
         seq, name, version = head.seq + 1, type(event).__name__, event.version
-        header, payload = describe(event, after), codec.payload(event)
+        header = describe(event, after)
         encoded = encode_fields(
             seq=seq,
             previous=head.hash,
@@ -141,21 +141,20 @@ class _Draft:
             version=version,
             at=at,
             head=header,
-            payload=payload,
+            payload=canonical(event),
         )
-        logged = Logged(
+        linked = Linked(
             seq=seq,
             type=name,
             version=version,
             at=at,
             header=header,
-            payload=payload,
             hash=hash_of(encoded),
             encoded=encoded,
         )
-        self.changes.events.append(logged)
-        self.changes.head = head.followed_by(logged)
-        return logged
+        self.changes.events.append(linked)
+        self.changes.head = head.followed_by(linked)
+        return linked
 
     def _project_ticket(self, event: ev.TicketEvent) -> Ticket:
         is_birth = isinstance(event, ev.TicketOpened)

@@ -7,22 +7,36 @@ Law: one of these holds what one transaction writes, and nothing longer.
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
-from governance.audit import GENESIS
+from governance.audit import GENESIS, Header
 from governance.control import Control
 from governance.kept import Use
 from governance.making import quickly_made
 from governance.outbox import Owed
 from governance.policy.floods import Flood
 from governance.policy.throttle import Bucket
-from governance.ports import AgentKey, IdempotencyKey, Logged, Remembered, Signature
+from governance.ports import AgentKey, IdempotencyKey, Remembered, Signature
 from governance.principal import AgentId, Credential, TenantId
 from governance.replacing import replace
 from governance.retention import classes_of
 from governance.segments import SegmentDetached
 from governance.tickets.ticket import Ticket, TicketId, Vote
+from storage import codec
 from storage.deeds import DeedRow
 from storage.merkle import Range
+
+
+class Linked(NamedTuple):
+    """A record that has its number and link; its payload is in ``encoded`` alone."""
+
+    seq: int
+    type: str
+    version: int
+    at: datetime
+    header: Header
+    hash: str
+    encoded: bytes
 
 
 @quickly_made
@@ -39,10 +53,10 @@ class Head:
     pending: int = 0
     tree: Range = field(default_factory=Range)
 
-    def followed_by(self, logged: Logged) -> "Head":
-        """The head once ``logged`` is the last record."""
+    def followed_by(self, linked: Linked) -> "Head":
+        """The head once ``linked`` is the last record."""
         return Head(
-            seq=logged.seq, hash=logged.hash, at=self.at, pending=self.pending, tree=self.tree
+            seq=linked.seq, hash=linked.hash, at=self.at, pending=self.pending, tree=self.tree
         )
 
 
@@ -72,7 +86,7 @@ class Changes:
     """What is to be written; one of these for a step, merged into the batch's when it held."""
 
     head: Head
-    events: list[Logged] = field(default_factory=list)
+    events: list[Linked] = field(default_factory=list)
     tickets: dict[TicketId, Ticket] = field(default_factory=dict)
     opened: dict[TicketId, int] = field(default_factory=dict)
     """Tickets born here, with the sequence number of their birth."""
@@ -89,7 +103,7 @@ class Changes:
     floods: dict[str, Flood | None] = field(default_factory=dict)
     owed: dict[Owed, None] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
-    uses: list[tuple[str, Logged]] = field(default_factory=list)
+    uses: list[tuple[str, Linked]] = field(default_factory=list)
     """Digests of contents, with the records that name them."""
     erased: dict[str, None] = field(default_factory=dict)
     """Contents to be gone after this transaction."""
@@ -128,16 +142,17 @@ class Changes:
         self.detached += other.detached
 
 
-def use_of(logged: Logged) -> Use:
+def use_of(linked: Linked) -> Use:
     """What a record says of the contents that it names."""
+    told = codec.record(linked.encoded)["payload"]
     return Use(
-        seq=logged.seq,
-        at=logged.at,
-        tenant=TenantId(logged.header.tenant),
-        agent=AgentId(logged.header.agent_id),
-        trace_id=logged.header.trace_id,
-        ticket_id=logged.header.ticket_id,
-        data_classes=classes_of(logged.payload),
+        seq=linked.seq,
+        at=linked.at,
+        tenant=TenantId(linked.header.tenant),
+        agent=AgentId(linked.header.agent_id),
+        trace_id=linked.header.trace_id,
+        ticket_id=linked.header.ticket_id,
+        data_classes=classes_of(told),
     )
 
 

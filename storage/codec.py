@@ -1,26 +1,25 @@
-"""Governance values <-> JSON: event payloads by type and version, and projection bodies.
+"""Stored JSON -> governance values: events by type and version, records, and projection bodies.
 
-Lives here: the one way a value becomes stored JSON and comes back. Must not live here: SQL, and
-what is hashed around a payload (``governance.audit``).
+Lives here: the one way a stored value comes back. Must not live here: SQL, how a value becomes
+JSON (``storage.encoding``), and what is hashed around a payload (``governance.audit``).
 Law: append only. A stored shape never changes; a class's version grows with each field added at
 its end with a default, and every earlier version is still read. Golden bytes prove it.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, TypeVar, cast, get_args
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from governance.audit import Event, Header
 from governance.canonical import Json, canonical_bytes, parse
 from governance.control import Control
 from governance.errors import Code, InvalidInput, Unavailable
-from governance.principal import Credential
-from governance.tickets.binding import stamp
+from governance.ports import Logged
 from governance.tickets.ticket import Ticket
+from storage.encoding import plain
 
 T = TypeVar("T")
 
@@ -34,31 +33,6 @@ REGISTRY: Mapping[str, Mapping[int, type[Event]]] = {
 """Type name -> version -> the class that reads it."""
 
 
-def to_json(value: object) -> Json:
-    """``value`` as plain JSON: dataclasses by field name, sets sorted, instants as ``stamp``.
-
-    Raises:
-        TypeError: a type that stored values do not hold; no stored class has a field for a float.
-    """
-    plain: Json = orjson.loads(_dumped(value))
-    return plain
-
-
-def _dumped(value: object) -> bytes:
-    return orjson.dumps(value, default=_foreign, option=orjson.OPT_PASSTHROUGH_DATETIME)
-
-
-def _foreign(value: object) -> Json:
-    """What the encoder leaves to us."""
-    if isinstance(value, datetime):
-        return stamp(value)
-    if isinstance(value, Set):
-        return sorted(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} is not a stored type")
-
-
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a cache's keys have no type
     return TypeAdapter(kind)
@@ -66,7 +40,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:  # noqa: ANN401  # a cache's keys h
 
 def payload(event: Event) -> Json:
     """What the log keeps of ``event`` beside its header."""
-    return to_json(event)
+    return plain(event)
 
 
 def event(type_name: str, version: int, stored: Json) -> Event:
@@ -80,19 +54,14 @@ def event(type_name: str, version: int, stored: Json) -> Event:
     if cls is None:
         raise _unreadable(f"{type_name} version {version} is not known to this build")
     found = load(cls, canonical_bytes(stored))
-    if not _is_within(stored, to_json(found)):
+    if not _is_within(stored, plain(found)):
         raise _unreadable(f"{type_name} version {version} holds fields that it never had")
     return found
 
 
-def dump(value: Ticket | Control | Credential) -> bytes:
-    """A projection's body as JSON bytes."""
-    return _dumped(value)
-
-
 @lru_cache(2048)
 def ticket(body: bytes) -> Ticket:
-    """The ticket that ``dump`` wrote; the same bytes are the same frozen value.
+    """The ticket that ``encoding.dump`` wrote; the same bytes are the same frozen value.
 
     Raises:
         Unavailable: as ``load``.
@@ -102,7 +71,7 @@ def ticket(body: bytes) -> Ticket:
 
 @lru_cache(8)
 def control(body: bytes) -> Control:
-    """The governing state that ``dump`` wrote, which every batch reads and few change.
+    """The governing state that ``encoding.dump`` wrote, which every batch reads and few change.
 
     Raises:
         Unavailable: as ``load``.
@@ -135,6 +104,25 @@ def record(encoded: bytes) -> Mapping[str, Json]:
     if not isinstance(fields_, Mapping):
         raise _unreadable("a stored record is not an object")
     return fields_
+
+
+def logged(seq: int, hash_: str, encoded: bytes) -> Logged:
+    """A record as read back, every field from the very bytes that were hashed.
+
+    Raises:
+        Unavailable: as ``record``.
+    """
+    stored = record(encoded)
+    return Logged(
+        seq=seq,
+        type=str(stored["type"]),
+        version=int(str(stored["version"])),
+        at=datetime.fromisoformat(str(stored["timestamp"])),
+        header=header(stored),
+        payload=stored["payload"],
+        hash=hash_,
+        encoded=encoded,
+    )
 
 
 def header(stored: Mapping[str, Json]) -> Header:

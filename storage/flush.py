@@ -9,11 +9,10 @@ from datetime import datetime
 
 from governance.outbox import Owed
 from governance.policy.floods import Flood
-from governance.ports import Logged
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket
-from storage import codec, deeds, detaching, keeping
-from storage.changes import Changes, VoteKey, VoteRow
+from storage import deeds, detaching, encoding, keeping
+from storage.changes import Changes, Linked, VoteKey, VoteRow
 from storage.connection import Connection, Contradiction
 from storage.projections import due_columns, needed_people
 
@@ -90,7 +89,7 @@ def flush(connection: Connection, changes: Changes, at: datetime, *, due_at: dat
     if changes.votes:
         _flush_votes(connection, changes.votes)
     if changes.control is not None:
-        connection.execute(_CONTROL, (codec.dump(changes.control),))
+        connection.execute(_CONTROL, (encoding.dump(changes.control),))
     if changes.credentials:
         _flush_credentials(connection, changes)
     _many(
@@ -136,7 +135,7 @@ def _many(connection: Connection, sql: str, rows: list[tuple[object, ...]]) -> N
         connection.executemany(sql, rows)
 
 
-def _event_row(event: Logged) -> tuple[object, ...]:
+def _event_row(event: Linked) -> tuple[object, ...]:
     head = event.header
     return (
         event.seq,
@@ -187,7 +186,7 @@ def _moving(ticket: Ticket) -> tuple[object, ...]:
         _maybe(due.overdue_at),
         _maybe(due.lease_until),
         _maybe(due.uncleared_since),
-        codec.dump(ticket),
+        encoding.dump(ticket),
     )
 
 
@@ -217,7 +216,7 @@ def _flush_votes(connection: Connection, votes: dict[VoteKey, VoteRow]) -> None:
 
 def _flush_credentials(connection: Connection, changes: Changes) -> None:
     rows: list[tuple[object, ...]] = [
-        (c.id, stamp(c.issued_at), _maybe(c.revoked_at), codec.dump(c))
+        (c.id, stamp(c.issued_at), _maybe(c.revoked_at), encoding.dump(c))
         for c in changes.credentials.values()
     ]
     _many(connection, _CREDENTIAL, rows)

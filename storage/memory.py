@@ -27,6 +27,7 @@ from governance.ports import (
 from governance.principal import Credential, TenantId
 from governance.statistics import Fact
 from governance.tickets.ticket import Ticket, TicketId, TicketState
+from storage import codec
 from storage.batch import Batch, raised
 from storage.bell import Bell
 from storage.changes import Changes, use_of
@@ -86,7 +87,7 @@ class MemoryLedger(MemoryOutbox):
     def _apply(self, changes: Changes, due_at: datetime) -> None:
         if changes.events:
             self._tables.head = changes.ended()
-        self._tables.events += changes.events
+        self._tables.events += [codec.logged(e.seq, e.hash, e.encoded) for e in changes.events]
         self._tables.tickets |= changes.tickets
         for agent, grown in changes.pending_of.items():
             self._tables.pending_of[agent] = self._tables.pending_of.get(agent, 0) + grown

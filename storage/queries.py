@@ -243,14 +243,4 @@ def _tickets_in(state: TicketState | None, query: TicketQuery) -> Select[tuple[i
 
 def logged(row: Row[Any]) -> Logged:
     """A record as read back, every field from the very bytes that were hashed."""
-    stored = codec.record(row.body)
-    return Logged(
-        seq=row.seq,
-        type=str(stored["type"]),
-        version=int(str(stored["version"])),
-        at=datetime.fromisoformat(str(stored["timestamp"])),
-        header=codec.header(stored),
-        payload=stored["payload"],
-        hash=row.hash,
-        encoded=bytes(row.body),
-    )
+    return codec.logged(row.seq, row.hash, bytes(row.body))

@@ -278,28 +278,33 @@ def test_an_accepted_rollback_is_recorded():
 # What records name
 
 
+def _named(name: str, **changes: object) -> tuple[str, ...]:
+    return retention.named_contents(replace(build.samples()[name][0], **changes))  # type: ignore[type-var]
+
+
 @pytest.mark.parametrize(
-    ("kind", "told", "names"),
+    ("name", "part", "told", "names"),
     [
-        ("TicketOpened", {"ask": {"content_digest": "1"}}, ("1",)),
-        ("VoteCast", {"vote": {"comment_digest": ""}}, ()),
-        ("VoteCast", {"vote": {"comment_digest": "2"}}, ("2",)),
-        ("BundleActivated", {"content_digest": "3"}, ("3",)),
-        ("TicketRejected", {"comment_digest": "4"}, ("4",)),
-        ("OutcomeAttested", {"comment_digest": "4"}, ("4",)),
-        ("OutputDiscarded", {"comment_digest": "4"}, ("4",)),
-        ("OutputReleased", {"comment_digest": "4", "shown_digest": "6"}, ("4", "6")),
-        ("ExecutionFailed", {"report": {"output_digest": "5", "shown_digest": "6"}}, ("5", "6")),
-        ("OutcomeReported", {"report": {"output_digest": "5", "shown_digest": "5"}}, ("5",)),
-        ("OutcomeReported", {"report": None}, ()),
-        ("TicketOpened", "odd", ()),
-        ("TicketExpired", {"content_digest": "7"}, ()),
+        ("TicketOpened", "ask", {"content_digest": "1"}, ("1",)),
+        ("VoteCast", "vote", {"comment_digest": ""}, ()),
+        ("VoteCast", "vote", {"comment_digest": "2"}, ("2",)),
+        ("BundleActivated", "", {"content_digest": "3"}, ("3",)),
+        ("TicketRejected", "", {"comment_digest": "4"}, ("4",)),
+        ("OutcomeAttested", "", {"comment_digest": "4"}, ("4",)),
+        ("OutputDiscarded", "", {"comment_digest": "4"}, ("4",)),
+        ("OutputReleased", "", {"comment_digest": "4", "shown_digest": "6"}, ("4", "6")),
+        ("ExecutionSucceeded", "report", {"output_digest": "5", "shown_digest": ""}, ("5",)),
+        ("ExecutionFailed", "report", {"output_digest": "5", "shown_digest": "6"}, ("5", "6")),
+        ("OutcomeReported", "report", {"output_digest": "5", "shown_digest": "5"}, ("5",)),
+        ("TicketExpired", "", {}, ()),
     ],
 )
 def test_a_record_names_the_contents_that_it_put_there(
-    kind: str, told: Any, names: tuple[str, ...]
+    name: str, part: str, told: dict[str, str], names: tuple[str, ...]
 ):
-    assert retention.named_contents(kind, told) == names
+    within = getattr(build.samples()[name][0], part) if part else None
+    changes = told if within is None else {part: replace(within, **told)}
+    assert _named(name, **changes) == names
 
 
 @pytest.mark.parametrize(
