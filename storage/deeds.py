@@ -8,7 +8,6 @@ says so.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -64,44 +63,83 @@ _UNDONE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeedRow:
-    """A deed as it is kept; ``deed.stands`` is what it was at birth."""
+    """A request as it is kept; few are asked about in the batch that wrote them."""
 
-    tenant: TenantId
-    deed: Deed
+    __slots__ = ("_deed", "at", "event", "seq")
+
+    def __init__(
+        self, event: ev.TicketOpened | ev.DecisionEvaluated, seq: int, at: datetime
+    ) -> None:
+        self.event = event
+        self.seq = seq
+        self.at = at
+        self._deed: Deed | None = None
+
+    @property
+    def tenant(self) -> TenantId:
+        """Whose past it is."""
+        return self.event.ask.tenant
+
+    @property
+    def deed(self) -> Deed:
+        """The deed; ``stands`` is what it was at birth."""
+        if self._deed is None:
+            self._deed = self._made()
+        return self._deed
+
+    def _made(self) -> Deed:
+        ask = self.event.ask
+        return Deed(
+            ticket_id=self.ticket_id,
+            at=self.at,
+            agent=ask.agent,
+            trace_id=ask.trace_id,
+            topic=ask.topic,
+            tool=self.tool,
+            action=self.action,
+            target=ask.target,
+            data_classes=self.data_classes,
+            risk_tags=ask.risk_tags,
+            labels=ask.labels,
+            seq=self.seq,
+            stands=self.stands,
+        )
+
+    @property
+    def ticket_id(self) -> str:
+        """Its ticket, if it has one."""
+        return self.event.ticket_id if isinstance(self.event, ev.TicketOpened) else ""
+
+    @property
+    def tool(self) -> str:
+        """Which tool it names."""
+        return tool_of(self.event.ask.tool, dict(self.event.ask.labels))
+
+    @property
+    def action(self) -> str:
+        """As policy judged it, or as it was asked where that was not kept."""
+        return self.event.action or self.event.ask.action.value
+
+    @property
+    def data_classes(self) -> tuple[str, ...]:
+        """The same of what it touches."""
+        return self.event.data_classes or (self.event.ask.data_class,)
+
+    @property
+    def stands(self) -> bool:
+        """Whoever only asks acts on an answer that lets it through, and on no other."""
+        return isinstance(self.event, ev.TicketOpened) or self.event.ruling.effect.loosens
 
 
 def deed_of(event: Event, seq: int, at: datetime) -> DeedRow | None:
     """What ``event`` adds to the past; None where it was refused at once, or is no request."""
     if isinstance(event, ev.TicketOpened):
-        if event.state is TicketState.DENIED:
-            return None
-        ticket_id, stands = str(event.ticket_id), True
-    elif isinstance(event, ev.DecisionEvaluated):
-        if event.ruling.effect.rank >= Effect.THROTTLE.rank:
-            return None
-        # Whoever only asks acts on an answer that lets it through, and on no other.
-        ticket_id, stands = "", event.ruling.effect.loosens
-    else:
-        return None
-    ask = event.ask
-    deed = Deed(
-        ticket_id=ticket_id,
-        at=at,
-        agent=ask.agent,
-        trace_id=ask.trace_id,
-        topic=ask.topic,
-        tool=tool_of(ask.tool, dict(ask.labels)),
-        action=event.action or ask.action.value,
-        target=ask.target,
-        data_classes=event.data_classes or (ask.data_class,),
-        risk_tags=ask.risk_tags,
-        labels=ask.labels,
-        seq=seq,
-        stands=stands,
-    )
-    return DeedRow(tenant=ask.tenant, deed=deed)
+        return None if event.state is TicketState.DENIED else DeedRow(event, seq, at)
+    if isinstance(event, ev.DecisionEvaluated):
+        is_refused = event.ruling.effect.rank >= Effect.THROTTLE.rank
+        return None if is_refused else DeedRow(event, seq, at)
+    return None
 
 
 def stands(state: TicketState, revision: int) -> bool:
@@ -119,7 +157,8 @@ def ticket_stands(ticket: Ticket) -> bool:
 
 def is_of(row: DeedRow, wanted: DeedsOf) -> bool:
     """Whether ``wanted`` asks for ``row``, whenever it was."""
-    value = row.deed.agent if wanted.whose is Whose.AGENT else row.deed.trace_id
+    ask = row.event.ask
+    value = ask.agent if wanted.whose is Whose.AGENT else ask.trace_id
     return (row.tenant, value) == (wanted.tenant, wanted.value)
 
 
@@ -177,23 +216,23 @@ def _count_by_label(run: Run, tally: Tally, label: str, since: str) -> int | Non
 
 
 def row_of(row: DeedRow) -> tuple[object, ...]:
-    """The parameters of ``INSERT``."""
-    deed = row.deed
+    """The parameters of ``INSERT``, as those of its deed."""
+    ask = row.event.ask
     return (
-        deed.seq,
-        stamp(deed.at),
-        row.tenant,
-        deed.agent,
-        deed.trace_id,
-        deed.ticket_id,
-        deed.topic,
-        deed.tool,
-        deed.action,
-        deed.target,
-        _json(deed.data_classes),
-        _json(deed.risk_tags),
-        _json(deed.labels),
-        int(deed.stands),
+        row.seq,
+        stamp(row.at),
+        ask.tenant,
+        ask.agent,
+        ask.trace_id,
+        row.ticket_id,
+        ask.topic,
+        row.tool,
+        row.action,
+        ask.target,
+        _json(row.data_classes),
+        _json(ask.risk_tags),
+        _json(ask.labels),
+        int(row.stands),
     )
 
 

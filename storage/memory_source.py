@@ -85,7 +85,7 @@ class MemorySource:
 
     def _newest_first(self, since: datetime) -> Iterator[DeedRow]:
         rows = reversed(self._tables.deeds)
-        return takewhile(lambda row: row.deed.at >= since, rows)
+        return takewhile(lambda row: row.at >= since, rows)
 
     def _as_it_stands(self, deed: Deed) -> Deed:
         ticket = self._tables.tickets.get(TicketId(deed.ticket_id))
