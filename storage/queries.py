@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select, text
+from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governance.action import content_digest
@@ -36,7 +36,8 @@ from storage.schema import (
 )
 
 # As text, not as parameters: only so is a partial index known to hold all that is asked for.
-_TRACED, _OF_TICKET = text("trace_id <> ''"), text("ticket_id <> ''")
+_ALONE = text("events.trace_id <> '' AND events.ticket_id = ''")
+_OF_TICKET = text("events.ticket_id <> ''")
 _PENDING = text("tickets.state = 'PENDING'")
 _EVENT = (events.c.seq, events.c.hash, events.c.body)
 _DUE_OF = """SELECT id, {0} AS due_at FROM tickets WHERE {0} <= ? AND {0} IS NOT NULL
@@ -108,10 +109,17 @@ class Queries(OwedReads):
     async def timeline(self, trace_id: str) -> Sequence[Logged]:
         if not _may_be(trace_id):
             return ()
-        query: Select[Any] = select(*_EVENT).where(events.c.trace_id == trace_id, _TRACED)
+        alone: Select[Any] = select(*_EVENT).where(events.c.trace_id == trace_id, _ALONE)
+        its_tickets = and_(events.c.ticket_id == tickets.c.id, _OF_TICKET)
+        of_tickets = (
+            select(*_EVENT)
+            .join_from(tickets, events, its_tickets)
+            .where(tickets.c.trace_id == trace_id)
+        )
         async with self._reading() as connection:
-            rows = (await connection.execute(query.order_by(events.c.seq))).all()
-            found = [logged(row) for row in rows]
+            both: CompoundSelect[Any] = union_all(alone, of_tickets)  # of one moment
+            rows: Sequence[Row[Any]] = (await connection.execute(both)).all()
+            found = [logged(row) for row in sorted(rows, key=_seq_of)]
             await past.hold_trace(connection, trace_id, {item.header.tenant for item in found})
         return found
 
@@ -194,6 +202,11 @@ class Queries(OwedReads):
 def _credential(body: bytes) -> Credential:
     """The same bytes are the same credential: they are read anew each time, and parsed once."""
     return codec.load(Credential, body)
+
+
+def _seq_of(row: Row[Any]) -> int:
+    seq: int = row.seq
+    return seq
 
 
 def _may_be(name: str) -> bool:

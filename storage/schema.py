@@ -272,7 +272,8 @@ def _partial(
 
 
 _partial(events, "ix_events_ticket", ("ticket_id", "seq"), "ticket_id <> ''")
-_partial(events, "ix_events_trace", ("trace_id", "seq"), "trace_id <> ''")
+# A ticket's records are found by the tickets of its trace: a page less to write for each.
+_partial(events, "ix_events_trace", ("trace_id", "seq"), "trace_id <> '' AND ticket_id = ''")
 _partial(tickets, "ix_tickets_expiring", ("expiring_at", "id"), "expiring_at IS NOT NULL")
 _partial(tickets, "ix_tickets_overdue", ("overdue_at", "id"), "overdue_at IS NOT NULL")
 _partial(tickets, "ix_tickets_lease", ("lease_until", "id"), "lease_until IS NOT NULL")
