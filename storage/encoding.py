@@ -23,7 +23,8 @@ _OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_P
 _Read = Callable[[Any], dict[str, object]]
 _READ: dict[type, _Read] = {}
 """By class, what gives its fields by name."""
-_KEPT = 1024
+_SHARED = frozenset({Ask, Ruling})
+_MOST = 1024
 _WRITTEN: dict[int, tuple[object, orjson.Fragment]] = {}
 """Values that stand in an event and again in its ticket, by their place in memory, with their
 bytes: they are frozen, and being held here they keep their place."""
@@ -35,7 +36,7 @@ def canonical(event: Event) -> bytes:
     Raises:
         TypeError: a type that stored values do not hold; no stored class has a field for a float.
     """
-    raw = dump(event)
+    raw = orjson.dumps(event, default=_kept, option=_OPTIONS)
     # Names that are not ASCII sort otherwise in the canonical form.
     return raw if raw.isascii() else canonical_bytes(plain(event))
 
@@ -58,11 +59,9 @@ def dump(value: object) -> bytes:
 def _foreign(value: object) -> object:
     """What the encoder leaves to us."""
     kind = type(value)
-    if kind is Ask or kind is Ruling:
-        return _written(value)
     read = _READ.get(kind)
     if read is not None:
-        return read(value)
+        return (_written(value) if kind in _SHARED else None) or read(value)
     if isinstance(value, datetime):
         return stamp(value)
     if isinstance(value, Set):
@@ -74,15 +73,22 @@ def _foreign(value: object) -> object:
     raise TypeError(f"{kind.__name__} is not a stored type")
 
 
-def _written(value: object) -> orjson.Fragment:
-    known = _WRITTEN.get(id(value))
-    if known is not None and known[0] is value:
-        return known[1]
-    found = orjson.Fragment(dump(_reader_of(type(value))(value)))
-    if len(_WRITTEN) >= _KEPT:
-        _WRITTEN.clear()
-    _WRITTEN[id(value)] = value, found
+def _kept(value: object) -> object:
+    """The same of an event, whose parts the ticket has in common with it."""
+    if type(value) not in _SHARED:
+        return _foreign(value)
+    found = _written(value)
+    if found is None:
+        found = orjson.Fragment(dump(_reader_of(type(value))(value)))
+        if len(_WRITTEN) >= _MOST:
+            _WRITTEN.clear()
+        _WRITTEN[id(value)] = value, found
     return found
+
+
+def _written(value: object) -> orjson.Fragment | None:
+    known = _WRITTEN.get(id(value))
+    return known[1] if known is not None and known[0] is value else None
 
 
 def _reader_of(kind: type) -> _Read:
