@@ -1,8 +1,8 @@
 """What people do to the governing state: freeze, unfreeze, lend their voice and take it back.
 
-Lives here: that part of the one door; ``service`` has the rest and is the only one to build it.
-Must not live here: who may (``freezing``, ``delegation``), tickets, what operators do
-(``administration``). Law: whoever acts was looked up in the directory just now.
+Lives here: that part of the one door, and what a person may read; ``service`` has the rest and is
+the only one to build it. Must not live here: who may (``freezing``, ``delegation``), tickets, what
+operators do (``administration``). Law: whoever acts was looked up in the directory just now.
 """
 
 from functools import partial
@@ -13,6 +13,7 @@ from governance.errors import Code, Refused
 from governance.policy.active import ActiveBundle
 from governance.ports import Clock, Directory, Ids, Keys, Ledger, Reader
 from governance.principal import Person, PersonId, TenantId
+from governance.readership import Readership
 from governance.voices import Lending
 
 
@@ -98,6 +99,15 @@ class Governing:
         known = (await self._reader.control()).delegations
         alive = in_force(known, self._clock.now())
         return tuple(one for one in alive if person_id in (one.delegator, one.delegate))
+
+    async def readership(self, person: Person) -> Readership:
+        """What a person may read now."""
+        lent = () if person.roles else await self.delegations(person.id)
+        return Readership(
+            person=person,
+            is_delegate=any(one.delegate == person.id for one in lent),
+            reminders=self._active.current.reminders,
+        )
 
     async def _lending(self) -> Lending:
         bundle = self._active.current

@@ -51,7 +51,7 @@ def _deeds(call: Call) -> Deeds:
 
 async def _deed(call: Call, form: SaidForm) -> Deed:
     leaks.refuse({"comment": form.words})
-    ticket = await call.ticket()
+    ticket = await call.addressed()
     return Deed(ticket_id=ticket.id, person=call.person, comment=form.words, revision=form.revision)
 
 

@@ -24,7 +24,10 @@ _NO_REASON = "none given"
 
 
 async def list_approvals(call: Call) -> web.Response:
-    """Jobs that wait for people, newest first; with ``include_resolved`` also those decided."""
+    """Jobs that wait for people, newest first; with ``include_resolved`` also those decided.
+
+    A page holds fewer than ``limit`` where some of it may not be told, and may have a next one.
+    """
     request, limits = call.request, call.deps.limits
     with_old = bodies.query_flag(request, "include_resolved", default=False)
     limit = bodies.query_whole(request, "limit", default=_PAGE, most=limits.max_page)
@@ -36,9 +39,10 @@ async def list_approvals(call: Call) -> web.Response:
         before=cursor(call),
         limit=limit + 1,
     )
+    sight = await call.sight()
     found = await call.deps.reader.tickets(query)
     page = found[:limit]
-    items = [wire.approval_item(ticket) for ticket in page]
+    items = [wire.approval_item(ticket) for ticket in page if sight.covers(ticket)]
     more = page[-1].id if len(found) > limit else None
     return answer(people.ApprovalList(items=items, next_cursor=more))
 
@@ -118,7 +122,7 @@ async def reject(call: Call) -> web.Response:
 async def _vote(call: Call, choice: Choice) -> web.Response:
     form = await call.body(VoteForm)
     leaks.refuse(dict(form))
-    ticket = await call.ticket()
+    ticket = await call.addressed()
     comment = form.words
     requirement = ticket.ruling.requirement
     if (

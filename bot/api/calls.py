@@ -1,10 +1,11 @@
 """One authenticated call.
 
-Lives here: the call as a value, what its caller may see, and answers as JSON. Must not live here:
-routes and their meaning. Law: what a caller may not see does not exist for it: 404, never 403.
+Lives here: the call as a value, its ticket, and answers as JSON. Must not live here: routes and
+their meaning, what a caller may see (``sight``). Law: what a caller may not see does not exist for
+it: 404, never 403.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,10 +15,12 @@ from pydantic import BaseModel
 
 from bot.api import bodies
 from bot.api.deps import ApiDeps
+from bot.api.sight import Sight, confined_to, shown, sight_of
 from governance.canonical import Json
 from governance.errors import Code, Refused
 from governance.json_text import to_text
-from governance.principal import Agent, AgentId, Credential, PersonId, Scope
+from governance.ports import Logged
+from governance.principal import Agent, AgentId, Credential, PersonId
 from governance.tickets.ticket import Ticket, TicketId
 
 M = TypeVar("M", bound=BaseModel)
@@ -64,11 +67,8 @@ class Call(OpenCall):
 
     @property
     def confined_to(self) -> AgentId | None:
-        """The agent whose tickets alone this caller sees; None: it sees its whole tenant."""
-        who = self.credential
-        if who.person is not None or who.agent is None or Scope.ADMIN in who.scopes:
-            return None
-        return who.agent.id
+        """The agent whose tickets alone this caller sees; None: it is no agent alone."""
+        return confined_to(self.credential)
 
     @property
     def is_generated(self) -> bool:
@@ -89,26 +89,66 @@ class Call(OpenCall):
         value = await bodies.read_object(self.request, self.deps.limits)
         return bodies.validate(model, value)
 
+    async def sight(self) -> Sight:
+        """What this caller may see now.
+
+        Raises:
+            Refused, Unavailable: the person's account may see nothing, or could not be looked up.
+        """
+        return await sight_of(self.credential, self.deps.service)
+
     async def ticket(self) -> Ticket:
-        """The ticket that the path names.
+        """The ticket that the path names, to be told of.
 
         Raises:
             Refused: ``not_found``, also for a ticket that this caller may not see.
+            Refused, Unavailable: as ``sight``, whatever ticket was named.
         """
-        name = bodies.path_id(self.request)
-        if not name:
-            raise Refused(Code.NOT_FOUND, "no ticket by that name")
-        return self.visible(await self.deps.service.ticket(TicketId(name)))
+        return await self.visible(TicketId(bodies.path_id(self.request)))
 
-    def visible(self, ticket: Ticket) -> Ticket:
-        """``ticket``, where this caller may see it.
+    async def visible(self, ticket_id: TicketId) -> Ticket:
+        """A ticket, where this caller may see it.
+
+        Raises:
+            Refused, Unavailable: as ``ticket``.
+        """
+        sight = await self.sight()  # before it is known whether there is such a ticket
+        ticket = await self._named(ticket_id)
+        if not sight.covers(ticket):
+            raise _no_such(ticket_id)
+        return ticket
+
+    async def seen(self, records: Iterable[Logged]) -> list[Logged]:
+        """Those of ``records`` that this caller may see; of another tenant none.
+
+        Raises:
+            Refused, Unavailable: as ``sight``.
+        """
+        own = (one for one in records if one.header.tenant == self.deps.service.tenant)
+        return await shown(await self.sight(), own, self.deps.reader)
+
+    async def addressed(self) -> Ticket:
+        """The ticket that the path names, to be acted on by whom it is shown to or not.
+
+        A person's act has an answer and a record of its own where it does not count (``wrong_role``
+        and its like); an agent is still told of none but its own.
 
         Raises:
             Refused: ``not_found``.
         """
+        ticket = await self._named(TicketId(bodies.path_id(self.request)))
         if self.confined_to not in (None, ticket.ask.agent):
-            raise Refused(Code.NOT_FOUND, f"no ticket {ticket.id}")
+            raise _no_such(ticket.id)
         return ticket
+
+    async def _named(self, ticket_id: TicketId) -> Ticket:
+        if not ticket_id:
+            raise Refused(Code.NOT_FOUND, "no ticket by that name")
+        return await self.deps.service.ticket(ticket_id)
+
+
+def _no_such(ticket_id: TicketId) -> Refused:
+    return Refused(Code.NOT_FOUND, f"no ticket {ticket_id}")
 
 
 def answer(

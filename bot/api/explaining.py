@@ -22,6 +22,7 @@ from bot.decided import decided
 from bot.replay import Choice
 from governance.action import ActionRequest
 from governance.canonical import Json
+from governance.errors import Code, Refused
 from governance.policy.decision import Effect, TraceLine
 from governance.policy.explain import Explanation
 from governance.principal import Agent, AgentId
@@ -42,6 +43,8 @@ async def simulate(call: Call) -> web.Response:
     if "bundle" not in value:
         return await _explain(call, value)
     form = bodies.validate(CandidateForm, value)
+    if call.confined_to is None and not (await call.sight()).is_whole:
+        raise Refused(Code.FORBIDDEN, "this tells of every request: it needs a person with a role")
     choice = Choice(
         tenant=call.deps.service.tenant,
         limit=form.limit,
@@ -58,7 +61,7 @@ async def simulate(call: Call) -> web.Response:
 async def _explain(call: Call, value: Mapping[str, Json]) -> web.Response:
     if "ticket_id" in value:
         form = bodies.validate(PastForm, value)
-        ticket = call.visible(await call.deps.service.ticket(TicketId(form.ticket_id)))
+        ticket = await call.visible(TicketId(form.ticket_id))
         return await _of_job(call, ticket)
     asked, is_stock = decide_form(call, value)
     agent = call.credential.agent or Agent(

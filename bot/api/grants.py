@@ -21,7 +21,7 @@ from governance.tickets.commands import ReportOutcome
 async def consume_job(call: Call) -> web.Response:
     """Redeem an approved job, once."""
     form = await call.body(ConsumeForm)
-    ticket = await call.ticket()
+    ticket = await call.addressed()
     spent = await call.deps.service.redeem(ticket.id, call.agent, digest=form.action_digest or "")
     grant = await history.grant(call.deps.reader, spent)
     body = ans.ConsumedAnswer(**wire.state_fields(spent), grant=grant)
@@ -31,7 +31,7 @@ async def consume_job(call: Call) -> web.Response:
 async def report_outcome(call: Call) -> web.Response:
     """Say what came of a redeemed job; the same report twice is one."""
     form = await call.body(OutcomeForm)
-    ticket = await call.ticket()
+    ticket = await call.addressed()
     report, contents = _examined(form, quarantine=call.deps.service.bundle.output.quarantine)
     command = ReportOutcome(ticket_id=ticket.id, agent=call.agent.id, report=report)
     after = (await call.deps.service.handle(command, contents=contents)).ticket

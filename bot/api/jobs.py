@@ -218,9 +218,11 @@ async def list_jobs(call: Call) -> web.Response:
         before=cursor(call),
         limit=limit + 1,
     )
+    sight = await call.sight()
     found = await call.deps.reader.tickets(query)
     page = found[:limit]
-    items = [item for item in map(wire.job_item, page) if word in ("", item.state)]
+    seen = (wire.job_item(ticket) for ticket in page if sight.covers(ticket))
+    items = [item for item in seen if word in ("", item.state)]
     return answer(ans.JobList(items=items, next_cursor=page[-1].id if len(found) > limit else None))
 
 
@@ -237,7 +239,7 @@ async def cancel_job(call: Call) -> web.Response:
     """Take a request back: its agent, who answers for it, or whom it acts for."""
     form = await call.body(CancelForm)
     leaks.refuse({"reason": form.reason})
-    ticket = await call.ticket()
+    ticket = await call.addressed()
     who = call.credential
     command = CancelTicket(
         ticket_id=ticket.id,

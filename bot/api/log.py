@@ -1,7 +1,7 @@
 """Reads of the event log.
 
 Lives here: the timeline of a trace and the head. Must not live here: verification (the command
-line does that, on an export). Law: an agent reads its own records alone; records leave as the
+line does that, on an export), which records a caller may see (``sight``). Law: records leave as the
 log holds them, digests in place of contents.
 """
 
@@ -26,15 +26,15 @@ async def get_trace(call: Call) -> web.Response:
     """
     trace_id = bodies.path_id(call.request)
     records = await call.deps.reader.timeline(trace_id) if trace_id else ()
-    shown = [record for record in records if _may_see(call, record)]
-    if not shown:
+    seen = await call.seen(records)
+    if not seen:
         upto = (await call.deps.reader.control()).detached_upto
         where = f" among the events after {upto}; older ones are detached" if upto else ""
         raise Refused(Code.NOT_FOUND, f"no trace by that name{where}")
-    jobs = dict.fromkeys(item.header.ticket_id for item in shown if item.header.ticket_id)
+    jobs = dict.fromkeys(item.header.ticket_id for item in seen if item.header.ticket_id)
     if call.is_generated:
-        return answer([await _job(call, name, shown) for name in jobs], trace_id=trace_id)
-    body = reads.TraceAnswer(trace_id=trace_id, jobs=list(jobs), events=[_event(r) for r in shown])
+        return answer([await _job(call, name, seen) for name in jobs], trace_id=trace_id)
+    body = reads.TraceAnswer(trace_id=trace_id, jobs=list(jobs), events=[_event(r) for r in seen])
     return answer(body, trace_id=trace_id)
 
 
@@ -43,11 +43,6 @@ async def _job(call: Call, name: str, records: Sequence[Logged]) -> Json:
     own = [_event(record) for record in records if record.header.ticket_id == name]
     told: Json = reads.JobTraceAnswer(**wire.item_fields(ticket), events=own).model_dump()
     return told
-
-
-def _may_see(call: Call, record: Logged) -> bool:
-    head = record.header
-    return head.tenant == call.deps.service.tenant and call.confined_to in (None, head.agent_id)
 
 
 def _event(record: Logged) -> reads.EventAnswer:

@@ -1,8 +1,8 @@
 """Receipts over HTTP: events to take away, with what proves that they are in the log.
 
-Lives here: which events a caller may have. Must not live here: the form of a receipt
-(``governance.receipts``). Law: a caller gets receipts of what it may read, of its own tenant alone;
-what it may not see does not exist for it.
+Lives here: what is taken of what a caller may see. Must not live here: which records that is
+(``sight``), the form of a receipt (``governance.receipts``). Law: a caller gets receipts of what it
+may read, of its own tenant alone; what it may not see does not exist for it.
 """
 
 import re
@@ -29,22 +29,17 @@ async def get_receipt(call: Call) -> web.Response:
     """A receipt of one event, by its number."""
     name = bodies.path_id(call.request)
     found = await call.deps.reader.records(int(name) - 1, 1) if _SEQ.fullmatch(name) else ()
-    shown = [item for item in found if item.seq == int(name) and _may_see(call, item)]
-    if not shown:
+    seen = await call.seen(item for item in found if item.seq == int(name))
+    if not seen:
         raise Refused(Code.NOT_FOUND, "no event by that number")
-    return await _answer(call, shown)
+    return await _answer(call, seen)
 
 
 async def get_job_receipt(call: Call) -> web.Response:
     """A receipt of what is on record of one job: its request, votes, run and outcome."""
     ticket = await call.ticket()
     history = await call.deps.reader.history(ticket.id)
-    return await _answer(call, [item for item in history if _may_see(call, item)])
-
-
-def _may_see(call: Call, record: Logged) -> bool:
-    head = record.header
-    return head.tenant == call.deps.service.tenant and call.confined_to in (None, head.agent_id)
+    return await _answer(call, await call.seen(history))
 
 
 async def _answer(call: Call, records: Sequence[Logged]) -> web.Response:

@@ -1,9 +1,8 @@
 """Who may be shown a ticket besides what its card shows to a channel.
 
-Lives here: whom a ticket concerns. Must not live here: who may vote (the door decides), what is
-shown. Law: Details, lists, answers and suggestions tell of a ticket only people with a role, those
-who answer for the agent or for whom it asks, voters and delegates, and whom a step of its tier
-names; a member of the workspace is none of these by being one.
+Lives here: how Slack's doors ask the core for it. Must not live here: the rule itself
+(``governance.readership``), who may vote, what is shown. Law: Details, lists, answers and
+suggestions tell of a ticket only those who may read it.
 """
 
 from collections.abc import Iterable
@@ -28,20 +27,5 @@ async def check_reader(service: Service, person: Person, ticket: Ticket) -> None
 
 async def readable(service: Service, person: Person, tickets: Iterable[Ticket]) -> list[Ticket]:
     """Those of ``tickets`` that ``person`` may be shown."""
-    if person.roles or await _is_delegate(service, person):
-        return list(tickets)
-    return [ticket for ticket in tickets if _concerns(service, person, ticket)]
-
-
-async def _is_delegate(service: Service, person: Person) -> bool:
-    return any(one.delegate == person.id for one in await service.delegations(person.id))
-
-
-def _concerns(service: Service, person: Person, ticket: Ticket) -> bool:
-    requirement = ticket.ruling.requirement
-    steps = service.bundle.reminders.of(requirement.tier).steps if requirement else ()
-    return (
-        bool(person.names & ticket.ask.excluded)
-        or ticket.vote_of(person.id) is not None
-        or any(not person.names.isdisjoint(step.people) for step in steps)
-    )
+    readership = await service.readership(person)
+    return [ticket for ticket in tickets if readership.may_read(ticket)]
