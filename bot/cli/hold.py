@@ -13,6 +13,7 @@ import typer
 from bot.cli.environment import actor, settings_now
 from bot.cli.output import AsJson, answered, emit, run, show, stamp, table, visible
 from governance.errors import Code, InvalidInput
+from governance.principal import TenantId
 from governance.retention_events import Hold, HoldScope
 from governance.tickets.ticket import TicketId
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from governance.retention import Erasure
 
 T = TypeVar("T")
+
+_UNSEEN = "; --unseen places it all the same"
 
 app = typer.Typer(
     name="hold",
@@ -45,11 +48,15 @@ def add(
     trace: Annotated[str, typer.Option(help="Hold everything of this trace.")] = "",
     agent: Annotated[str, typer.Option(help="Hold everything that this agent asked.")] = "",
     all_: Annotated[bool, typer.Option("--all", help="Hold everything.")] = False,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Place it although nothing on record bears that name.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Place a legal hold: nothing that it covers is erased or detached until it is lifted.
 
-    It covers what is recorded after it, too. What was erased before is gone.
+    It covers what is recorded after it, too. What was erased before is gone. An agent or trace of
+    which nothing is on record is refused (exit code 3), since it may be misspelt.
     """
     named = {HoldScope.TICKET: ticket, HoldScope.TRACE: trace, HoldScope.AGENT: agent}
     chosen = [(scope, target) for scope, target in named.items() if target]
@@ -60,15 +67,30 @@ def add(
         )
     scope, target = chosen[0]
     hold_id = f"hold-{secrets.token_hex(4)}"
-    made = _with(
-        lambda tools: tools.custody.hold(
+
+    async def place(tools: "Tools") -> Hold:
+        if not unseen:
+            await _check_known(tools, scope, target)
+        return await tools.custody.hold(
             scope, target, hold_id=hold_id, actor=actor(), reason=reason
         )
-    )
+
+    made = _with(place)
     if as_json:
         emit(_described(made))
         return
     show(f"Hold {made.id} is in force on {_covered(made)}.")
+
+
+async def _check_known(tools: "Tools", scope: HoldScope, target: str) -> None:
+    from bot.cli import known
+
+    tenant = TenantId(settings_now().tenant)
+    await known.check_tenant(tools.reader, tenant, hint=_UNSEEN)
+    if scope is HoldScope.AGENT:
+        await known.check_agent(tools.reader, tenant, target, hint=_UNSEEN)
+    if scope is HoldScope.TRACE:
+        await known.check_trace(tools.reader, tenant, target, hint=_UNSEEN)
 
 
 @app.command(epilog="Example: placet audit hold lift hold-1a2b3c4d --reason 'case 4711 is closed'")

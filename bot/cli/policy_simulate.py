@@ -93,10 +93,15 @@ async def _report(
     settings: "Settings", candidate: "Bundle", choice: "Choice", progress: "Progress | None"
 ) -> "Report":
     from bot import replay
+    from bot.cli import known
     from bot.compose import tools
     from governance.simulation import Simulation
 
     async with tools.open_tools(settings) as opened:
+        if choice.agent:
+            await known.check_agent(opened.reader, choice.tenant, choice.agent)
+        if choice.trace_id:
+            await known.check_trace(opened.reader, choice.tenant, choice.trace_id)
         window = await replay.find(opened.reader, choice, most_read=sys.maxsize)
         simulation = Simulation(candidate, await replay.bundles(opened.reader, window))
         done = 0

@@ -43,7 +43,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List tickets, newest first, with what each still needs."""
-    from bot.cli import story
+    from bot.cli import known, story
     from bot.compose import tools
     from governance.ports import TicketQuery
     from governance.principal import AgentId, TenantId
@@ -58,6 +58,8 @@ def list_(
 
     async def read() -> None:
         async with tools.open_tools(settings) as opened:
+            if agent:
+                await known.check_agent(opened.reader, TenantId(settings.tenant), agent)
             found = await opened.reader.tickets(query)
             now = opened.clock.now()
         if as_json:

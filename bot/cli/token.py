@@ -93,7 +93,9 @@ def create(
     if webhook and not agent:
         raise _bad("--webhook is for an agent: signed webhooks submit jobs", "/webhook")
     made, token = _make(settings, principal, scope or [])
-    issued, secret = run(_issue(settings, made, webhook=webhook))
+    issued, secret, odd = run(_issue(settings, made, webhook=webhook))
+    for text in odd:
+        note(visible(text))
     if as_json:
         shown = _described(issued) | {"token": token}
         emit(shown | ({"webhook_secret": secret} if secret else {}))
@@ -162,19 +164,21 @@ def _make(
 
 async def _issue(
     settings: "Settings", credential: Credential, *, webhook: bool
-) -> tuple[Credential, str]:
+) -> tuple[Credential, str, list[str]]:
+    from bot.cli import known
     from bot.compose import tools
 
     kept = FileWebhookSecrets(settings.keys / FOLDER)
     async with tools.open_tools(settings, create=True) as opened:
         # The file first: a credential that the log knows is then complete.
         secret = kept.create(credential.id) if webhook else ""
+        odd = await known.oddities(opened.reader, credential)
         try:
             issued = await opened.administration.issue(credential, actor=actor())
         except BaseException:
             kept.remove(credential.id)
             raise
-    return issued, secret
+    return issued, secret, odd
 
 
 def _tell(issued: Credential, token: str, secret: str) -> None:

@@ -39,6 +39,41 @@ def test_a_hold_names_exactly_one_thing(placet: Placet, story: TicketId, given: 
     assert (found.code, found.json["error"]["code"]) == (Exit.USAGE, "invalid_field")
 
 
+@pytest.mark.parametrize(("option", "name"), [("agent", "deploier"), ("trace", "b" * 32)])
+def test_a_hold_on_what_nobody_has_seen_is_refused_unless_it_is_meant(
+    placet: Placet, story: TicketId, option: str, name: str
+):
+    assert story
+    given = ("audit", "hold", "add", f"--{option}", name, *WHY, "--json")
+    found = placet(*given)
+    assert (found.code, found.json["error"]["code"]) == (Exit.REFUSED, "not_found")
+    assert "--unseen" in found.json["error"]["message"]
+    assert placet("audit", "hold", "list", "--json").json == {"holds": []}
+    assert placet(*given, "--unseen").json["target"] == name
+
+
+def test_a_misspelt_agent_is_answered_with_the_nearest_that_is_known(
+    placet: Placet, story: TicketId
+):
+    assert story
+    assert placet("token", "create", "--agent", "billing-bot").code == 0
+    found = placet("audit", "hold", "add", "--agent", "biling-bot", *WHY)
+    assert (found.code, "did you mean billing-bot?" in found.err) == (Exit.REFUSED, True)
+    for name in ("billing-bot", "deployer"):
+        assert placet("audit", "hold", "add", "--agent", name, *WHY).code == 0
+
+
+def test_a_hold_on_all_of_a_tenant_that_the_ledger_has_not_seen_is_refused(
+    placet: Placet, story: TicketId, monkeypatch: pytest.MonkeyPatch
+):
+    assert story
+    assert placet("audit", "hold", "add", "--trace", "a" * 32, *WHY).code == 0
+    monkeypatch.setenv("PLACET_TENANT", "acmee")
+    found = placet("audit", "hold", "add", "--all", *WHY)
+    assert (found.code, "did you mean acme?" in found.err) == (Exit.REFUSED, True)
+    assert placet("audit", "hold", "add", "--all", "--unseen", *WHY).code == 0
+
+
 def test_an_open_ticket_is_not_erased_nor_one_under_a_hold(placet: Placet, story: TicketId):
     found = placet("audit", "erase", "--ticket", story, *WHY, "--json")
     assert (found.code, found.json["error"]["code"]) == (Exit.REFUSED, "wrong_state")

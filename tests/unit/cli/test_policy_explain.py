@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from bot.bundles import shipped
 from bot.replies import Exit
 from governance.tickets.ticket import TicketId
@@ -196,6 +198,17 @@ def test_which_decisions_are_simulated_can_be_said(placet: Placet, story: Ticket
     words = ("policy", "simulate", "--policies", shipped("demo"), "--json")
     assert placet(*words, "--since", "2200-01-01").json["judged"] == 0
     assert placet(*words, "--since", "2000-01-01T00:00:00Z").json["judged"] == 1
-    assert placet(*words, "--agent", "nobody").json["judged"] == 0
+    assert placet(*words, "--agent", "deployer").json["judged"] == 1
     assert placet(*words, "--trace", "a" * 32, "--limit", 1).json["judged"] == 1
     assert placet(*words, "--since", "soon").json["error"]["pointer"] == "/since"
+
+
+@pytest.mark.parametrize(("option", "name"), [("agent", "nobody"), ("trace", "b" * 32)])
+def test_a_name_that_nothing_on_record_bears_is_not_simulated(
+    placet: Placet, story: TicketId, option: str, name: str
+) -> None:
+    assert story
+    words = ("policy", "simulate", "--policies", shipped("demo"), "--json")
+    done = placet(*words, f"--{option}", name)
+    assert (done.code, done.json["error"]["code"]) == (Exit.REFUSED, "not_found")
+    assert done.json["error"]["pointer"] == f"/{option}"

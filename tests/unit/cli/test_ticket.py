@@ -18,7 +18,15 @@ def test_the_list_says_what_is_missing(placet: Placet, story: TicketId) -> None:
 
 def test_the_list_is_filtered(placet: Placet, story: TicketId) -> None:
     assert story not in placet("ticket", "list", "--state", "executed").out
-    assert placet("ticket", "list", "--agent", "nobody", "--json").json == {"tickets": []}
+    assert placet("ticket", "list", "--agent", "deployer", "--json").json["tickets"]
+
+
+def test_an_agent_of_whom_nothing_is_on_record_is_no_empty_list(
+    placet: Placet, story: TicketId
+) -> None:
+    answer = placet("ticket", "list", "--agent", "deploier", "--json")
+    assert (answer.code, story in answer.out) == (Exit.REFUSED, False)
+    assert answer.json["error"]["code"] == "not_found"
 
 
 def test_a_state_that_is_none_is_a_usage_error(placet: Placet) -> None:

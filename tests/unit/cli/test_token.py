@@ -7,6 +7,7 @@ import pytest
 
 from bot.replies import Exit
 from bot.webhook_secrets import FileWebhookSecrets
+from governance.tickets.ticket import TicketId
 from tests.unit.cli.conftest import Placet
 
 PERSON = "slack:T0PLACET/U0OLIVIA"
@@ -33,6 +34,19 @@ def test_a_token_in_words_is_whole_on_standard_output(placet: Placet) -> None:
     assert "shown this once" in made.err
     assert "--owner" in made.err
     assert "agent bot" in placet("token", "list").out
+
+
+def test_what_a_new_credential_names_and_nothing_bears_is_said_beside_it(
+    placet: Placet, story: TicketId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert story
+    words = ("token", "create", "--agent", "bot", "--owner", PERSON)
+    assert "Careful" not in placet(*words, "--environment", "Dev").err
+    odd = placet(*words, "--environment", "deev")
+    assert odd.code == 0
+    assert "no environment deev, so it counts as prod; did you mean dev?" in odd.err
+    monkeypatch.setenv("PLACET_TENANT", "acmee")
+    assert "of tenant acmee" in placet(*words).err
 
 
 def test_a_persons_token_approves(placet: Placet) -> None:
