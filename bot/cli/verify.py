@@ -65,7 +65,8 @@ def verify(
     segments: Annotated[
         Path | None,
         typer.Option(
-            help="Compare the sealed segments in this folder with their seals, too.",
+            help="Compare the sealed segments in this folder with their seals, too; else, with "
+            "--since-seal or --complete, those in PLACET_SEGMENTS.",
             exists=True,
             file_okay=False,
         ),

@@ -160,16 +160,16 @@ def given(
 ) -> Options:
     """What a verification is given of the segments in ``folder``.
 
-    ``states``: where the state at the end of what is detached lies, where no folder is named.
+    ``states``: where the state at the end of what is detached lies, where no folder is named; also
+    the folder for whoever asks to begin at a seal, or for every file.
 
     Raises:
         InvalidInput: ``invalid_field``: it cannot be read, or lacks the state to begin with.
         Unavailable: ``ledger_unavailable``.
     """
-    if folder is None:
-        if since_seal or complete:
-            raise InvalidInput(Code.INVALID_FIELD, "say --segments, where the sealed files are")
+    if folder is None and not (since_seal or complete):
         return {"states": states}
+    folder = folder or states
     try:
         found: Options = {"shelf": Shelf.of(folder), "complete": complete}
     except OSError as error:

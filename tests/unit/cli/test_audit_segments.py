@@ -66,6 +66,8 @@ def test_what_is_sealed_verifies_whole_and_since_the_seal(placet: Placet, folder
     since = placet("audit", "verify", "--segments", folder, "--since-seal", "--json")
     assert (since.code, since.json["since"], since.json["events"]) == (0, last, last + 2)
     assert since.json["root"] == whole.json["root"]
+    assert placet("audit", "verify", "--since-seal", "--json").json == since.json
+    assert placet("audit", "verify", "--complete", "--json").json == whole.json
     told = placet("audit", "verify", "--segments", folder, "--since-seal")
     assert f"the first {last} by their seal alone" in told.err + told.out
     again = placet("audit", "seal")
@@ -82,7 +84,8 @@ def test_a_sealed_file_that_was_changed_is_named(placet: Placet, folder: Path):
     assert found.json["problems"][0]["table"] == log.name
     log.unlink()
     assert placet("audit", "verify", "--segments", folder).code == 0
-    assert placet("audit", "verify", "--segments", folder, "--complete").code == Exit.PROBLEM
+    for named in (("--segments", folder), ()):
+        assert placet("audit", "verify", *named, "--complete").code == Exit.PROBLEM
 
 
 @pytest.mark.usefixtures("published")
@@ -115,9 +118,10 @@ def test_where_the_folder_cannot_be_made_nothing_is_sealed(placet: Placet, folde
 
 @pytest.mark.usefixtures("published")
 @pytest.mark.parametrize("options", [("--since-seal",), ("--complete",)])
-def test_the_seals_need_their_folder(placet: Placet, options: tuple[str, ...]):
+def test_the_seals_need_their_folder(placet: Placet, folder: Path, options: tuple[str, ...]):
     found = placet("audit", "verify", *options, "--json")
     assert (found.code, found.json["error"]["code"]) == (Exit.USAGE, "invalid_field")
+    assert str(folder) in found.json["error"]["message"]
 
 
 @pytest.mark.usefixtures("published")
