@@ -9,6 +9,7 @@ from governance.policy.forms import BundleForm
 from governance.policy.lint_findings import LintFinding, LintReport, Severity, Unclear
 from governance.policy.lint_labels import missing_labels
 from governance.policy.lint_reach import unreached
+from governance.policy.lint_redaction import targets_on_cards
 from governance.policy.lint_rules import MAX_STEPS, compared
 from governance.policy.lint_sections import Reaches, sections
 from governance.policy.model import Bundle
@@ -24,6 +25,7 @@ def lint(bundle: Bundle, *, reaches: Reaches, most: int = MAX_STEPS) -> LintRepo
     found: list[LintFinding | Unclear] = [*pairs, *unclear]
     found += unreached(bundle)
     found += missing_labels(bundle)
+    found += targets_on_cards(bundle)
     found += sections(bundle, form, reaches)
     findings = [item for item in found if isinstance(item, LintFinding)]
     return LintReport(

@@ -45,6 +45,7 @@ class LintCode(StrEnum):
     UNSAFE_OPEN = "unsafe-open"
     EVADABLE_COUNT = "evadable-count"
     MISSING_LABEL = "missing-label"
+    TARGET_ON_CARD = "target-on-card"
 
 
 _ERRORS = frozenset(
@@ -57,6 +58,7 @@ _ERRORS = frozenset(
         LintCode.UNDECLARED_GROUP,
         LintCode.UNREACHABLE_TIER,
         LintCode.STEP_UP_UNAVAILABLE,
+        LintCode.TARGET_ON_CARD,
     }
 )
 
@@ -86,6 +88,7 @@ MEANINGS: Mapping[LintCode, str] = {
     LintCode.UNSAFE_OPEN: "an environment lets actions through while policy cannot be evaluated",
     LintCode.EVADABLE_COUNT: "a rule counts by trace or label, and the agent names another",
     LintCode.MISSING_LABEL: "a rule that restricts by a label also restricts what lacks the label",
+    LintCode.TARGET_ON_CARD: "a rule hides an argument that is a tool's target, and not the target",
 }
 """One line of the documentation for each code."""
 

@@ -5,6 +5,7 @@ Must not live here: facts about the request (``parts``). Law: it is told in word
 warnings never push each other out.
 """
 
+from bot.slack.cards import title as card_title
 from bot.slack.cards.parts import Budget, labelled, who
 from bot.slack.cards.view import CardView
 from bot.slack.kit.blocks import Block, ours, run
@@ -91,7 +92,8 @@ def _why(view: CardView, budget: Budget) -> Inert:
 
 def _everything(view: CardView) -> str:
     ask, content = view.ticket.ask, view.content
-    said = f"{ask.agent} {ask.tool} {ask.topic} {ask.target}"
+    target = "" if card_title.keeps_target(view.ticket) else ask.target
+    said = f"{ask.agent} {ask.tool} {ask.topic} {target}"
     if content is None:
         return said
     return f"{said} {to_text(content.arguments)[:20_000]} {content.prompt[:5_000]}"

@@ -2,7 +2,8 @@
 
 Lives here: one sentence in the tense of the ticket's state. Must not live here: anything below the
 headline. Law: no headline claims an effect before it was reported; a name that could pass for a
-part of the sentence stands in quotes, and the facts repeat whatever is not shown whole here.
+part of the sentence stands in quotes, and the facts repeat whatever is not shown whole here, but
+for a target that a rule keeps back.
 """
 
 import re
@@ -42,6 +43,10 @@ class _Form(Enum):
     RUN_ON = auto()
     USE = auto()
 
+
+KEPT_BACK = N_("a target that policy hides")
+TARGET_WORD = "target"
+"""In ``redact_deny`` it names the target, which stands beside the arguments."""
 
 _SENTENCES = {
     TicketState.PENDING: {
@@ -130,7 +135,7 @@ def sentence(ticket: Ticket) -> Inert:
             forms[_form(ask)],
             agent=_name(ask.agent, _AGENT),
             what=_name(ask.tool or ask.topic, _TOOL),
-            target=_name(ask.target, _TARGET),
+            target=gettext(KEPT_BACK) if keeps_target(ticket) else _name(ask.target, _TARGET),
             place=_name(ask.environment, _ENVIRONMENT),
         )
     )
@@ -155,8 +160,17 @@ def names_agent(ticket: Ticket) -> bool:
 
 
 def names_target(ticket: Ticket) -> bool:
-    """Whether the headline shows the target whole."""
-    return _is_whole(ticket.ask.target, _TARGET)
+    """Whether the headline shows the target whole, or must not."""
+    return keeps_target(ticket) or _is_whole(ticket.ask.target, _TARGET)
+
+
+def keeps_target(ticket: Ticket) -> bool:
+    """Whether a rule keeps the target off cards and whatever else has their headline.
+
+    No digest stands in its place: who guesses a short name could confirm it by that.
+    """
+    kept = (name.casefold() for name in ticket.ruling.constraints.redact_deny)
+    return bool(ticket.ask.target) and TARGET_WORD in kept
 
 
 def names_environment(ticket: Ticket) -> bool:

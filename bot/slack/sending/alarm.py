@@ -55,7 +55,8 @@ def announcement(ticket: Ticket, *, template: str, content: Content | None) -> S
     lead = line(run(card_title.title(ticket), bold=True))
     lead += line(run(ours(gettext(WHO)), bold=True), *_asking(ticket))
     lead += line(run(ours(gettext(WHICH)), bold=True), run(words(template, 120)))
-    lead += line(run(ours(gettext(TARGET)), bold=True), run(words(ask.target, 200)))
+    if not card_title.keeps_target(ticket):
+        lead += line(run(ours(gettext(TARGET)), bold=True), run(words(ask.target, 200)))
     if requirement is not None:
         lead += line(run(needs.needs_text(requirement, ticket)))
     lead += [run(ours(gettext(UNTIL))), instant(ticket.expires_at), run(ours("."))]

@@ -195,6 +195,15 @@ BAD: list[tuple[LintCode, str, list[Mapping[str, object]], dict[str, Any]]] = [
         {"tiers": {"two": {**HEAVY, "ttl": "4h", "step_up": True}}},
     ),
     (LintCode.TOOL_WITHOUT_SCOPE, "/tools/t", [], {"tools": {"t": tool(arguments={})}}),
+    *(
+        (
+            LintCode.TARGET_ON_CARD,
+            "/rules/0/constraints/redact_deny",
+            [rule("r", "require_approval", constraints={"redact_deny": hidden}, **match)],
+            {"tools": {"t": tool(scope="path:*", target="path")}},
+        )
+        for hidden, match in ((["Path"], {"tools": ["t"]}), (["x", "arguments"], {}))
+    ),
     (LintCode.SIGNALS_OFF, "/signals/injection", [], {"signals": {"injection": "off"}}),
     (
         LintCode.UNSAFE_OPEN,
@@ -266,6 +275,18 @@ def test_a_bundle_that_is_in_order_has_no_finding():
         constraints=[WARNS],
     )
     assert report == LintReport(findings=())
+
+
+@pytest.mark.parametrize(
+    ("hidden", "tools"),
+    [(["path", "target"], ["t"]), (["other"], ["t"]), (["path"], ["u"]), ([], ["t"])],
+)
+def test_a_rule_that_hides_the_target_too_or_hides_none_is_in_order(
+    hidden: list[str], tools: list[str]
+):
+    asks = rule("r", "require_approval", tools=tools, constraints={"redact_deny": hidden})
+    two = {"t": tool(scope="path:*", target="path"), "u": tool(scope="path:*")}
+    assert linted(asks, tools=two) == LintReport(findings=())
 
 
 def test_errors_come_first():
