@@ -31,6 +31,8 @@ from governance.tickets.ticket import Ticket, TicketId, TicketState
 
 _STARTS = (run_ev.ExecutionStarted, run_ev.GrantRedeemed)
 """Nothing of these happens on the word of a bundle that is no longer the active one."""
+_KEPT = 10
+"""One place in so many of the approval queue is kept for agents of which none waits."""
 
 
 @quickly_made
@@ -128,7 +130,11 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
 
 
 def _queue_full(state: State, given: Submission) -> Refused | None:
-    """Which bound of the approval queue is reached, the agent's own first."""
+    """Which bound of the approval queue is reached, the agent's own first.
+
+    The last places are for agents of which none waits: however many ask for all that they may,
+    another one can still reach people.
+    """
     # An agent that was not counted may have them all: it is refused rather than let through.
     own = state.pending_of.get(given.asker, state.pending)
     if own >= given.max_pending_per_agent:
@@ -142,6 +148,13 @@ def _queue_full(state: State, given: Submission) -> Refused | None:
             Code.QUEUE_FULL,
             f"{state.pending} tickets of tenant {given.request.tenant} wait already, "
             f"at most {given.max_pending}",
+        )
+    kept = given.max_pending // _KEPT
+    if own and state.pending >= given.max_pending - kept:
+        return Refused(
+            Code.QUEUE_FULL,
+            f"{state.pending} tickets of tenant {given.request.tenant} wait already, "
+            f"at most {given.max_pending}, and the last {kept} are for agents of which none waits",
         )
     return None
 

@@ -38,7 +38,7 @@ class Submission:
     content_digest: str
     eligible: Eligible
     max_pending: int
-    max_pending_per_agent: int = 50
+    max_pending_per_agent: int = 20
     bundle: Bundle | None = None
     unresolved: PlacetError | None = None
     refusals_in_full: int = 5

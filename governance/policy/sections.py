@@ -224,10 +224,13 @@ class TicketForm(Form):
 
 
 class LimitsForm(Form):
-    """Bounds of the approval queue, and of what floods of refusals leave in the log."""
+    """Bounds of the approval queue, and of what floods of refusals leave in the log.
+
+    The last tenth of ``max_pending`` is kept for agents of which nothing waits.
+    """
 
     max_pending: Annotated[int, Field(ge=1, le=100_000)] = 100
-    max_pending_per_agent: Annotated[int, Field(ge=1, le=100_000)] = 50
+    max_pending_per_agent: Annotated[int, Field(ge=1, le=100_000)] = 20
     refusals_in_full: Annotated[int, Field(ge=1, le=1_000)] = 5
     """How many refusals of one agent by one rule are recorded one by one in a window; the rest of
     the window is counted."""

@@ -125,6 +125,16 @@ async def test_the_bound_of_the_tenant_holds_for_all_its_agents(ledger: AnyLedge
     assert told(list(results)) == ["ok"] * OF_TENANT + ["tenant"] * 2
 
 
+async def test_three_agents_that_ask_for_all_they_may_leave_room_for_others(ledger: AnyLedger):
+    busy = [AgentId(f"busy-{n}") for n in range(3)]
+    asked = [asking(n, who, limit=4) for who in busy for n in range(5)]
+    results = await asyncio.gather(*(submit(ledger, one) for one in asked), return_exceptions=True)
+    assert told(list(results)).count("ok") == OF_TENANT - 1
+    await submit(ledger, asking(0, OTHER))
+    with pytest.raises(Refused, match="of tenant"):
+        await submit(ledger, asking(1, OTHER))
+
+
 async def test_the_service_asks_for_the_count_and_keeps_the_bundles_bound(
     ledger: AnyLedger, clock: FixedClock
 ):

@@ -163,11 +163,33 @@ def test_a_full_queue_names_the_tenant():
     assert result.reply.message == f"10 tickets of tenant {TENANT} wait already, at most 10"
 
 
+def test_the_last_tenth_of_a_queue_is_for_agents_of_which_none_waits():
+    waiting, new = {(TENANT, AGENT): 1}, {(TENANT, AGENT): 0}
+    given = _given(max_pending=30)
+    assert _names(_submit(_state(pending=26, pending_of=waiting), given)) == ["TicketOpened"]
+    for pending in (27, 29):
+        result = _submit(_state(pending=pending, pending_of=waiting), given)
+        assert (_code(result), result.events) == (Code.QUEUE_FULL, ())
+        assert _names(_submit(_state(pending=pending, pending_of=new), given)) == ["TicketOpened"]
+    assert isinstance(result.reply, Refused)
+    assert result.reply.message == (
+        f"29 tickets of tenant {TENANT} wait already, at most 30, "
+        "and the last 3 are for agents of which none waits"
+    )
+    assert _code(_submit(_state(pending=30, pending_of=new), given)) is Code.QUEUE_FULL
+
+
+def test_a_queue_too_short_for_a_tenth_keeps_no_place():
+    given = _given(max_pending=9)
+    state = _state(pending=8, pending_of={(TENANT, AGENT): 5})
+    assert _names(_submit(state, given)) == ["TicketOpened"]
+
+
 def test_a_full_queue_refuses_what_would_wait_and_nothing_else():
     full = _state(pending=10)
     result = _submit(full, _given())
     assert (_code(result), result.events) == (Code.QUEUE_FULL, ())
-    assert _names(_submit(_state(pending=9), _given())) == ["TicketOpened"]
+    assert _names(_submit(_state(pending=8), _given())) == ["TicketOpened"]
     for effect in (Effect.ALLOW, Effect.DENY):
         assert _names(_submit(full, _given(decision=decision(effect)))) == ["TicketOpened"]
 
