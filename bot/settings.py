@@ -121,6 +121,14 @@ class Settings(BaseModel):
         le=36_500,
         description="Once a day, seal what is older than so many days; 0: only by command.",
     )
+    detach_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Once a day, take sealed segments out of the database that ended so many days "
+        "ago and need not be kept any longer; their files are the only copy then. 0: only by "
+        "command.",
+    )
     slack_mode: SlackMode = Field(SlackMode.OFF, description="off, http or socket.")
     slack_bot_token: SecretStr | None = Field(None, description="The app's bot token (xoxb-...).")
     slack_signing_secret: SecretStr | None = Field(

@@ -146,7 +146,9 @@ def _surroundings(report: _Report, settings: "Settings", manifest: Path | None) 
         )
         return
     if server is not None:
-        report.findings += server_findings(server, production=report.production)
+        report.findings += server_findings(
+            server, production=report.production, detaches=bool(settings.detach_days)
+        )
     report.findings += machine.ledger_findings(settings, file, production=report.production)
     report.findings += rollback_findings(settings)
 

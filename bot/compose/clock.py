@@ -1,7 +1,8 @@
 """The service's clock: what is done every so often, and how often.
 
 Lives here: which ticks a service has. Must not live here: what they do. Law: of several processes
-on one log one publishes checkpoints, one seals and one erases what was kept for long enough.
+on one log one publishes checkpoints, one seals and detaches, and one erases what was kept for long
+enough.
 """
 
 from contextlib import AsyncExitStack
@@ -9,6 +10,7 @@ from functools import partial
 
 from bot.compose.checkpoints import checkpoint
 from bot.compose.core import Core
+from bot.compose.detaching import detach_old
 from bot.compose.segments import seal_old
 from bot.compose.undelivered import LOOK_S, Undelivered
 from bot.forgetting import FORGET_S, forget_keys
@@ -40,8 +42,8 @@ async def start_clock(
         core.settings.checkpoint_every_s, "checkpoint", partial(_checkpoint, core), at_once=True
     )
     ticker.every(EVERY_S, "retention", partial(_expire, core, guard), at_once=True)
-    if core.settings.seal_days:
-        ticker.every(EVERY_S, "seal", partial(_seal, core, guard), at_once=True)
+    if core.settings.seal_days or core.settings.detach_days:
+        ticker.every(EVERY_S, "segments", partial(_segments, core, guard), at_once=True)
     if weekly is not None:
         ticker.every(WEEKLY_S, "weekly digest", partial(_weekly, weekly, guard), at_once=True)
     if undelivered is not None:
@@ -57,9 +59,14 @@ async def _checkpoint(core: Core) -> None:
         await checkpoint(core)
 
 
-async def _seal(core: Core, guard: JumpGuard) -> None:
-    if guard.check() and await core.ledger.leads("seal"):
+async def _segments(core: Core, guard: JumpGuard) -> None:
+    """One after the other, and by the process that has the folder; what may leave is sealed."""
+    if not (guard.check() and await core.ledger.leads("seal")):
+        return
+    if core.settings.seal_days:
         await seal_old(core)
+    if core.settings.detach_days:
+        await detach_old(core)
 
 
 async def _weekly(weekly: Weekly, guard: JumpGuard) -> None:

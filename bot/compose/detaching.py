@@ -1,4 +1,4 @@
-"""Detaching sealed segments from the database, for a command.
+"""Detaching sealed segments from the database, for a command and for the service's clock.
 
 Lives here: what is verified before, which key signs, who may. Must not live here: which segments
 (``storage.detachable``), what keeps them (``governance.detaching``). Law: nothing leaves a log that
@@ -6,18 +6,21 @@ does not verify, or that a reader of ours has not read to there; a look changes 
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.compose import policy
+from bot.compose.aside import aside, unread
+from bot.compose.core import Core
 from bot.compose.databases import server
-from bot.compose.segments import unread, unwritten
+from bot.compose.segments import unwritten
 from bot.compose.speaking import AUDIT_CURSOR
 from bot.compose.tools import existing_ledger
 from bot.compose.verification import published_checkpoints, verify_ledger, witnesses_text
-from bot.retention import retention_of
+from bot.retention import ACTOR, retention_of
 from bot.scheduler import WallClock
 from bot.settings import Settings
 from bot.signing import StoreSigner
@@ -36,6 +39,7 @@ from storage.verify_options import Options
 from storage.verify_segments import Shelf
 
 Progress = Callable[[int, int], None]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,53 @@ async def detach(
     return Departure(segments=tuple(seals.values()), is_done=apply and bool(seals))
 
 
+async def detach_old(core: Core) -> int:
+    """Take those out that end before what the settings keep, oldest first; how many segments left.
+
+    The files, the rows and the log are verified by a process that gives way. Each segment leaves
+    in a transaction of its own, since others wait while it does; the first that something still
+    needs ends it, and those before it have left.
+
+    Raises:
+        InvalidInput, Refused, Unavailable: as ``detach``.
+    """
+    settings, now, gone = core.settings, core.clock.now(), 0
+    kept = retention_of(core.bundle)
+    plain = Retention(days=kept.days, by_class=dict(kept.by_class))
+    until = now - timedelta(days=settings.detach_days)
+    await asyncio.to_thread(_hold_allowed, settings.database)
+    try:
+        with alone(settings.segments):
+            detached = (await core.ledger.control()).detached
+            seals = await aside(_verified, settings, detached, plain, until=until, now=now)
+            for seq, seal in seals.items():
+                await _hold_read(settings, core.ledger, {seq: seal})
+                await core.administration.detach({seq: seal}, actor=ACTOR)
+                _log.info("events %d to %d have left the database", seal.first, seal.last)
+                gone += 1
+    except OSError as error:
+        raise unwritten(settings.segments, error) from error
+    return gone
+
+
+def _verified(
+    settings: Settings,
+    detached: Detached | None,
+    retention: Retention,
+    *,
+    until: datetime,
+    now: datetime,
+) -> Mapping[int, SegmentSealed]:
+    """Those that may leave by their age; where there are any, the log and their files verify."""
+    try:
+        seals = _chosen(settings, detached, retention, until=until, now=now)
+        if seals:
+            _hold_verified(settings, detached, None, jobs=0)  # its own processes would outlive it
+    except OSError as error:
+        raise unwritten(settings.segments, error) from error
+    return seals
+
+
 def detached_upto(url: str) -> int:
     """The number of the newest event that is not in the database any more; 0: all are.
 
@@ -136,10 +187,14 @@ def _chosen(
 
 
 def _hold_verified(
-    settings: Settings, detached: Detached | None, progress: Progress | None
+    settings: Settings,
+    detached: Detached | None,
+    progress: Progress | None,
+    *,
+    jobs: int | None = None,
 ) -> None:
     """The log from where it begins here; the newest state stands for what left before."""
-    sealed: Options = {"shelf": Shelf.of(settings.segments)}
+    sealed: Options = {"shelf": Shelf.of(settings.segments), "jobs": jobs}
     try:
         if detached is not None:
             sealed["start"] = state_at(settings.segments, detached.last)

@@ -6,16 +6,13 @@ with one. Must not live here: files and states (``storage.segments``), what a se
 log says that they were sealed.
 """
 
-import asyncio
 import json
-import multiprocessing
-import os
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bot.compose import policy
+from bot.compose.aside import aside, unread
 from bot.compose.core import Core
 from bot.compose.tools import existing_ledger
 from bot.retention import ACTOR, retention_of
@@ -24,7 +21,7 @@ from bot.settings import Settings
 from bot.signing import StoreSigner
 from bot.signing_place import store_of
 from governance.administration import CHECKPOINT, Administration
-from governance.errors import Code, InvalidInput, PlacetError, Unavailable
+from governance.errors import Code, InvalidInput
 from governance.principal import TenantId
 from governance.retention import Retention
 from governance.segments import Sealed, Segment, SegmentSealed
@@ -33,14 +30,6 @@ from storage.ledger import SqlLedger
 from storage.segments import alone, make_ready
 from storage.verify_options import Options
 from storage.verify_segments import Shelf, state_name
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection as PipeConnection
-
-
-_NICE = 10
-_Work = tuple[str, Path, Sealed | None, Retention, datetime]
-"""Database, folder, the newest seal, retention, and up to when."""
 
 
 async def seal(settings: Settings, *, until: datetime | None, actor: str) -> SegmentSealed | None:
@@ -104,8 +93,7 @@ async def _seal(
     kept = Retention(days=retention.days, by_class=dict(retention.by_class))
     try:
         with alone(settings.segments):
-            work = (settings.database, settings.segments, sealed, kept, until)
-            segment = await _elsewhere(*work)
+            segment = await aside(_ready, settings.database, settings.segments, sealed, kept, until)
             if segment is None:
                 return None
             return await administration.seal(segment, actor=actor, origin=settings.origin)
@@ -113,46 +101,14 @@ async def _seal(
         raise unwritten(settings.segments, error) from error
 
 
-async def _elsewhere(*work: *_Work) -> Segment | None:
-    """Have a process that gives way do it: verifying in a thread would hold up decisions."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_written, args=(theirs, *work), daemon=True)
-    process.start()
-    theirs.close()
+def _ready(
+    url: str, folder: Path, sealed: Sealed | None, retention: Retention, until: datetime
+) -> Segment | None:
+    """What the process beside us does."""
     try:
-        found = await asyncio.to_thread(_received, ours)
-        await asyncio.to_thread(process.join)
-    finally:
-        process.terminate()  # where nobody waits for it any more; killed anywhere, nothing is lost
-    if isinstance(found, PlacetError):
-        raise found
-    return found
-
-
-def _received(ours: "PipeConnection") -> Segment | PlacetError | None:
-    with ours:
-        try:
-            found: Segment | PlacetError | None = ours.recv()
-        except EOFError:
-            return Unavailable(Code.LEDGER_UNAVAILABLE, "the process that seals has ended early")
-        return found
-
-
-def _written(theirs: "PipeConnection", *work: *_Work) -> None:
-    """What the other process does; every failure is an answer, too."""
-    url, folder, sealed, retention, until = work
-    answer: Segment | PlacetError | None
-    os.nice(_NICE)
-    try:
-        answer = make_ready(database(url), folder, sealed, retention, until=until)
-    except PlacetError as error:
-        answer = error
+        return make_ready(database(url), folder, sealed, retention, until=until)
     except OSError as error:
-        answer = unwritten(folder, error)
-    except Exception as error:  # noqa: BLE001  # either driver's, which may not be sent
-        answer = unread(error)
-    theirs.send(answer)
+        raise unwritten(folder, error) from error
 
 
 def given(
@@ -195,12 +151,6 @@ def _newest_state(url: str, folder: Path) -> Path:
         detail = f"{path} is not there" if last else "nothing was sealed yet"
         raise InvalidInput(Code.INVALID_FIELD, f"no seal to begin with: {detail}")
     return path
-
-
-def unread(error: Exception) -> Unavailable:
-    """A driver's error in our words."""
-    kind = type(error).__name__
-    return Unavailable(Code.LEDGER_UNAVAILABLE, f"the ledger cannot be read ({kind})")
 
 
 def unwritten(folder: Path, error: OSError) -> InvalidInput:

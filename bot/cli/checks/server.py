@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 _KEPT = ("on", "remote_apply")
 
 
-def server_findings(server: "Server", *, production: bool) -> Iterator[Finding]:
-    """What stands against using this server."""
+def server_findings(
+    server: "Server", *, production: bool, detaches: bool = False
+) -> Iterator[Finding]:
+    """What stands against using this server; ``detaches``: the service is to detach by itself."""
     found = server.standing
     if found is None:
         yield _finding(
@@ -33,6 +35,12 @@ def server_findings(server: "Server", *, production: bool) -> Iterator[Finding]:
         )
         return
     yield from _rights(server, found, production=production)
+    if detaches and not found.may_all:
+        text = (
+            f"PLACET_DETACH_DAYS is set, and the role {found.user} may detach nothing: leave it "
+            "out, and let the owner of the tables run placet audit detach"
+        )
+        yield _finding(server, Level.PROBLEM, text)
 
 
 def _promises(server: "Server", found: "Standing") -> Iterator[Finding]:

@@ -1,6 +1,7 @@
 """Detaching as an operator types it: a look changes nothing, and what is in the way is named."""
 
 import asyncio
+import json
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.compose import core as core_module
 from bot.compose import detaching
 from bot.compose.checkpoints import checkpoint
 from bot.compose.core import bundle_of
@@ -21,6 +23,7 @@ from governance.control import AgentFrozen
 from governance.errors import Code, Refused
 from governance.principal import TenantId
 from governance.tickets.ticket import TicketId
+from storage.segments import alone
 from tests.attacks.tampering import unguarded
 from tests.support.build import ANNA
 from tests.support.commits import append
@@ -173,6 +176,89 @@ def test_an_open_ticket_is_in_the_way_and_named(
         found = placet("audit", "detach", *options, "--json")
         assert (found.code, story in found.json["error"]["message"]) == (Exit.REFUSED, True)
     assert oldest(settings) == 1
+
+
+def _by_the_clock(settings: Settings, *, days: int) -> int:
+    """What the service detaches of itself, so many days from now."""
+
+    class Later(WallClock):
+        def now(self):  # type: ignore[no-untyped-def]
+            return super().now() + timedelta(days=days)
+
+    async def turn() -> int:
+        async with opened(settings) as core:
+            return await detaching.detach_old(core)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core_module, "WallClock", Later)  # the writer's time, and so the log's
+        return asyncio.run(turn())
+
+
+@pytest.fixture
+def unattended(environment: dict[str, str], folder: Path) -> Settings:
+    assert folder
+    return from_environment(environment | {"PLACET_DETACH_DAYS": str(DAYS)})
+
+
+def test_the_service_detaches_what_is_old_enough_and_kept_for_long_enough(
+    placet: Placet, unattended: Settings, sealed: int
+):
+    assert _by_the_clock(unattended, days=DAYS - 1) == 0
+    eager = unattended.model_copy(update={"detach_days": 1})
+    assert _by_the_clock(eager, days=2) == 0  # its retention is a year
+    assert oldest(unattended) == 1
+    assert _by_the_clock(unattended, days=DAYS + 1) == 1
+    assert oldest(unattended) == sealed + 1
+    lines = placet("audit", "tail", "--json").out.splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    (gone,) = [one for one in events if one["type"] == "SegmentDetached"]
+    assert (gone["actor"], gone["payload"]["last"]) == ("system:placet", sealed)
+    whole = placet("audit", "verify", "--complete", "--json")
+    assert (whole.code, whole.json["since"], whole.json["detached"]) == (0, 0, sealed)
+    assert _by_the_clock(unattended, days=DAYS + 2) == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_service_keeps_what_an_open_ticket_or_a_hold_needs(
+    placet: Placet, unattended: Settings, story: TicketId
+):
+    asyncio.run(_checkpointed(unattended))
+    placet("audit", "seal")
+    with pytest.raises(Refused, match=story):
+        _by_the_clock(unattended, days=DAYS + 1)
+    assert placet("audit", "hold", "add", "--all", "--reason", "case 1").code == 0
+    with pytest.raises(Refused) as refused:
+        _by_the_clock(unattended, days=DAYS + 1)
+    assert refused.value.code is Code.HELD
+    assert oldest(unattended) == 1
+
+
+@pytest.mark.usefixtures("sealed")
+def test_the_service_detaches_nothing_of_a_log_or_file_that_does_not_verify(
+    unattended: Settings, folder: Path
+):
+    (log,) = folder.glob("log-*")
+    was = log.read_bytes()
+    log.write_bytes(was + b"\n")
+    with pytest.raises(Refused) as refused:
+        _by_the_clock(unattended, days=DAYS + 1)
+    assert refused.value.code is Code.WRONG_STATE
+    log.write_bytes(was)
+    with closing(sqlite3.connect(database_of(unattended))) as connection, connection:
+        connection.execute("UPDATE credentials SET issued_at = 'x'")
+        connection.execute("UPDATE head SET pending = 9")
+    with pytest.raises(Refused, match="does not verify"):
+        _by_the_clock(unattended, days=DAYS + 1)
+    assert oldest(unattended) == 1
+
+
+@pytest.mark.usefixtures("sealed")
+def test_the_service_detaches_nothing_while_another_process_seals(
+    unattended: Settings, folder: Path
+):
+    with alone(folder), pytest.raises(Refused, match="another process"):
+        _by_the_clock(unattended, days=DAYS + 1)
+    assert oldest(unattended) == 1
 
 
 @pytest.mark.usefixtures("later", "sealed")

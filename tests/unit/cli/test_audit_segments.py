@@ -5,12 +5,14 @@ import os
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bot.compose import clock, segments
+from bot.compose import aside, clock, segments
 from bot.compose.checkpoints import checkpoint
 from bot.compose.core import Core, NoDirectory, bundle_of, open_core
 from bot.compose.keys import open_signer
@@ -169,31 +171,43 @@ def test_the_clock_seals_what_is_old_enough_and_nothing_else(
     assert len(list(folder.glob("log-*"))) == 1
 
 
-@pytest.mark.parametrize("days", ["0", "30"])
+@pytest.mark.parametrize(("seal", "detach"), [("0", "0"), ("30", "0"), ("0", "400"), ("7", "30")])
 @pytest.mark.usefixtures("published")
-def test_the_clock_seals_only_where_the_settings_say_so(
-    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, days: str
+def test_the_clock_seals_and_detaches_only_where_the_settings_say_so(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, seal: str, detach: str
 ):
-    names: list[str] = []
+    turns: dict[str, Any] = {}
+    done: list[str] = []
+
+    async def does(what: str, _core: Core) -> None:
+        done.append(what)
+
+    for name in ("seal_old", "detach_old"):
+        monkeypatch.setattr(clock, name, partial(does, name))
 
     class Ticker:
-        def every(self, _s: float, name: str, *_: object, **__: object) -> None:
-            names.append(name)
+        def every(self, _s: float, name: str, work: object, **__: object) -> None:
+            turns[name] = work
 
         def start(self) -> None: ...
 
         def stop(self) -> None: ...
 
     monkeypatch.setattr(clock, "Ticker", Ticker)
-    settings = from_environment(environment | {"PLACET_SEAL_DAYS": days})
+    days = {"PLACET_SEAL_DAYS": seal, "PLACET_DETACH_DAYS": detach}
+    settings = from_environment(environment | days)
 
     async def start() -> None:
         async with AsyncExitStack() as stack:
             core = await _with_core(settings, stack)
             await clock.start_clock(stack, core, JumpGuard(core.clock))
+            if "segments" in turns:
+                await turns["segments"]()
 
     asyncio.run(start())
-    assert ("seal" in names) is (days != "0")
+    wanted = [("seal_old", seal), ("detach_old", detach)]
+    assert done == [name for name, days in wanted if days != "0"]
+    assert ("segments" in turns) is bool(done)
 
 
 @pytest.mark.usefixtures("published")
@@ -203,17 +217,18 @@ def test_a_ledger_that_is_not_there_is_not_sealed(placet: Placet, environment: d
     assert found.json["error"]["code"] == Unavailable(Code.LEDGER_UNAVAILABLE, "").code
 
 
-def test_the_days_before_a_seal_are_a_number(environment: dict[str, str]):
-    with pytest.raises(InvalidInput, match="PLACET_SEAL_DAYS"):
-        from_environment(environment | {"PLACET_SEAL_DAYS": "-1"})
+@pytest.mark.parametrize("name", ["PLACET_SEAL_DAYS", "PLACET_DETACH_DAYS"])
+def test_days_are_a_number(environment: dict[str, str], name: str):
+    with pytest.raises(InvalidInput, match=name):
+        from_environment(environment | {name: "-1"})
 
 
 def _answer(monkeypatch: pytest.MonkeyPatch, url: str, folder: Path) -> object:
     """What the process that seals would answer."""
     monkeypatch.setattr(os, "nice", lambda _: 0)
     ours, theirs = Pipe(duplex=False)
-    segments._written(theirs, url, folder, None, RETENTION, LATE)
-    return segments._received(ours)
+    aside.run(theirs, segments._ready, (url, folder, None, RETENTION, LATE), {})
+    return aside.received(ours)
 
 
 @pytest.mark.usefixtures("published")
@@ -235,7 +250,7 @@ def test_whatever_fails_in_the_process_that_seals_is_an_answer(
 def test_a_process_that_seals_and_ends_early_has_sealed_nothing():
     ours, theirs = Pipe(duplex=False)
     theirs.close()
-    found = segments._received(ours)
+    found = aside.received(ours)
     assert isinstance(found, Unavailable)
 
 
