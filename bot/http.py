@@ -9,6 +9,7 @@ from aiohttp import web
 METHOD_NOT_ALLOWED = "method_not_allowed"
 UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
 BODY_TIMEOUT = "body_timeout"
+TOO_MANY_REQUESTS = "too_many_requests"
 INTERNAL_ERROR = "internal_error"
 
 

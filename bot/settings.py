@@ -108,6 +108,13 @@ class Settings(BaseModel):
     )
     host: str = Field("127.0.0.1", description="Address that the service listens on.")
     port: int = Field(8081, ge=0, le=65535, description="Port that the service listens on.")
+    requests_per_s: int = Field(
+        500,
+        ge=0,
+        le=1_000_000,
+        description="Requests a second that one credential may send over HTTP, ten times as many "
+        "at once; each process counts for itself. 0: no bound.",
+    )
     checkpoint_every_s: int = Field(
         600, ge=1, le=86_400, description="Seconds between signed checkpoints."
     )

@@ -16,6 +16,7 @@ from bot.api.explaining import SIMULATIONS
 from bot.api.jobs import WAITING, Waiting
 from bot.api.middleware import outermost, seal
 from bot.api.openapi import document
+from bot.api.pace import Pace
 from bot.api.routes import OPEN_ROUTES, OPENAPI, ROUTES
 from bot.api.webhooks import SEEN, Seen
 from bot.candidate import Simulations
@@ -27,9 +28,9 @@ def build_api(deps: ApiDeps) -> web.Application:
     app[WAITING] = waiting = Waiting()
     app[SEEN] = Seen()
     app[SIMULATIONS] = Simulations()
-    known = auth.Credentials(deps.reader)
+    known, pace = auth.Credentials(deps.reader), Pace(deps.limits.requests_per_s)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, _guarded(route, deps, known))
+        app.router.add_route(route.method, route.path, _guarded(route, deps, known, pace))
     for open_route in OPEN_ROUTES:
         app.router.add_route(open_route.method, open_route.path, _open(open_route, deps))
     app.router.add_route("GET", OPENAPI, _document)
@@ -39,9 +40,10 @@ def build_api(deps: ApiDeps) -> web.Application:
     return app
 
 
-def _guarded(route: Route, deps: ApiDeps, known: auth.Credentials) -> Handler:
+def _guarded(route: Route, deps: ApiDeps, known: auth.Credentials, pace: Pace) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         who = await auth.authenticate(request.headers, known, deps.service.tenant)
+        pace.take(who.id)
         auth.check_scope(who, route.scopes)
         return await route.handler(Call(request=request, deps=deps, credential=who))
 

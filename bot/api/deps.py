@@ -31,10 +31,11 @@ async def nothing_else() -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of one request.
+    """Bounds of one request, and of how many one credential sends.
 
     A body of the largest size still fits the bounds under which content is read back. Past
-    ``max_waiting`` long polls at once, a further one is answered without waiting.
+    ``max_waiting`` long polls at once, a further one is answered without waiting. One credential
+    sends ``requests_per_s``, see ``pace``; 0: as many as it likes.
     """
 
     max_body_bytes: int = 327_680
@@ -42,6 +43,7 @@ class Limits:
     max_wait_s: float = 60.0
     max_waiting: int = 1_000
     max_page: int = 200
+    requests_per_s: int = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

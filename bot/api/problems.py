@@ -48,7 +48,7 @@ class Problem:
 
 
 class HttpRefused(Exception):
-    """A refusal that only HTTP knows: 405, 408, 415."""
+    """A refusal that only HTTP knows: 405, 408, 415, and 429 for a credential's pace."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bot.api import server
 from bot.api.app import build_api
-from bot.api.deps import ApiDeps
+from bot.api.deps import ApiDeps, Limits
 from bot.compose import policy
 from bot.compose.checkpoints import witnesses_of
 from bot.compose.clock import start_clock
@@ -250,6 +250,7 @@ async def _http(
         origin=core.settings.origin,
         witnesses=witnesses_of(core.settings),
         routes=routes,
+        limits=Limits(requests_per_s=core.settings.requests_per_s),
     )
     runner = server.runner(build_api(deps))
     await runner.setup()

@@ -4,6 +4,8 @@ from collections import Counter
 
 import pytest
 
+from bot.api.deps import Limits
+from bot.api.pace import AT_ONCE
 from tests.integration.api.world import World, running
 from tests.support.commits import whole
 
@@ -55,3 +57,27 @@ async def test_two_hundred_throttled_posts_keep_their_429_and_leave_a_handful(wo
         assert (told.status, told["code"]) == (429, "throttled")
         assert int(told.headers["Retry-After"]) > 0
     assert await world.size() - before == 5
+
+
+async def test_a_loop_under_one_credential_is_answered_429_and_the_others_go_on():
+    async with running(limits=Limits(requests_per_s=1)) as world:
+        for number in range(50):
+            size = await world.size()
+            told = await world.post("jobs", body={**NEVER, "target": f"disk-{number}"})
+            if told.status != 403:
+                break
+        assert (told.status, told["code"]) == (429, "too_many_requests")
+        assert int(told.headers["Retry-After"]) >= 1
+        assert number >= AT_ONCE
+        assert await world.size() == size
+        assert (await world.get("jobs", "other")).status == 200
+        assert (await world.get("/healthz", "")).status == 200
+
+
+async def test_whoever_proves_nothing_spends_nobodys_requests():
+    async with running(limits=Limits(requests_per_s=1)) as world:
+        stolen = world.tokens["agent"][:-1] + "!"
+        for _ in range(2 * AT_ONCE):
+            told = await world.get("jobs", "", headers={"X-API-Key": stolen})
+            assert told.status == 401
+        assert (await world.get("jobs")).status == 200
