@@ -1,15 +1,18 @@
-"""Worlds for the tests of this folder."""
+"""Worlds for the tests of this folder.
+
+Whatever a person does is done over both transports, unless a test is about one of them.
+"""
 
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.integration.slack.world import World, open_world
+from tests.integration.slack.world import TRANSPORTS, World, open_world
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_world() as opened:
+@pytest.fixture(params=TRANSPORTS)
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    async with open_world(socket_mode=request.param == "socket") as opened:
         yield opened
 
 

@@ -1,12 +1,20 @@
 """Forged, replayed, duplicated and malformed deliveries: never a second vote, never a 500."""
 
 import io
+from collections.abc import AsyncIterator
 
 import pytest
 
 from bot.emulator.faults import FaultKind
 from bot.slack import names
-from tests.integration.slack.world import World
+from tests.integration.slack.world import World, open_world
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """Over HTTP: an envelope has neither a signature nor bytes that somebody could send again."""
+    async with open_world() as opened:
+        yield opened
 
 
 @pytest.mark.parametrize(

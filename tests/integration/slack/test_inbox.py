@@ -25,19 +25,18 @@ from tests.integration.slack.inbox_world import (
     modal,
     open_inbox_world,
 )
-from tests.integration.slack.world import World, code_of
+from tests.integration.slack.world import TRANSPORTS, World, code_of
 
 
-@pytest.fixture(params=["http", "socket"])
-async def inbox(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+@pytest.fixture(params=TRANSPORTS)
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
     async with open_inbox_world(socket_mode=request.param == "socket") as opened:
         yield opened
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with open_inbox_world() as opened:
-        yield opened
+def inbox(world: World) -> World:
+    return world
 
 
 def said(result: ActResult) -> str:

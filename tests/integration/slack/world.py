@@ -41,6 +41,8 @@ from storage.memory import MemoryLedger
 
 TENANT = TenantId("acme")
 TEAM = "T0EMULATED"
+TRANSPORTS = ("http", "socket")
+"""How Slack reaches the app: requests to our address, or envelopes over a connection of ours."""
 AGENT = Agent(id=AgentId("deploy-bot"), tenant=TENANT, owners=(PersonId(f"slack:{TEAM}/U0OWNER"),))
 MANIFEST: Mapping[str, Any] = yaml.safe_load(
     (Path(__file__).parents[3] / "manifest.yml").read_text(encoding="utf-8")
