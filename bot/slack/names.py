@@ -64,8 +64,11 @@ LAID_OVER = frozenset({BULK_VIEW, INBOX_VIEW})
 """Modals over which Details is laid."""
 PICK_VIEW = "placet.view.pick"
 EMERGENCY_VIEW = "placet.view.emergency"
+FORMS = (BALLOT_VIEW, DEED_VIEW, BULK_VIEW, DELEGATE_VIEW, EMERGENCY_VIEW, PICK_VIEW)
+"""Views that somebody submits."""
 SHORTCUT_INBOX = "placet.shortcut.inbox"
 SHORTCUT_DETAILS = "placet.shortcut.details"
+SHORTCUTS = (SHORTCUT_INBOX, SHORTCUT_DETAILS)
 REASON_BLOCK = "placet.reason"
 REASON_INPUT = "placet.reason.text"
 ROLE_BLOCK = "placet.role"

@@ -99,8 +99,7 @@ def test_shortcuts_are_those_that_have_listeners() -> None:
 
 def test_every_form_has_its_listener() -> None:
     listeners = Listeners.on_forms.__get__(_Anything())()
-    forms = {names.BALLOT_VIEW, names.DEED_VIEW, names.BULK_VIEW, names.DELEGATE_VIEW}
-    assert set(listeners) == forms | {names.EMERGENCY_VIEW, names.PICK_VIEW}
+    assert set(listeners) == set(names.FORMS)
 
 
 def test_menus_are_filled_from_the_same_address() -> None:
