@@ -8,6 +8,7 @@ listener says so.
 from dataclasses import dataclass
 
 from bot.ids import RandomIds
+from bot.slack.accounts import SlackAccounts
 from bot.slack.changes import Changes
 from bot.slack.commands.break_glass import BreakGlass
 from bot.slack.commands.commands import Commands, Stats
@@ -23,6 +24,7 @@ from bot.slack.voting.actions import Clicks
 from bot.slack.voting.acts import Acts
 from bot.slack.voting.reading import Reading
 from bot.slack.voting.views import Views
+from bot.slack.zones import Zones
 from governance.ports import Clock
 
 
@@ -42,7 +44,8 @@ def listeners(
     """Everything that Bolt dispatches to."""
     clicks, reading = Clicks(desk=desk), Reading(desk=desk)
     acts = Acts(desk=desk, clicks=clicks)
-    lending = Lending(desk=desk, clock=clock)
+    zones = Zones(SlackAccounts(desk.client), clock)
+    lending = Lending(desk=desk, clock=clock, zones=zones)
     glass = BreakGlass(desk=desk, ids=RandomIds())
     return Listeners(
         desk=desk,

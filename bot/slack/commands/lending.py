@@ -8,7 +8,7 @@ end and a reason; what is lent is said back in the words of what was committed.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from bot.slack import names
 from bot.slack.desk import Desk
@@ -23,6 +23,7 @@ from bot.slack.kit.text import Inert, clip, is_blank, words
 from bot.slack.payloads import Click, Command, Submission, person_of
 from bot.slack.said import Said, refusal_text, say, say_blocks
 from bot.slack.voting.views import FormAnswer
+from bot.slack.zones import Zones, end_of
 from governance.delegation import MAX_REASON_CHARS, Delegation, Wish
 from governance.errors import Code, InvalidInput, PlacetError, Refused
 from governance.ports import Clock
@@ -43,6 +44,7 @@ WHO_BLOCK, UNTIL_BLOCK, ROLES_BLOCK = "placet.lend.who", "placet.lend.until", "p
 WHO_INPUT, UNTIL_INPUT, ROLES_INPUT = "placet.lend.w", "placet.lend.u", "placet.lend.r"
 _MENTION = re.compile(r"<@([A-Z0-9]{1,40})(?:\|[^>]*)?>")
 _SPAN = re.compile(r"([0-9]{1,3})([dh])")
+_ZONE_TTL_S = 60
 _MAX_ROLES = 100
 _ROLE_VALUE_CHARS = 150
 _AT_FIELD = {"/reason": names.REASON_BLOCK, "/ends_at": UNTIL_BLOCK}
@@ -108,6 +110,7 @@ class Lending:
 
     desk: Desk
     clock: Clock
+    zones: Zones
 
     async def open(self, click: Click) -> Said | None:
         """Open the form."""
@@ -160,7 +163,8 @@ class Lending:
             return None
         if rest.lower() == "list":
             return await self._list(person_)
-        lent = await self.desk.service.delegate(typed(rest, person_.id, self.clock.now()))
+        zone = await self.zones.zone(person_.id, ttl_s=_ZONE_TTL_S)
+        lent = await self.desk.service.delegate(typed(rest, person_.id, self.clock.now(), zone))
         block = {**rich(section(_told(lent))), "block_id": "placet.lent"}
         return say_blocks(ours(gettext("Your vote is lent.")), [block])
 
@@ -207,8 +211,8 @@ def _told(lent: Delegation) -> list[Block]:
     return [*said, run(Inert(gettext("Why: {reason}", reason=words(lent.reason, 300))))]
 
 
-def typed(rest: str, own: PersonId, now: datetime) -> Wish:
-    """What ``@who UNTIL WHY`` asks for; every role is lent.
+def typed(rest: str, own: PersonId, now: datetime, zone: tzinfo) -> Wish:
+    """What ``@who UNTIL WHY`` asks for; every role is lent. A date is a day of ``zone``.
 
     Raises:
         InvalidInput: ``invalid_field``: it does not read like that.
@@ -222,19 +226,18 @@ def typed(rest: str, own: PersonId, now: datetime) -> Wish:
         delegator=own,
         delegate=_beside(own, found[1]),
         roles=(),
-        ends_at=_end(until, now),
+        ends_at=_end(until, now, zone),
         reason=_reason(why),
     )
 
 
-def _end(text: str, now: datetime) -> datetime:
-    """``3d``, ``12h``, or the end of a day in UTC."""
+def _end(text: str, now: datetime, zone: tzinfo) -> datetime:
+    """``3d``, ``12h``, or the end of a day where the person is."""
     span = _SPAN.fullmatch(text)
     if span:
         count = int(span[1])
         return now + (timedelta(days=count) if span[2] == "d" else timedelta(hours=count))
     try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError as error:
+        return end_of(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date(), zone)
+    except (ValueError, OverflowError) as error:
         raise InvalidInput(Code.INVALID_FIELD, USAGE, pointer="/text") from error
-    return datetime.combine(day.date(), time(23, 59), UTC)

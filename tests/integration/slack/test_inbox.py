@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -326,8 +328,31 @@ async def test_delegate_can_be_typed(inbox: World) -> None:
     assert "You vote in the name of" in shown
 
 
+@pytest.mark.parametrize("tz", ["Asia/Tokyo", "America/New_York", "Etc/UTC"])
+async def test_a_date_lasts_to_the_end_of_that_day_where_the_person_is(
+    inbox: World, tz: str
+) -> None:
+    await inbox.emu.set_user("olga", tz=tz)
+    day = datetime.now(ZoneInfo(tz)).date() + timedelta(days=2)
+    result = await inbox.emu.command("olga", "/placet", f"delegate @newbie {day} on leave")
+    (lent,) = await inbox.service.delegations(account("U0OLGA"))
+    local = lent.ends_at.astimezone(ZoneInfo(tz))
+    assert (local.date(), local.time()) == (day, time(23, 59, 59))
+    token = {"type": "date", "timestamp": int(lent.ends_at.timestamp())}
+    [shown] = [one for one in _elements(result) if one["type"] == "date"]
+    assert token.items() <= shown.items()
+
+
+def _elements(result: ActResult) -> list[dict[str, object]]:
+    """The pieces of rich text in an answer."""
+    blocks = [block for one in result.ephemerals for block in one.blocks]
+    parts = [part for block in blocks for part in block.get("elements", ())]
+    return [element for part in parts for element in part.get("elements", ())]
+
+
 @pytest.mark.parametrize(
-    "typed", ["newbie 2d x", "@newbie", "@newbie soon x", "@newbie 2026-13-40 x"]
+    "typed",
+    ["newbie 2d x", "@newbie", "@newbie soon x", "@newbie 2026-13-40 x", "@newbie 9999-12-31 x"],
 )
 async def test_what_does_not_read_like_a_delegation_is_explained(world: World, typed: str) -> None:
     result = await world.emu.command("olga", "/placet", f"delegate {typed}")
