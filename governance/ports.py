@@ -151,6 +151,9 @@ class TicketQuery:
     """True: only those that needed people."""
     before: TicketId | None = None
     limit: int = 50
+    soonest: bool = False
+    """Only what may still expire, the least time left first; ``behind``: an end and an id."""
+    behind: tuple[datetime, TicketId] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -120,12 +120,23 @@ class MemoryLedger(MemoryOutbox):
         return self._tables.tickets.get(ticket_id)
 
     async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
+        if query.soonest:
+            return self._soonest(query)
         newest_first = list(reversed(self._tables.tickets.values()))
         if query.before is not None:
             ids = [ticket.id for ticket in newest_first]
             past = ids.index(query.before) + 1 if query.before in ids else len(ids)
             newest_first = newest_first[past:]
         return [ticket for ticket in newest_first if _matches(ticket, query)][: query.limit]
+
+    def _soonest(self, query: TicketQuery) -> Sequence[Ticket]:
+        ends = [
+            (end, ticket.id)
+            for ticket in self._tables.tickets.values()
+            if (end := due_columns(ticket).expiring_at) is not None and _matches(ticket, query)
+        ]
+        left = sorted(end for end in ends if query.behind is None or end > query.behind)
+        return [self._tables.tickets[ticket_id] for _, ticket_id in left[: query.limit]]
 
     async def content(self, digest: str) -> bytes | None:
         body = self._tables.contents.get(digest)

@@ -10,7 +10,18 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, select, text, union_all
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Row,
+    Select,
+    and_,
+    func,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governance.action import content_digest
@@ -66,9 +77,13 @@ class Queries(OwedReads):
         return codec.ticket(bytes(body)) if body is not None else None
 
     async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
-        named = (query.tenant, query.agent, query.trace_id, query.topic, query.before)
+        behind = None if query.behind is None else query.behind[1]
+        named = (query.tenant, query.agent, query.trace_id, query.topic, query.before, behind)
         if any(name is not None and NUL in name for name in named):
             return ()
+        if query.soonest:
+            rows_by_end = await self._rows(_soonest(query))
+            return [codec.ticket(bytes(row.body)) for row in rows_by_end]
         async with self._reading() as connection:
             found: list[tuple[int, bytes]] = []
             # One indexed walk for each state: a list of states would have to be sorted whole.
@@ -252,6 +267,33 @@ def _tickets_in(state: TicketState | None, query: TicketQuery) -> Select[tuple[i
         last = select(tickets.c.opened_seq).where(tickets.c.id == query.before)
         chosen = chosen.where(tickets.c.opened_seq < last.scalar_subquery())
     return chosen.order_by(tickets.c.opened_seq.desc()).limit(query.limit)
+
+
+def _soonest(query: TicketQuery) -> Select[tuple[bytes]]:
+    """Along the index of what may expire.
+
+    All else is compared as an expression, which no index fits: one over every ticket of a state
+    would be walked whole, and sorted, for each page.
+    """
+    end = tickets.c.expiring_at
+    chosen = select(tickets.c.body).where(end.is_not(None))
+    wanted = {
+        tickets.c.tenant: query.tenant,
+        tickets.c.agent: query.agent,
+        tickets.c.trace_id: query.trace_id,
+        tickets.c.topic: query.topic,
+    }
+    for column, value in wanted.items():
+        if value is not None:
+            chosen = chosen.where(column.concat("") == value)
+    if query.states:
+        chosen = chosen.where(tickets.c.state.concat("").in_([one.value for one in query.states]))
+    if query.needed_people is not None:
+        chosen = chosen.where(tickets.c.needed_people + 0 == int(query.needed_people))
+    if query.behind is not None:
+        at, ticket_id = query.behind
+        chosen = chosen.where(tuple_(end, tickets.c.id) > tuple_(stamp(at), ticket_id))
+    return chosen.order_by(end, tickets.c.id).limit(query.limit)
 
 
 def logged(row: Row[Any]) -> Logged:

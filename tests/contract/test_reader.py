@@ -49,6 +49,25 @@ async def test_tickets_are_listed_by_what_they_are(ledger: AnyLedger):
     assert await ids(ledger, needed_people=True) == ["t-3", "t-1"]
 
 
+async def test_tickets_are_listed_by_the_time_that_they_have_left(ledger: AnyLedger):
+    ends = {"t-1": 50, "t-2": 10, "t-3": 50, "t-4": 30, "t-5": 40}
+    opened = [build.opened(name, expires_at=T0 + timedelta(minutes=m)) for name, m in ends.items()]
+    await append(ledger, *opened, build.allowed("t-6"))
+    await append(ledger, build.on("t-5", ev.TicketCancelled, actor="agent:deployer"))
+    waits = {"soonest": True, "states": (TicketState.PENDING,), "tenant": build.TENANT}
+    assert await ids(ledger, **waits) == ["t-2", "t-4", "t-1", "t-3"]
+    assert await ids(ledger, **waits, limit=2) == ["t-2", "t-4"]
+    shown = (T0 + timedelta(minutes=30), TicketId("t-4"))
+    assert await ids(ledger, **waits, behind=shown, limit=1) == ["t-1"]
+    shown = (T0 + timedelta(minutes=50), TicketId("t-1"))
+    assert await ids(ledger, **waits, behind=shown) == ["t-3"]
+    assert await ids(ledger, **waits, behind=(T0 + timedelta(hours=9), TicketId(""))) == []
+    assert await ids(ledger, soonest=True) == ["t-2", "t-4", "t-1", "t-3", "t-6"]
+    assert await ids(ledger, soonest=True, needed_people=False) == ["t-6"]
+    for other in ({"agent": "x"}, {"topic": "x"}, {"trace_id": "x"}, {"tenant": "x\x00"}):
+        assert await ids(ledger, soonest=True, **other) == []
+
+
 async def test_a_trace_and_a_ticket_return_their_whole_story(ledger: AnyLedger):
     elsewhere = build.evaluated(trace_id="c" * 32)
     await append(ledger, build.opened("t-1"), elsewhere, build.cast(), build.evaluated())

@@ -21,7 +21,7 @@ from bot.slack.commands.break_glass import BreakGlass
 from bot.slack.commands.lending import Lending
 from bot.slack.desk import Desk
 from bot.slack.home import inbox, lists
-from bot.slack.home.view import NOTHING_WAITS, WAITING
+from bot.slack.home.view import MORE_WAIT, NOTHING_WAITS, WAITING
 from bot.slack.kit.blocks import (
     actions,
     header,
@@ -158,14 +158,17 @@ class Commands:
     async def _mine(self, person: Person, _rest: str, _sent: Command) -> Said:
         service = self.desk.service
         seen = await inbox.scan(self.desk.reader, service.tenant)
-        mine = (await inbox.inbox_of(service, person, seen)).waiting
-        blocks = lists.listing(WAITING, mine, empty=NOTHING_WAITS, prefix="placet.mine")
+        found = await inbox.inbox_of(service, person, seen)
+        mine = found.waiting
+        blocks = lists.listing(
+            WAITING, mine, empty=NOTHING_WAITS, prefix="placet.mine", is_cut=found.is_cut
+        )
         text = ngettext(
             "{count} ticket waiting for your vote.",
             "{count} tickets waiting for your vote.",
             len(mine),
         )
-        return say_blocks(ours(text), blocks)
+        return say_blocks(ours(gettext(MORE_WAIT) if found.is_cut else text), blocks)
 
     async def _status(self, person: Person, rest: str, sent: Command) -> Said | None:
         return await self._told("status", person, rest, sent)

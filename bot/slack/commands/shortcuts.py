@@ -54,7 +54,13 @@ class Shortcuts:
         person = await service.person(person_id)
         seen = await inbox.scan(self.desk.reader, service.tenant)
         found = await inbox.inbox_of(service, person, seen)
-        blocks = lists.listing(WAITING, found.waiting, empty=NOTHING_WAITS, prefix="inbox")
+        blocks = lists.listing(
+            WAITING,
+            found.waiting,
+            empty=NOTHING_WAITS,
+            prefix="inbox",
+            is_cut=found.is_cut,
+        )
         return modal("Placet", blocks, callback_id=names.INBOX_VIEW)
 
     async def details(self, chosen: Shortcut) -> None:

@@ -2,10 +2,11 @@
 
 Lives here: those facts as values, and the few reads that yield them. Must not live here: how they
 look (``home.view``, ``lists``), when they are shown. Law: everything comes from committed state;
-one scan serves everybody whose tab is made at that moment; what a list leaves out, it says.
+one scan serves everybody whose tab is made at that moment; the most urgent is found however many
+wait for others; what a list leaves out, it says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,8 +18,12 @@ from governance.service import Service
 from governance.tickets.quorum import tally_with
 from governance.tickets.ticket import Ticket, TicketState
 
-SCANNED = 1_000
-"""Waiting tickets that are looked at; of more the newest."""
+LISTED = 1_000
+"""So many of what waits for one person are listed, those with the least time left."""
+LOOKED_AT = 10_000
+"""Waiting tickets that are looked at to find them, the least time left first."""
+PAGE = 100
+"""Read at once: others have their turn in between."""
 RECENT = 300
 """Tickets that needed people and are looked at for what somebody decided or asked."""
 Key = tuple[int | str, ...]
@@ -33,17 +38,47 @@ class Lent:
     roles: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
-    """The tickets that a moment's lists are made of."""
+    """The tickets that a moment's lists are made of; what waits is read as far as it is needed."""
 
-    waiting: Sequence[Ticket]
-    recent: Sequence[Ticket]
+    def __init__(self, reader: Reader, tenant: TenantId, recent: Sequence[Ticket]) -> None:
+        self._reader = reader
+        self._tenant = tenant
+        self.recent = recent
+        self._seen: list[Ticket] = []
+        self._is_whole = False
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether more wait than were looked at."""
-        return len(self.waiting) >= SCANNED
+    async def waiting(self, concerns: Callable[[Ticket], bool]) -> tuple[Sequence[Ticket], bool]:
+        """What waits and ``concerns``, the least time left first, and whether there may be more."""
+        found: list[Ticket] = []
+        start = 0
+        while await self._reaches(start):
+            page = self._seen[start : start + PAGE]
+            found += filter(concerns, page)
+            start += len(page)
+            if len(found) > LISTED:
+                return found[:LISTED], True
+        return found, not self._is_whole
+
+    async def _reaches(self, start: int) -> bool:
+        """Whether anything waits at that place of the queue, as far as it is looked at."""
+        if start < len(self._seen):
+            return True
+        if self._is_whole or start >= LOOKED_AT:
+            return False
+        last = self._seen[-1] if self._seen else None
+        query = TicketQuery(
+            tenant=self._tenant,
+            states=(TicketState.PENDING,),
+            needed_people=True,
+            limit=PAGE,
+            soonest=True,
+            behind=None if last is None else (last.expires_at, last.id),
+        )
+        page = await self._reader.tickets(query)
+        self._seen += page
+        self._is_whole = len(page) < PAGE
+        return bool(page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +92,7 @@ class Inbox:
     given: tuple[Delegation, ...]
     taken: tuple[Lent, ...]
     is_cut: bool = False
+    """Whether more may wait for this person than are listed."""
     may_delegate: bool = False
     troubles: tuple[str, ...] = ()
     """What is wrong with delivery, each with what helps."""
@@ -64,11 +100,8 @@ class Inbox:
 
 async def scan(reader: Reader, tenant: TenantId) -> Scan:
     """Everything that waits, and what was lately asked of people."""
-    pending = TicketQuery(
-        tenant=tenant, states=(TicketState.PENDING,), needed_people=True, limit=SCANNED
-    )
     lately = TicketQuery(tenant=tenant, needed_people=True, limit=RECENT)
-    return Scan(waiting=await reader.tickets(pending), recent=await reader.tickets(lately))
+    return Scan(reader, tenant, await reader.tickets(lately))
 
 
 async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
@@ -79,7 +112,7 @@ async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
     """
     known = await service.delegations(person.id)
     taken = await lent_to(service, person)
-    waiting = [one for one in seen.waiting if waits_for(one, person, taken)]
+    waiting, is_cut = await seen.waiting(lambda one: waits_for(one, person, taken))
     return Inbox(
         person=person,
         waiting=tuple(sorted(waiting, key=lambda one: urgency(one, person, taken))),
@@ -87,7 +120,7 @@ async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
         asked=tuple(one for one in seen.recent if person.names & one.ask.excluded),
         given=tuple(one for one in known if one.delegator == person.id),
         taken=taken,
-        is_cut=seen.is_cut,
+        is_cut=is_cut,
         may_delegate=bool(person.roles) and service.bundle.delegation.max_days > 0,
     )
 

@@ -22,6 +22,8 @@ _log = logging.getLogger("placet.slack")
 GATHER_S = 2.0
 """So long changes are gathered before any tab is made again."""
 WAIT_S = 5.0
+_REST = 3
+"""After a round that took long (a long queue is read for it) others have the longer turn."""
 _AT_ONCE = 1_000
 _EVERYBODY = frozenset({"BundleActivated", "DelegationGranted", "DelegationRevoked"})
 """Events without a ticket that may change anybody's tab."""
@@ -72,9 +74,10 @@ class HomeKeeper:
         if not self.due:
             await reader.changed(self._seen, WAIT_S)
             await asyncio.sleep(self.gather_s)
+        now = asyncio.get_running_loop().time
+        started = now()
         pause_s = await self.refresh()
-        if pause_s:
-            await asyncio.sleep(pause_s)
+        await asyncio.sleep(max(pause_s, _REST * (now() - started)))
 
     async def refresh(self) -> float:
         """Publish what has changed; seconds to wait where Slack wants a pause.

@@ -6,11 +6,12 @@ checked again when it is used.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.slack.cards import card as cards
 from bot.slack.cards import needs
 from bot.slack.cards import title as card_title
-from bot.slack.home.inbox import SCANNED
+from bot.slack.home.inbox import LISTED
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import (
     Block,
@@ -34,13 +35,16 @@ from governance.tickets.lifecycle import LIVE
 from governance.tickets.ticket import Ticket, TicketState
 
 SHOWN_AT_ONCE = 10
+MAY_EXPIRE = frozenset({TicketState.PENDING, TicketState.APPROVED})
 
 
 async def open_tickets(reader: Reader, tenant: TenantId) -> Sequence[Ticket]:
-    """Everything that needed people and is not settled, the most urgent first."""
-    query = TicketQuery(tenant=tenant, states=tuple(LIVE), needed_people=True, limit=SCANNED)
-    found = await reader.tickets(query)
-    return sorted(found, key=lambda ticket: ticket.expires_at)
+    """What needed people and is not settled, the most urgent first."""
+    started = tuple(LIVE - MAY_EXPIRE)
+    query = TicketQuery(tenant=tenant, needed_people=True, limit=LISTED)
+    waiting = await reader.tickets(replace(query, states=tuple(MAY_EXPIRE), soonest=True))
+    found = [*waiting, *await reader.tickets(replace(query, states=started))]
+    return sorted(found, key=lambda ticket: ticket.expires_at)[:LISTED]
 
 
 def state_text(ticket: Ticket) -> Inert:
@@ -72,10 +76,13 @@ def _small_words(ticket: Ticket) -> tuple[Inert, ...]:
     return tuple(Inert(told) for told in (*means, name))
 
 
-def listing(title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str) -> list[Block]:
+def listing(
+    title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str, is_cut: bool = False
+) -> list[Block]:
     """A titled list of at most ten tickets, with a line on how many more there are.
 
-    ``title`` and ``empty`` are English; they are looked up here.
+    ``is_cut``: there may be more than ``tickets``. ``title`` and ``empty`` are English; they are
+    looked up here.
     """
     blocks: list[Block] = [header(ours(gettext(title)))]
     if not tickets:
@@ -83,7 +90,7 @@ def listing(title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str) -
     for ticket in tickets[:SHOWN_AT_ONCE]:
         blocks += entry(ticket)
     if len(tickets) > SHOWN_AT_ONCE:
-        left = len(tickets) - SHOWN_AT_ONCE
+        left = f"{len(tickets) - SHOWN_AT_ONCE:,}{'+' if is_cut else ''}"
         more = ours(gettext("and {count} more; decide the most urgent first.", count=left))
         blocks += [divider(), rich(section([run(more)]))]
     return with_ids(blocks[: limits.MESSAGE_BLOCKS], prefix)

@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 WAITING = N_("Waiting for you")
 NOTHING_WAITS = N_("Nothing waits for your vote.")
-MORE_WAIT = N_("More wait than can be listed here; these are the newest of them.")
+MORE_WAIT = N_("More wait than can be listed here; these are the most urgent of them.")
 DECIDED = N_("What you decided")
 NOTHING_DECIDED = N_("You have decided nothing lately.")
 ASKED = N_("What your agents asked")
@@ -157,7 +157,8 @@ def _said(text: str) -> Block:
 
 
 def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
-    blocks = [header(Inert(f"{gettext(WAITING)} ({len(inbox.waiting)})"))]
+    count = f"{len(inbox.waiting):,}{'+' if inbox.is_cut else ''}"
+    blocks = [header(Inert(f"{gettext(WAITING)} ({count})"))]
     if not inbox.waiting:
         return [*blocks, _said(NOTHING_WAITS)]
     if inbox.is_cut:

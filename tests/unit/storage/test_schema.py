@@ -127,6 +127,13 @@ async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
         TicketQuery(agent=build.AGENT),
         TicketQuery(trace_id="a" * 32),
         TicketQuery(before=TicketId("t-1")),
+        TicketQuery(
+            tenant=build.TENANT,
+            states=(TicketState.PENDING,),
+            needed_people=True,
+            soonest=True,
+            behind=(build.T0, TicketId("t-1")),
+        ),
     ):
         await ledger.tickets(query)
     with closing(sqlite3.connect(path)) as connection:
@@ -138,13 +145,14 @@ async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
 
 async def test_no_read_scans_or_sorts_a_table_that_grows(ledger: SqliteLedger, path: Path):
     found = await plans(ledger, path)
-    assert len(found) == 1 + 2 + (2 + 2 + 1) + 7
+    assert len(found) == 1 + 2 + (2 + 2 + 1) + 8
     for plan in found:
         assert "TEMP B-TREE" not in plan, plan
         # due_0 and its like are no tables, but the few rows that an index has found already.
         assert not re.search(r"SCAN (?!due_\d)\w+( /|$)", plan), plan
     for index in ("tickets_expiring", "tickets_overdue", "tickets_lease", "tickets_uncleared"):
         assert f"SEARCH tickets USING COVERING INDEX ix_{index} " in found[0]
+    assert found[-1] == "SEARCH tickets USING INDEX ix_tickets_expiring ((expiring_at,id)>(?,?))"
     assert "SEARCH floods USING INDEX ix_floods_ends " in found[0]
     of_one = [plan for plan in found if "ix_tickets_pending" in plan]
     assert of_one == [
