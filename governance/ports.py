@@ -25,7 +25,6 @@ from governance.tickets.ticket import Ticket, TicketId, TicketState
 T = TypeVar("T")
 
 IdempotencyKey = tuple[TenantId, AgentId, str]
-
 AgentKey = tuple[TenantId, AgentId]
 """An agent, among those of every tenant."""
 
@@ -140,7 +139,7 @@ class Logged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketQuery:
-    """Which tickets, newest first; None = any. ``before`` is a ticket id to page on from."""
+    """Which tickets, newest first; None = any. A page goes on behind the ticket ``before``."""
 
     tenant: TenantId | None = None
     states: tuple[TicketState, ...] = ()
@@ -148,12 +147,10 @@ class TicketQuery:
     trace_id: str | None = None
     topic: str | None = None
     needed_people: bool | None = None
-    """True: only those that needed people."""
     before: TicketId | None = None
     limit: int = 50
     soonest: bool = False
-    """Only what may still expire, the least time left first; ``behind``: an end and an id."""
-    behind: tuple[datetime, TicketId] | None = None
+    """True: only what may still expire, the least time left first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

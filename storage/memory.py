@@ -130,13 +130,17 @@ class MemoryLedger(MemoryOutbox):
         return [ticket for ticket in newest_first if _matches(ticket, query)][: query.limit]
 
     def _soonest(self, query: TicketQuery) -> Sequence[Ticket]:
-        ends = [
-            (end, ticket.id)
-            for ticket in self._tables.tickets.values()
-            if (end := due_columns(ticket).expiring_at) is not None and _matches(ticket, query)
+        tickets = self._tables.tickets
+        last = None if query.before is None else tickets.get(query.before)
+        if last is None and query.before is not None:
+            return []
+        found = [
+            ticket
+            for ticket in tickets.values()
+            if due_columns(ticket).expiring_at is not None and _matches(ticket, query)
+            if last is None or _end_of(ticket) > _end_of(last)
         ]
-        left = sorted(end for end in ends if query.behind is None or end > query.behind)
-        return [self._tables.tickets[ticket_id] for _, ticket_id in left[: query.limit]]
+        return sorted(found, key=_end_of)[: query.limit]
 
     async def content(self, digest: str) -> bytes | None:
         body = self._tables.contents.get(digest)
@@ -246,6 +250,10 @@ class MemoryLedger(MemoryOutbox):
 
     async def changed(self, after_seq: int, timeout_s: float) -> int:
         return await self._bell.wait(after_seq, timeout_s)
+
+
+def _end_of(ticket: Ticket) -> tuple[datetime, TicketId]:
+    return ticket.expires_at, ticket.id
 
 
 def _matches(ticket: Ticket, query: TicketQuery) -> bool:

@@ -77,8 +77,7 @@ class Queries(OwedReads):
         return codec.ticket(bytes(body)) if body is not None else None
 
     async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
-        behind = None if query.behind is None else query.behind[1]
-        named = (query.tenant, query.agent, query.trace_id, query.topic, query.before, behind)
+        named = (query.tenant, query.agent, query.trace_id, query.topic, query.before)
         if any(name is not None and NUL in name for name in named):
             return ()
         if query.soonest:
@@ -290,9 +289,10 @@ def _soonest(query: TicketQuery) -> Select[tuple[bytes]]:
         chosen = chosen.where(tickets.c.state.concat("").in_([one.value for one in query.states]))
     if query.needed_people is not None:
         chosen = chosen.where(tickets.c.needed_people + 0 == int(query.needed_people))
-    if query.behind is not None:
-        at, ticket_id = query.behind
-        chosen = chosen.where(tuple_(end, tickets.c.id) > tuple_(stamp(at), ticket_id))
+    if query.before is not None:
+        ended = select(tickets.c.expires_at).where(tickets.c.id == query.before)
+        last = tuple_(ended.scalar_subquery(), query.before)
+        chosen = chosen.where(tuple_(end, tickets.c.id) > last)
     return chosen.order_by(end, tickets.c.id).limit(query.limit)
 
 

@@ -57,11 +57,11 @@ async def test_tickets_are_listed_by_the_time_that_they_have_left(ledger: AnyLed
     waits = {"soonest": True, "states": (TicketState.PENDING,), "tenant": build.TENANT}
     assert await ids(ledger, **waits) == ["t-2", "t-4", "t-1", "t-3"]
     assert await ids(ledger, **waits, limit=2) == ["t-2", "t-4"]
-    shown = (T0 + timedelta(minutes=30), TicketId("t-4"))
-    assert await ids(ledger, **waits, behind=shown, limit=1) == ["t-1"]
-    shown = (T0 + timedelta(minutes=50), TicketId("t-1"))
-    assert await ids(ledger, **waits, behind=shown) == ["t-3"]
-    assert await ids(ledger, **waits, behind=(T0 + timedelta(hours=9), TicketId(""))) == []
+    assert await ids(ledger, **waits, before=TicketId("t-4"), limit=1) == ["t-1"]
+    assert await ids(ledger, **waits, before=TicketId("t-1")) == ["t-3"]
+    assert await ids(ledger, **waits, before=TicketId("t-5")) == ["t-1", "t-3"]  # settled since
+    assert await ids(ledger, **waits, before=TicketId("t-3")) == []
+    assert await ids(ledger, **waits, before=TicketId("unknown")) == []
     assert await ids(ledger, soonest=True) == ["t-2", "t-4", "t-1", "t-3", "t-6"]
     assert await ids(ledger, soonest=True, needed_people=False) == ["t-6"]
     for other in ({"agent": "x"}, {"topic": "x"}, {"trace_id": "x"}, {"tenant": "x\x00"}):

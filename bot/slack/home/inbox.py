@@ -66,14 +66,13 @@ class Scan:
             return True
         if self._is_whole or start >= LOOKED_AT:
             return False
-        last = self._seen[-1] if self._seen else None
         query = TicketQuery(
             tenant=self._tenant,
             states=(TicketState.PENDING,),
             needed_people=True,
             limit=PAGE,
             soonest=True,
-            behind=None if last is None else (last.expires_at, last.id),
+            before=self._seen[-1].id if self._seen else None,
         )
         page = await self._reader.tickets(query)
         self._seen += page

@@ -119,7 +119,7 @@ async def statements(ledger: SqlLedger) -> list[str]:
             states=(TicketState.PENDING,),
             needed_people=True,
             soonest=True,
-            behind=(build.T0, TicketId("t-1")),
+            before=TicketId("t-1"),
         ),
     ):
         await ledger.tickets(query)

@@ -132,7 +132,7 @@ async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
             states=(TicketState.PENDING,),
             needed_people=True,
             soonest=True,
-            behind=(build.T0, TicketId("t-1")),
+            before=TicketId("t-1"),
         ),
     ):
         await ledger.tickets(query)
@@ -152,7 +152,8 @@ async def test_no_read_scans_or_sorts_a_table_that_grows(ledger: SqliteLedger, p
         assert not re.search(r"SCAN (?!due_\d)\w+( /|$)", plan), plan
     for index in ("tickets_expiring", "tickets_overdue", "tickets_lease", "tickets_uncleared"):
         assert f"SEARCH tickets USING COVERING INDEX ix_{index} " in found[0]
-    assert found[-1] == "SEARCH tickets USING INDEX ix_tickets_expiring ((expiring_at,id)>(?,?))"
+    by_end = "SEARCH tickets USING INDEX ix_tickets_expiring ((expiring_at,id)>(?,?))"
+    assert found[-1].startswith(by_end)
     assert "SEARCH floods USING INDEX ix_floods_ends " in found[0]
     of_one = [plan for plan in found if "ix_tickets_pending" in plan]
     assert of_one == [
