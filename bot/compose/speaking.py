@@ -13,6 +13,7 @@ from functools import partial
 from bot.compose.core import Core
 from bot.compose.effects import AuditChannel, Cards, Forwarding
 from bot.compose.emergencies import Emergencies
+from bot.compose.rounds import Rounds
 from bot.compose.telling import Telling
 from bot.delivery import Delivery, Lane, Worker
 from bot.reminding import Watch
@@ -111,9 +112,19 @@ class Speaking:
         )
 
     def start(self, stack: AsyncExitStack, delivery: Delivery) -> None:
-        """Bring cards forward that somebody acts on, and follow the log into its channel."""
+        """Bring cards forward, find those that are gone, follow the log into its channel."""
         self._slack.forward = Forwarding(self._core, self._slack, self._cards, delivery)
         ledger = self._core.ledger
+        rounds = Rounds(
+            service=self._core.service,
+            reader=ledger,
+            outbox=ledger,
+            clock=self._core.clock,
+            publisher=self._slack.publisher,
+            leads=partial(ledger.leads, SPEAKS),
+        )
+        rounds.start()
+        stack.push_async_callback(rounds.stop)
         audit = AuditChannel(self._slack.publisher, channel=self._core.settings.slack_audit_channel)
         follower = Follower(
             name=AUDIT_CURSOR,

@@ -8,6 +8,7 @@ said: a ticket that was settled meanwhile is left out, and where nothing is left
 from collections.abc import Sequence
 
 from bot.compose.effects import in_deliverys_words
+from bot.compose.rounds import repost
 from bot.slack.kit.language import speaking
 from bot.slack.sending import notices
 from bot.slack.sending.channels import Channels
@@ -15,7 +16,7 @@ from bot.slack.sending.client import CallFailedError, GoneError
 from bot.slack.sending.publisher import Publisher
 from bot.slack.speakers import Speakers
 from bot.slack.zones import user_of
-from governance.outbox import STEP, Outbox, Owed, OwedKind, Place
+from governance.outbox import STEP, Outbox
 from governance.ports import Clock, Reader, TicketQuery
 from governance.principal import PersonId
 from governance.service import Service
@@ -125,10 +126,7 @@ class Telling:
             return await self._publisher.permalink(place.channel, place.ts)
         except GoneError:
             ticket = await self._service.ticket(ticket_id)
-            lost = Place(channel=place.channel, ts="", shown="")
-            await self._outbox.put_place(ticket_id, lost)
-            owed = Owed(kind=OwedKind.CARD, key=ticket_id, deadline=ticket.expires_at)
-            await self._outbox.owe(owed, at=self._clock.now())
+            await repost(self._outbox, self._clock, ticket, place)
         except CallFailedError:
             pass  # the link is a convenience
         return ""
