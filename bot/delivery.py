@@ -16,7 +16,8 @@ from datetime import timedelta
 from governance.errors import PlacetError, Refused
 from governance.outbox import LONGEST_WAIT_S, Claimed, Outbox, Owed, OwedKind
 from governance.ports import Clock, Reader, TicketQuery
-from governance.tickets.lifecycle import LIVE
+from governance.tickets.lifecycle import LIVE, MAY_EXPIRE
+from governance.tickets.ticket import Ticket
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ ticket says that it has started."""
 BATCH = 16
 MAX_ATTEMPTS = 12
 _LONGEST_PAUSE_S = 300
+_PAGE = 100
 _FOLLOW_S = 1.0
 """A lane that another process works is looked at this often."""
 
@@ -216,9 +218,19 @@ class Delivery:
 
 
 async def owe_all_cards(reader: Reader, outbox: Outbox, clock: Clock) -> None:
-    """Owe the card of every ticket that is still live (a freeze shows on all of them)."""
+    """Owe the card of every ticket that is still live (a freeze shows on all of them).
 
-    query = TicketQuery(states=tuple(LIVE), needed_people=True, limit=1000)
-    for ticket in await reader.tickets(query):
-        owed = Owed(kind=OwedKind.CARD, key=ticket.id, deadline=ticket.expires_at)
-        await outbox.owe(owed, at=clock.now())
+    None may be left out: a card that was drawn during a freeze has no Approve, and gets it back
+    only by being drawn anew.
+    """
+
+    async def owe(found: Sequence[Ticket]) -> None:
+        cards = [Owed(kind=OwedKind.CARD, key=one.id, deadline=one.expires_at) for one in found]
+        await asyncio.gather(*(outbox.owe(card, at=clock.now()) for card in cards))
+
+    query = TicketQuery(needed_people=True, limit=_PAGE, states=tuple(MAY_EXPIRE), soonest=True)
+    while page := await reader.tickets(query):
+        await owe(page)
+        query = replace(query, before=page[-1].id)
+    started = TicketQuery(needed_people=True, limit=1000, states=tuple(LIVE - MAY_EXPIRE))
+    await owe(await reader.tickets(started))

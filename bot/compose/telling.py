@@ -62,8 +62,9 @@ class Telling:
             return
         shown = waiting[: notices.SHOWN_AT_ONCE]
         cards_at = {ticket.id: await self._card_at(ticket.id) for ticket in shown}
+        control = await self._reader.control()
         with speaking(await self._speakers.of(user_of(person))):
-            said = notices.reminder(waiting, cards_at)
+            said = notices.reminder(waiting, cards_at, control)
         async with in_deliverys_words():
             await self._publisher.tell(user_of(person), said)
 
@@ -78,7 +79,8 @@ class Telling:
         step = next((one for one in ticket.escalated if str(one.step) == number), None)
         if ticket.state is not TicketState.PENDING or step is None:
             return
-        said = notices.escalation(ticket, await self._card_at(ticket.id))
+        card_at, control = await self._card_at(ticket.id), await self._reader.control()
+        said = notices.escalation(ticket, card_at, control)
         async with in_deliverys_words():
             await self._channels.check(step.channel)
             await self._publisher.post_audit(said.text, channel=step.channel, blocks=said.blocks)

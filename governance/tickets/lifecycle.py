@@ -71,6 +71,7 @@ _MOVES = (
 """Events that always move a ticket, so that none of them can happen to it twice."""
 
 LIVE = frozenset({S.PENDING, S.APPROVED, S.EXECUTING, S.UNKNOWN})
+MAY_EXPIRE = frozenset({S.PENDING, S.APPROVED})
 """States that something may still follow."""
 
 OPEN = frozenset({S.PENDING, S.APPROVED})

@@ -23,7 +23,7 @@ from bot.slack.kit import limits
 from bot.slack.kit.blocks import Block, divider, header, line, ours, rich, run, section, with_ids
 from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, clip, fallback
-from governance.tickets.ticket import Ticket, TicketState
+from governance.tickets.ticket import TicketState
 
 __all__ = [
     "Card",
@@ -97,16 +97,16 @@ def _card(view: CardView, budget: parts.Budget) -> Card:
         blocks.append(rich(*result))
     blocks.append(rich(section(parts.facts(view, budget))))
     blocks.append(standing.fine_print(view.ticket))
-    buttons = row(view.ticket, _offers(view.ticket, shown))
+    buttons = row(view.ticket, _offers(view, shown))
     if buttons is not None:
         blocks.append(buttons)
-    return _sealed(view.ticket, blocks)
+    return _sealed(view, blocks)
 
 
 def _standing(view: CardView, shown: Shown, budget: parts.Budget) -> list[Block]:
     """Where it stands: state, what it needs, outcome, votes, time."""
     ticket = view.ticket
-    out = line(run(clip(_state_words(ticket), budget.at_most(40) * 10), bold=True))
+    out = line(run(clip(_state_words(view), budget.at_most(40) * 10), bold=True))
     out += standing.outcome(view, budget)
     out += past(view, budget)
     out += standing.progress(view, budget)
@@ -118,28 +118,32 @@ def _standing(view: CardView, shown: Shown, budget: parts.Budget) -> list[Block]
     return out
 
 
-def _state_words(ticket: Ticket) -> Inert:
-    requirement = ticket.ruling.requirement
+def _state_words(view: CardView) -> Inert:
+    ticket, requirement = view.ticket, view.ticket.ruling.requirement
     if ticket.state is TicketState.PENDING and requirement is not None:
         lacking = needs.still_needs(requirement, ticket)
+        if view.frozen is not None:
+            return Inert(gettext("Frozen. Waiting for approval: {needs}.", needs=lacking))
         return Inert(gettext("Waiting for approval: {needs}.", needs=lacking))
     return ours(gettext(_STANDING[ticket.state]))
 
 
-def _offers(ticket: Ticket, shown: Shown) -> list[str]:
+def _offers(view: CardView, shown: Shown) -> list[str]:
     """What is offered, without an Approve on a card that hides what the core does not gate."""
+    ticket = view.ticket
     is_open = ticket.ask.needs_full_view or not shown.is_cut
     approving = (names.APPROVE, names.APPROVE_WITH_COMMENT)
-    return [name for name in offered(ticket) if is_open or name not in approving]
+    found = offered(ticket, is_frozen=view.frozen is not None)
+    return [name for name in found if is_open or name not in approving]
 
 
-def _fallback_text(ticket: Ticket) -> str:
-    said = f"{card_title.title(ticket)}. {_state_words(ticket)}"
+def _fallback_text(view: CardView) -> str:
+    said = f"{card_title.title(view.ticket)}. {_state_words(view)}"
     return fallback(Inert(said), limits.FALLBACK_CHARS)
 
 
-def _sealed(ticket: Ticket, blocks: list[Block]) -> Card:
+def _sealed(view: CardView, blocks: list[Block]) -> Card:
     """Give every block an id that changes whenever anything on the card does."""
     salt = sha256(json.dumps(blocks, sort_keys=True).encode()).hexdigest()[:10]
-    sealed = with_ids(blocks, f"card.{ticket.revision}.{salt}")
-    return Card(text=_fallback_text(ticket), blocks=tuple(sealed))
+    sealed = with_ids(blocks, f"card.{view.ticket.revision}.{salt}")
+    return Card(text=_fallback_text(view), blocks=tuple(sealed))

@@ -6,12 +6,12 @@ warnings never push each other out.
 """
 
 from bot.slack.cards import title as card_title
-from bot.slack.cards.parts import Budget, labelled, who
+from bot.slack.cards.parts import BUDGETS, Budget, labelled
 from bot.slack.cards.view import CardView
-from bot.slack.kit.blocks import Block, ours, run
+from bot.slack.kit.blocks import Block, ours, person, run
 from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, clip, mixed_alphabets, right_to_left, words
-from governance.control import EVERYONE
+from governance.control import EVERYONE, Frozen
 from governance.json_text import to_text
 from governance.policy.decision import Warned
 from governance.tickets.ticket import TicketState
@@ -27,9 +27,7 @@ def cautions(view: CardView, budget: Budget) -> list[Block]:
     ruling = ticket.ruling
     out: list[Block] = []
     if view.frozen is not None:
-        out += labelled(
-            gettext("Frozen"), who(view, view.frozen.by, budget), run(_why(view, budget))
-        )
+        out += freeze_lines(view.frozen, budget, team_id=view.team_id)
     if ruling.constraint_id:
         out += labelled(
             gettext("Exception"),
@@ -71,11 +69,13 @@ def _signals(signals: list[Warned], budget: Budget) -> Inert:
     return Inert("; ".join(told) + (gettext("; and {count} more", count=more) if more else ""))
 
 
-def _why(view: CardView, budget: Budget) -> Inert:
-    """Whom a freeze stops, and the reason that was given; the one who froze stands before it."""
-    frozen = view.frozen
-    if frozen is None:
-        return ours("")
+def freeze_lines(frozen: Frozen, budget: Budget = BUDGETS[0], *, team_id: str = "") -> list[Block]:
+    """Who froze, whom that stops, and the reason that was given."""
+    by = person(frozen.by, team_id=team_id, most=budget.at_most(80))
+    return labelled(gettext("Frozen"), by, run(_why(frozen, budget)))
+
+
+def _why(frozen: Frozen, budget: Budget) -> Inert:
     what = gettext("every agent")
     if frozen.target != EVERYONE:
         what = gettext("agent {agent}", agent=words(frozen.target, budget.at_most(60)))

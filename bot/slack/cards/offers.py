@@ -10,15 +10,17 @@ from governance.execution import OutputState
 from governance.tickets.ticket import Ticket, TicketState
 
 
-def offered(ticket: Ticket) -> tuple[str, ...]:
+def offered(ticket: Ticket, *, is_frozen: bool = False) -> tuple[str, ...]:
     """The action ids that the card of ``ticket`` offers; none where nothing is left to do.
 
-    APPROVE counts at once, or opens a form where the role is the person's to choose; WITHDRAW and
-    STOP act at once; the others open a form: for a reason, or for the evidence.
+    While its agent is frozen an approval is refused, and so none is offered; what only stops
+    something or takes it back is. APPROVE counts at once, or opens a form where the role is the
+    person's to choose; WITHDRAW and STOP act at once; the others open a form: for a reason, or for
+    the evidence.
     """
     match ticket.state:
         case TicketState.PENDING:
-            return _while_pending(ticket)
+            return _while_pending(ticket, is_frozen=is_frozen)
         case TicketState.APPROVED:
             return (names.STOP,)
         case TicketState.UNKNOWN:
@@ -29,12 +31,13 @@ def offered(ticket: Ticket) -> tuple[str, ...]:
             return ()
 
 
-def _while_pending(ticket: Ticket) -> tuple[str, ...]:
+def _while_pending(ticket: Ticket, *, is_frozen: bool) -> tuple[str, ...]:
     requirement = ticket.ruling.requirement
     asks_why = requirement is not None and requirement.comment_required
     approve = names.APPROVE_WITH_COMMENT if asks_why else names.APPROVE
     back = (names.WITHDRAW,) if ticket.votes else ()
-    return (approve, names.REJECT, names.DETAILS, *back)
+    approving = () if is_frozen else (approve,)
+    return (*approving, names.REJECT, names.DETAILS, *back)
 
 
 def is_quarantined(ticket: Ticket) -> bool:

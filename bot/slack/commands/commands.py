@@ -15,6 +15,7 @@ from bot.slack import names
 from bot.slack.cards import parts, standing
 from bot.slack.cards import title as card_title
 from bot.slack.cards.card import details_button
+from bot.slack.cards.cautions import freeze_lines
 from bot.slack.cards.view import load_card_view
 from bot.slack.commands import picking, why
 from bot.slack.commands.break_glass import BreakGlass
@@ -42,6 +43,7 @@ from bot.slack.voting.views import FormAnswer
 from governance.control import EVERYONE
 from governance.errors import Code, Refused
 from governance.principal import Person, PersonId
+from governance.tickets.lifecycle import MAY_EXPIRE
 from governance.tickets.ticket import TicketId
 
 _USAGE = (
@@ -149,7 +151,11 @@ class Commands:
         every = await lists.open_tickets(self.desk.reader, service.tenant)
         found = await readable(service, person, every)
         blocks = lists.listing(
-            N_("Open now"), found, empty=N_("Nothing is open."), prefix="placet.list"
+            N_("Open now"),
+            found,
+            control=await self.desk.reader.control(),
+            empty=N_("Nothing is open."),
+            prefix="placet.list",
         )
         return say_blocks(
             ours(ngettext("{count} ticket open.", "{count} tickets open.", len(found))), blocks
@@ -161,7 +167,12 @@ class Commands:
         found = await inbox.inbox_of(service, person, seen)
         mine = found.waiting
         blocks = lists.listing(
-            WAITING, mine, empty=NOTHING_WAITS, prefix="placet.mine", is_cut=found.is_cut
+            WAITING,
+            mine,
+            control=found.control,
+            empty=NOTHING_WAITS,
+            prefix="placet.mine",
+            is_cut=found.is_cut,
         )
         text = ngettext(
             "{count} ticket waiting for your vote.",
@@ -199,7 +210,9 @@ class Commands:
         view = await load_card_view(self.desk.reader, ticket)
         budget = parts.BUDGETS[0]
         votes = standing.progress(view, budget)
-        body = [*standing.outcome(view, budget), *votes, *standing.expiry(ticket)]
+        frozen = view.frozen if ticket.state in MAY_EXPIRE else None
+        body = [] if frozen is None else freeze_lines(frozen)
+        body += [*standing.outcome(view, budget), *votes, *standing.expiry(ticket)]
         blocks = [
             header(card_title.title(ticket)),
             rich(section(body)),

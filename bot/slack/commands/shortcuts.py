@@ -57,6 +57,7 @@ class Shortcuts:
         blocks = lists.listing(
             WAITING,
             found.waiting,
+            control=found.control,
             empty=NOTHING_WAITS,
             prefix="inbox",
             is_cut=found.is_cut,

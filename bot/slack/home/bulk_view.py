@@ -66,6 +66,8 @@ class Row:
     ticket: Ticket
     text: Inert | None
     may_tick: bool
+    is_frozen: bool = False
+    """Its agent is: no approval counts, and there is nothing to tick."""
     told: tuple[Block, ...] = ()
     """What ought to make one look twice, by which means, and for whom."""
 
@@ -88,9 +90,11 @@ def row_of(view: CardView, person: PersonId) -> Row:
     budget = parts.BUDGETS[0]
     is_whole = text is not None and parts.is_named_whole(ticket, budget)
     may_tick = has_read or (is_whole and not ticket.ask.needs_full_view)
+    is_frozen = view.frozen is not None
     kept = redacted(view)
     told = (*cautions(kept, budget), *parts.named(kept, budget))
-    return Row(ticket=ticket, text=text, may_tick=may_tick, told=told)
+    may_tick = may_tick and not is_frozen
+    return Row(ticket=ticket, text=text, may_tick=may_tick, is_frozen=is_frozen, told=told)
 
 
 def _whole(view: CardView) -> Inert | None:
@@ -145,6 +149,8 @@ def _row(row: Row, number: int) -> list[Block]:
     ]
     if row.may_tick:
         return [*blocks, _box(ticket, number)]
+    if row.is_frozen:
+        return blocks
     return [*blocks, rich(section([run(ours(gettext(READ_FIRST)))]))]
 
 

@@ -7,9 +7,10 @@ wait for others; what a list leaves out, it says.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from governance.control import Control
 from governance.delegation import Delegation
 from governance.errors import Refused
 from governance.ports import Reader, TicketQuery
@@ -41,10 +42,13 @@ class Lent:
 class Scan:
     """The tickets that a moment's lists are made of; what waits is read as far as it is needed."""
 
-    def __init__(self, reader: Reader, tenant: TenantId, recent: Sequence[Ticket]) -> None:
+    def __init__(
+        self, reader: Reader, tenant: TenantId, *, recent: Sequence[Ticket], control: Control
+    ) -> None:
         self._reader = reader
         self._tenant = tenant
         self.recent = recent
+        self.control = control
         self._seen: list[Ticket] = []
         self._is_whole = False
 
@@ -92,6 +96,8 @@ class Inbox:
     taken: tuple[Lent, ...]
     is_cut: bool = False
     """Whether more may wait for this person than are listed."""
+    control: Control = field(default_factory=Control)
+    """What is frozen."""
     may_delegate: bool = False
     troubles: tuple[str, ...] = ()
     """What is wrong with delivery, each with what helps."""
@@ -100,7 +106,8 @@ class Inbox:
 async def scan(reader: Reader, tenant: TenantId) -> Scan:
     """Everything that waits, and what was lately asked of people."""
     lately = TicketQuery(tenant=tenant, needed_people=True, limit=RECENT)
-    return Scan(reader, tenant, await reader.tickets(lately))
+    recent, control = await reader.tickets(lately), await reader.control()
+    return Scan(reader, tenant, recent=recent, control=control)
 
 
 async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
@@ -120,6 +127,7 @@ async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
         given=tuple(one for one in known if one.delegator == person.id),
         taken=taken,
         is_cut=is_cut,
+        control=seen.control,
         may_delegate=bool(person.roles) and service.bundle.delegation.max_days > 0,
     )
 

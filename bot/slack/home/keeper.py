@@ -25,7 +25,15 @@ WAIT_S = 5.0
 _REST = 3
 """After a round that took long (a long queue is read for it) others have the longer turn."""
 _AT_ONCE = 1_000
-_EVERYBODY = frozenset({"BundleActivated", "DelegationGranted", "DelegationRevoked"})
+_EVERYBODY = frozenset(
+    {
+        "AgentFrozen",
+        "AgentUnfrozen",
+        "BundleActivated",
+        "DelegationGranted",
+        "DelegationRevoked",
+    }
+)
 """Events without a ticket that may change anybody's tab."""
 
 

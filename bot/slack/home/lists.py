@@ -11,6 +11,7 @@ from dataclasses import replace
 from bot.slack.cards import card as cards
 from bot.slack.cards import needs
 from bot.slack.cards import title as card_title
+from bot.slack.cards.cautions import freeze_lines
 from bot.slack.home.inbox import LISTED
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import (
@@ -29,13 +30,13 @@ from bot.slack.kit.blocks import (
 )
 from bot.slack.kit.language import gettext
 from bot.slack.kit.text import Inert, words
+from governance.control import Control, Frozen
 from governance.ports import Reader, TicketQuery
 from governance.principal import TenantId
-from governance.tickets.lifecycle import LIVE
+from governance.tickets.lifecycle import LIVE, MAY_EXPIRE
 from governance.tickets.ticket import Ticket, TicketState
 
 SHOWN_AT_ONCE = 10
-MAY_EXPIRE = frozenset({TicketState.PENDING, TicketState.APPROVED})
 
 
 async def open_tickets(reader: Reader, tenant: TenantId) -> Sequence[Ticket]:
@@ -55,7 +56,7 @@ def state_text(ticket: Ticket) -> Inert:
     return ours(gettext("It is {state}.", state=card_title.state_word(ticket.state)))
 
 
-def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
+def entry(ticket: Ticket, *, frozen: Frozen | None = None, with_button: bool = True) -> list[Block]:
     """One ticket in a list: its sentence, where it stands, until when, Details."""
     requirement = ticket.ruling.requirement
     said = line(run(card_title.title(ticket), bold=True))
@@ -64,6 +65,8 @@ def entry(ticket: Ticket, *, with_button: bool = True) -> list[Block]:
     else:
         said += [run(ours(gettext("Good until ")))]
     said += [instant(ticket.expires_at), run(ours("."))]
+    if frozen is not None and ticket.state in MAY_EXPIRE:
+        said += [*line(), *freeze_lines(frozen)]
     blocks = [rich(section(said)), small(*_small_words(ticket))]
     if with_button:
         blocks.append(actions(cards.details_button(ticket)))
@@ -77,18 +80,24 @@ def _small_words(ticket: Ticket) -> tuple[Inert, ...]:
 
 
 def listing(
-    title: str, tickets: Sequence[Ticket], *, empty: str, prefix: str, is_cut: bool = False
+    title: str,
+    tickets: Sequence[Ticket],
+    *,
+    control: Control,
+    empty: str,
+    prefix: str,
+    is_cut: bool = False,
 ) -> list[Block]:
     """A titled list of at most ten tickets, with a line on how many more there are.
 
-    ``is_cut``: there may be more than ``tickets``. ``title`` and ``empty`` are English; they are
-    looked up here.
+    ``control`` says what is frozen. ``is_cut``: there may be more than ``tickets``. ``title`` and
+    ``empty`` are English; they are looked up here.
     """
     blocks: list[Block] = [header(ours(gettext(title)))]
     if not tickets:
         blocks.append(rich(section([run(ours(gettext(empty)))])))
     for ticket in tickets[:SHOWN_AT_ONCE]:
-        blocks += entry(ticket)
+        blocks += entry(ticket, frozen=control.freeze_of(ticket.ask.agent))
     if len(tickets) > SHOWN_AT_ONCE:
         left = f"{len(tickets) - SHOWN_AT_ONCE:,}{'+' if is_cut else ''}"
         more = ours(gettext("and {count} more; decide the most urgent first.", count=left))

@@ -172,7 +172,7 @@ def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
         _SIZES[Part.WAITING],
     )
     for ticket in page.shown:
-        blocks += lists.entry(ticket)
+        blocks += lists.entry(ticket, frozen=inbox.control.freeze_of(ticket.ask.agent))
     return blocks + _turns(Part.WAITING, page)
 
 

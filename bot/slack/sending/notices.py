@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from bot.slack.cards import card as cards
 from bot.slack.cards import needs
 from bot.slack.cards import title as card_title
+from bot.slack.cards.cautions import freeze_lines
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import (
     Block,
@@ -28,6 +29,7 @@ from bot.slack.kit.blocks import (
 from bot.slack.kit.language import N_, gettext, ngettext
 from bot.slack.kit.text import Inert
 from bot.slack.said import Said, say_blocks
+from governance.control import Control
 from governance.tickets.ticket import Ticket, TicketId
 
 SHOWN_AT_ONCE = 10
@@ -41,7 +43,7 @@ _CARD = N_("Open its card")
 _BEFORE, _WAS_UNTIL = N_(" Decide before "), N_("It could be decided until ")
 
 
-def reminder(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Said:
+def reminder(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str], control: Control) -> Said:
     """One message about everything that waits for somebody, the most urgent first."""
     count = len(tickets)
     said = ours(
@@ -49,7 +51,7 @@ def reminder(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Sai
     )
     blocks: list[Block] = [header(ours(gettext(_REMINDER)))]
     for ticket in tickets[:SHOWN_AT_ONCE]:
-        blocks += _entry(ticket, cards_at.get(ticket.id, ""))
+        blocks += _entry(ticket, cards_at.get(ticket.id, ""), control)
     if count > SHOWN_AT_ONCE:
         more = ours(gettext(_MORE, count=count - SHOWN_AT_ONCE))
         blocks += [divider(), rich(section([run(more)]))]
@@ -57,9 +59,9 @@ def reminder(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Sai
     return say_blocks(first, with_ids(blocks[: limits.MESSAGE_BLOCKS], "remind"))
 
 
-def escalation(ticket: Ticket, card_at: str) -> Said:
+def escalation(ticket: Ticket, card_at: str, control: Control) -> Said:
     """That a ticket still waits, for the channel of a step."""
-    blocks = [header(ours(gettext(_ESCALATED))), *_entry(ticket, card_at)]
+    blocks = [header(ours(gettext(_ESCALATED))), *_entry(ticket, card_at, control)]
     text = Inert(f"{gettext(_ESCALATED)}: {card_title.title(ticket)}")
     return say_blocks(text, with_ids(blocks, "escalate"))
 
@@ -78,7 +80,7 @@ def expiry(ticket: Ticket) -> Said:
     return say_blocks(text, with_ids(blocks, "expired"))
 
 
-def _entry(ticket: Ticket, card_at: str) -> list[Block]:
+def _entry(ticket: Ticket, card_at: str, control: Control) -> list[Block]:
     requirement = ticket.ruling.requirement
     told = line(run(card_title.title(ticket), bold=True))
     if requirement is not None:
@@ -86,4 +88,7 @@ def _entry(ticket: Ticket, card_at: str) -> list[Block]:
     told += [run(ours(gettext(_BEFORE))), instant(ticket.expires_at), run(ours("."))]
     if card_at:
         told += [run(ours(" ")), link(card_at, ours(gettext(_CARD)))]
+    frozen = control.freeze_of(ticket.ask.agent)
+    if frozen is not None:
+        told += [*line(), *freeze_lines(frozen)]
     return [rich(section(told)), actions(cards.details_button(ticket))]

@@ -9,6 +9,7 @@ shown; every page says which of how many it is.
 from bot.slack import names
 from bot.slack.cards import title as card_title
 from bot.slack.cards.buttons import approve_button, reject_button, shown_of
+from bot.slack.cards.cautions import freeze_lines
 from bot.slack.cards.parts import says
 from bot.slack.cards.standing import reference
 from bot.slack.cards.view import CardView
@@ -35,6 +36,7 @@ from bot.slack.kit.text import Inert, clip, head, inert, pages, words
 from bot.slack.said import Said, say_blocks
 from bot.slack.voting.full_view import PIECE_CHARS, FullView, WholeFile
 from governance.principal import PersonId
+from governance.tickets.lifecycle import MAY_EXPIRE
 from governance.tickets.ticket import Ticket, TicketState
 
 TITLE = N_("Details")
@@ -49,7 +51,7 @@ def page(view: CardView, whole: FullView, number: int, *, may_vote: bool) -> Blo
     number = min(max(number, 0), whole.count - 1)
     is_last = number == whole.count - 1
     where = gettext("Page {number} of {count}.", number=number + 1, count=whole.count)
-    blocks = [_lead(ticket, where)]
+    blocks = [_lead(ticket, where), *_freeze(view)]
     for piece in whole.pages[number]:
         label = section([run(ours(f"{piece.label}:"), bold=True)])
         blocks.append(rich(label, preformatted(piece.text)))
@@ -59,7 +61,7 @@ def page(view: CardView, whole: FullView, number: int, *, may_vote: bool) -> Blo
         blocks.append(_line(gettext("This is all of it. The ticket is {state}.", state=state)))
     row = _turns(ticket, number, is_last=is_last)
     if may_vote and is_last and ticket.state is TicketState.PENDING:
-        row += [approve_button(ticket), reject_button(ticket)]
+        row += _decisions(view)
     if row:
         blocks.append(actions(*row))
     return _modal(ticket, blocks, f"{number}", page_number=number)
@@ -94,7 +96,7 @@ def cover(view: CardView, whole: FullView) -> Block:
         ),
         reject_button(ticket),
     )
-    return _modal(ticket, [_lead(ticket, ""), _line(text), row], "cover")
+    return _modal(ticket, [_lead(ticket, ""), *_freeze(view), _line(text), row], "cover")
 
 
 def sent(ticket: Ticket) -> Block:
@@ -147,8 +149,21 @@ def decide(view: CardView, *, digest: str) -> Block:
     )
     blocks = [_lead(ticket, ""), _line(text)]
     if ticket.state is TicketState.PENDING:
-        blocks.append(actions(approve_button(ticket), reject_button(ticket)))
+        blocks += [*_freeze(view), actions(*_decisions(view))]
     return _modal(ticket, blocks, "decide")
+
+
+def _freeze(view: CardView) -> list[Block]:
+    """Who froze the agent of an open ticket, and why."""
+    if view.frozen is None or view.ticket.state not in MAY_EXPIRE:
+        return []
+    return [rich(section(freeze_lines(view.frozen)))]
+
+
+def _decisions(view: CardView) -> list[Block]:
+    """No Approve while its agent is frozen: it would be refused."""
+    approve = [] if view.frozen is not None else [approve_button(view.ticket)]
+    return [*approve, reject_button(view.ticket)]
 
 
 def fine_print(ticket: Ticket) -> Block:

@@ -4,6 +4,7 @@ import json
 
 from bot.emulator.acts import ActResult
 from bot.slack import names
+from governance.tickets.ticket import Ticket
 from tests.integration.slack.world import World, code_of
 
 
@@ -58,8 +59,11 @@ async def test_one_person_freezes_and_two_unfreeze(world: World) -> None:
     shown = said(await world.emu.command("olga", "/placet", "freeze deploy-bot acts &lt;odd"))
     assert "is frozen" in shown
     await world.deliver()
-    assert "Frozen" in str(world.card().current.blocks)
-    assert code_of(await world.click("rita", names.APPROVE)) == "frozen"
+    frozen = str(world.card().current.blocks)
+    assert "Frozen" in frozen
+    assert f"'{names.APPROVE}'" not in frozen
+    assert f"'{names.REJECT}'" in frozen
+    assert code_of(await world.click("rita", names.APPROVE, stale=True)) == "frozen"
     again = said(await world.emu.command("rita", "/placet", "freeze deploy-bot"))
     assert "already" in again
     asked = said(await world.emu.command("olga", "/placet", "unfreeze deploy-bot"))
@@ -70,6 +74,60 @@ async def test_one_person_freezes_and_two_unfreeze(world: World) -> None:
     assert "no longer frozen" in lifted
     await world.deliver()
     assert "Frozen" not in str(world.card().current.blocks)
+    await world.click("rita", names.APPROVE)
+    assert len((await world.ticket(ticket.id)).votes) == 1
+
+
+async def _rooms(world: World, ticket: Ticket) -> dict[str, str]:
+    """Everything else that shows somebody a ticket that waits for them."""
+    emu = world.emu
+    shown = {
+        word: said(await emu.command("rita", "/placet", word))
+        for word in ("list", "mine", f"status {ticket.id}")
+    }
+    tab = await emu.open_home("rita")
+    assert tab is not None
+    shown["home"] = str(tab.blocks)
+    await emu.shortcut("rita", names.SHORTCUT_INBOX)
+    shown["inbox"] = _modal(world, "rita")
+    await emu.click("rita", "approvals", world.card().ts, names.DETAILS)
+    shown["details"] = _modal(world, "rita")
+    await emu.close_view("rita", emu.modal("rita").id, everything=True)
+    await emu.click_view("rita", tab.id, names.BULK)
+    shown["like tickets"] = _modal(world, "rita")
+    await emu.close_view("rita", emu.modal("rita").id, everything=True)
+    return shown
+
+
+def _modal(world: World, user: str) -> str:
+    modal = world.emu.modal(user)
+    assert modal is not None
+    return str(modal.blocks)
+
+
+async def test_while_it_is_frozen_every_room_says_so_and_none_offers_an_approval(
+    world: World,
+) -> None:
+    await world.ask(key="k-0")
+    ticket = await world.ask()
+    before = await _rooms(world, ticket)
+    await world.emu.command("olga", "/placet", "freeze deploy-bot odd requests")
+    await world.deliver()
+    frozen = await _rooms(world, ticket)
+    for name, shown in frozen.items():
+        assert "Frozen" not in before[name], name
+        assert "U0OLGA" in shown, name
+        assert "Reason given: odd requests" in shown, name
+    assert f"'{names.APPROVE}'" in before["details"]
+    assert f"'{names.APPROVE}'" not in frozen["details"]
+    assert "checkboxes" in before["like tickets"]
+    assert "checkboxes" not in frozen["like tickets"]
+    for user in ("olga", "rita"):
+        await world.emu.command(user, "/placet", "unfreeze deploy-bot")
+    await world.deliver()
+    after = await _rooms(world, ticket)
+    assert [name for name, shown in after.items() if "Frozen" in shown] == []
+    assert f"'{names.APPROVE}'" in str([card.current.blocks for card in world.cards()])
     await world.click("rita", names.APPROVE)
     assert len((await world.ticket(ticket.id)).votes) == 1
 

@@ -285,3 +285,15 @@ async def test_a_freeze_owes_the_card_of_every_live_ticket(
     clock.pass_(6)
     again = await ledger.claim((OwedKind.CARD,), at=clock.now(), lease_s=5, limit=9)
     assert {item.owed.key for item in again} == {"t-1", "t-2"}
+
+
+async def test_however_many_wait_a_freeze_leaves_none_of_their_cards_out(
+    ledger: MemoryLedger, clock: FixedClock
+) -> None:
+    names = {f"t-{number}" for number in range(250)}
+    await append(ledger, *(opened(name) for name in sorted(names)))
+    for held in await ledger.claim((OwedKind.CARD,), at=clock.now(), lease_s=5, limit=999):
+        await ledger.done(held)
+    await owe_all_cards(ledger, ledger, clock)
+    owed = await ledger.claim((OwedKind.CARD,), at=clock.now(), lease_s=5, limit=999)
+    assert {item.owed.key for item in owed} == names

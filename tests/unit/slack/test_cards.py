@@ -329,6 +329,8 @@ def test_any_ticket_has_a_legal_full_view_that_holds_everything(sample: CardView
         assert not is_view_too_large(body)
         is_last = page == whole.count - 1
         can_vote = is_last and sample.ticket.state is TicketState.PENDING
+        assert (names.REJECT in str(body)) == can_vote
+        can_vote = can_vote and sample.frozen is None
         assert (names.APPROVE in str(body)) == can_vote
 
 

@@ -17,6 +17,7 @@ from bot.slack.kit.text import Inert, fallback
 from bot.slack.voting import details, forms
 from bot.slack.voting.full_view import FullView, full_view, whole_file
 from bot.slack.voting.views import working
+from governance.control import Control, Frozen
 from governance.errors import Code, Refused
 from governance.tickets.ticket import Choice, TicketState
 from tests.support import build
@@ -52,9 +53,11 @@ MESSAGES: dict[str, tuple[str, list[Block]]] = {
         list(file.blocks),
     ),
 }  # fmt: skip
+_FREEZE = Frozen(target="all", by=build.BEN, at=build.T0, reason="odd requests")
+STOPPED = Control(frozen={_FREEZE.target: _FREEZE})
 LISTS = {
-    "list": lists.listing("Open", [ticket()] * 12, empty="None.", prefix="x"),
-    "empty": lists.listing("Open", [], empty="None.", prefix="x"),
+    "list": lists.listing("Open", [ticket()] * 12, control=STOPPED, empty="None.", prefix="x"),
+    "empty": lists.listing("Open", [], control=STOPPED, empty="None.", prefix="x"),
 }
 _INBOX = Inbox(
     person=person(build.ANNA),

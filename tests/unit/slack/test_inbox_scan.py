@@ -9,6 +9,7 @@ import pytest
 from bot.slack.home import inbox, lists
 from bot.slack.home import view as home_view
 from bot.slack.home.inbox import LISTED, LOOKED_AT, PAGE
+from governance.control import Control
 from governance.ports import TicketQuery
 from governance.tickets.ticket import Ticket
 from storage.memory import MemoryLedger
@@ -26,6 +27,9 @@ class Queue:
     def __init__(self, ledger: MemoryLedger) -> None:
         self._ledger = ledger
         self.pages = 0
+
+    async def control(self) -> Control:
+        return await self._ledger.control()
 
     async def tickets(self, query: TicketQuery) -> Any:
         self.pages += query.soonest
@@ -117,7 +121,9 @@ async def test_a_cut_list_says_that_there_are_more() -> None:
     shown = _texts(home_view.home_view(found, {})["blocks"])
     assert f"{home_view.WAITING} (1,000+)" in shown
     assert home_view.MORE_WAIT in shown
-    listed = lists.listing("x", found.waiting, empty="", prefix="x", is_cut=found.is_cut)
+    listed = lists.listing(
+        "x", found.waiting, control=found.control, empty="", prefix="x", is_cut=found.is_cut
+    )
     assert "and 990+ more" in _texts(listed)
 
 

@@ -29,6 +29,7 @@ from bot.slack.speakers import Speakers
 from bot.slack.voting import actions, details, forms
 from bot.slack.voting.full_view import full_view, whole_file
 from governance.action import ActionKind, Content
+from governance.control import Control, Frozen
 from governance.delegation import evolve_delegations
 from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.tickets.ticket import Choice, TicketState
@@ -224,6 +225,8 @@ def rooms() -> dict[str, tuple[dict[str, object] | list[dict[str, object]], obje
     ]
     file = whole_file(sample)
     said = actions.vote_counted(own, ANNA)
+    freeze = Frozen(target="all", by=ANNA, at=T0, reason="odd requests")
+    frozen = Control(frozen={freeze.target: freeze})
     found: dict[str, Any] = {
         "home": home_view.home_view(tab, {home_view.Part.WAITING: (0, 0, 0, "t-1")}),
         "home, empty": home_view.home_view(empty, {}),
@@ -247,8 +250,8 @@ def rooms() -> dict[str, tuple[dict[str, object] | list[dict[str, object]], obje
         "why": why.blocks_of(own, trace),
         "why, no trace": why.blocks_of(own, []),
         "alarm": list(alarm.announcement(own, template="outage", content=None).blocks),
-        "reminder": list(notices.reminder([own] * 12, {own.id: "https://x"}).blocks),
-        "escalation": list(notices.escalation(own, "").blocks),
+        "reminder": list(notices.reminder([own] * 12, {own.id: "https://x"}, frozen).blocks),
+        "escalation": list(notices.escalation(own, "", frozen).blocks),
         "expired": list(notices.expiry(SAMPLES["expired"].ticket).blocks),
         "loading": modals.loading(),
     }
@@ -263,6 +266,7 @@ def rooms() -> dict[str, tuple[dict[str, object] | list[dict[str, object]], obje
                 SAMPLES["expired"],
                 file.name,
                 trace,
+                freeze,
             ),
         )
         for name, made in found.items()

@@ -23,6 +23,12 @@ def test_a_pending_ticket_offers_a_withdrawal_once_somebody_voted():
     assert offered(_ticket(S.PENDING)) == (*base, names.WITHDRAW)
 
 
+def test_while_its_agent_is_frozen_a_ticket_offers_all_but_the_approval():
+    still = (names.REJECT, names.DETAILS, names.WITHDRAW)
+    assert offered(_ticket(S.PENDING), is_frozen=True) == still
+    assert offered(_ticket(S.APPROVED), is_frozen=True) == (names.STOP,)
+
+
 def test_a_tier_that_asks_why_offers_the_approval_with_a_form():
     ruling = build.ruling(requirement=build.requirement(comment_required=True))
     assert offered(_ticket(S.PENDING, ruling=ruling))[0] == names.APPROVE_WITH_COMMENT
