@@ -13,11 +13,12 @@ from typing import Protocol
 
 from bot.delivery import RetryLater
 from governance.control import Control
+from governance.delegation import in_force
 from governance.errors import Unavailable
 from governance.policy.decision import Requirement
 from governance.policy.reminders import QuietHours, Timing
 from governance.ports import Clock, Directory, Reader
-from governance.principal import PersonId
+from governance.principal import Eligible, PersonId
 from governance.service import Service
 from governance.tickets import nudge_commands as cmd
 from governance.tickets.quorum import tally
@@ -125,15 +126,18 @@ class Watch:
     async def _helpful(
         self, ticket: Ticket, requirement: Requirement, now: datetime
     ) -> Sequence[PersonId]:
-        """Whose vote would bring something that is missing, and whom they lent their voice."""
+        """Whose voice would bring something that is missing, and in whose hands it is."""
         stands = tally(requirement, ticket.votes)
         lacking = tuple(role.role for role in stands.roles if role.missing)
         roles = lacking or tuple(role.role for role in requirement.roles)
-        people = set(await self._directory.eligible(roles))
+        eligible = dict(await self._directory.eligible(roles))
         if stands.awaits_reviewer and requirement.reviewer is not None:
-            people.add(requirement.reviewer)
-        people |= _lent(await self._reader.control(), people, roles, now)
-        return sorted(people)
+            eligible.setdefault(requirement.reviewer, frozenset(roles))
+        spent = ticket.ask.excluded | {vote.voice for vote in ticket.votes}
+        voices = {one: held & {*roles} for one, held in eligible.items() if one not in spent}
+        if not self._service.bundle.delegation.admits(requirement.tier):
+            return sorted(voices)
+        return sorted({*voices, *_lent(await self._reader.control(), voices, now)})
 
     async def _awake_at(
         self, person: PersonId, quiet: QuietHours | None, now: datetime
@@ -145,11 +149,10 @@ class Watch:
         return now if not left else now + timedelta(minutes=left) - timedelta(seconds=local.second)
 
 
-def _lent(
-    control: Control, people: set[PersonId], roles: Sequence[str], now: datetime
-) -> set[PersonId]:
+def _lent(control: Control, voices: Eligible, now: datetime) -> set[PersonId]:
+    """In whose hands any of these voices is, with a role that would help."""
     return {
         one.delegate
-        for one in control.delegations.values()
-        if one.delegator in people and now < one.ends_at and any(one.lends(role) for role in roles)
+        for one in in_force(control.delegations, now)
+        if any(one.lends(role) for role in voices.get(one.delegator, ()))
     }

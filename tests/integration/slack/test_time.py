@@ -8,8 +8,10 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from bot.compose.telling import Telling
 from bot.delivery import Delivery
@@ -19,6 +21,7 @@ from bot.emulator.values import ChannelSeed
 from bot.reminding import Watch
 from bot.slack import names
 from bot.slack.zones import Zones
+from governance.delegation import Wish
 from governance.outbox import OwedKind
 from governance.principal import PersonId
 from governance.tickets import commands as cmd
@@ -33,9 +36,11 @@ STEP = {"after": "20m", "channel": "C0BOSS", "people": [f"slack:{TEAM}/U0NEWBIE"
 MINUTE = 60
 
 
-def bundle(**tier: Any) -> dict[str, Any]:
+def bundle(*, delegation: Any = None, needs: Any = None, **tier: Any) -> dict[str, Any]:
     """The tests' bundle, with reminders half an hour and ten minutes before the end."""
     made = deepcopy(BUNDLE)
+    made["delegation"] = delegation or {"max_days": 7}
+    made["tiers"]["high"] = needs or made["tiers"]["high"]
     made["reminders"] = {
         "quiet_hours": {"start": "22:00", "end": "07:00"},
         "tiers": {"high": {"before": ["30m", "10m"], **tier}},
@@ -191,6 +196,71 @@ async def test_nobody_is_reminded_in_their_own_night_and_everybody_in_their_own_
         await t.after(45)  # 22:05 in Tokyo
         assert not t.told("U0OLGA")
         assert len(t.told("U0RITA")) == len(t.told("U0OTTO")) == 1
+
+
+async def lend(t: Timed, whose: str, to: str = "U0NEWBIE", *, days: float = 1) -> None:
+    """Somebody lends their voice."""
+    wish = Wish(
+        delegator=PersonId(f"slack:{TEAM}/{whose}"),
+        delegate=PersonId(f"slack:{TEAM}/{to}"),
+        roles=(),
+        ends_at=t.clock.now() + timedelta(days=days),
+        reason="on leave",
+    )
+    await t.world.service.delegate(wish)
+
+
+async def test_whoever_was_lent_a_voice_that_would_help_is_reminded_too() -> None:
+    async with timed() as t:
+        await lend(t, "U0OLGA")
+        ticket = await t.world.ask()
+        await t.after(31)
+        assert len(t.told("U0NEWBIE")) == len(t.told("U0OLGA")) == 1
+        (reminded,) = (await t.world.ticket(ticket.id)).reminders
+        assert PersonId(f"slack:{TEAM}/U0NEWBIE") in reminded.people
+
+
+async def test_a_delegate_is_left_in_peace_in_their_own_night() -> None:
+    at = datetime(2026, 1, 12, 12, 20, tzinfo=UTC)
+    async with timed(at, {"U0NEWBIE": "Asia/Tokyo"}) as t:
+        await lend(t, "U0OLGA")
+        await t.world.ask()
+        await t.after(45)  # 22:05 in Tokyo
+        assert not t.told("U0NEWBIE")
+        assert len(t.told("U0OLGA")) == 1
+
+
+TWO = {"roles": {"operator": {"weight": 1, "min_required": 2}}, "threshold": 2, "ttl": "1h"}
+
+
+@pytest.mark.parametrize("voter", ["olga", "newbie"])
+async def test_a_voice_that_was_heard_reminds_neither_its_owner_nor_its_delegate(
+    voter: str,
+) -> None:
+    async with timed(needs=TWO) as t:
+        await lend(t, "U0OLGA")
+        ticket = await t.world.ask()
+        await t.world.click(voter, names.APPROVE)
+        assert len((await t.world.ticket(ticket.id)).votes) == 1
+        await t.after(31)
+        (reminded,) = (await t.world.ticket(ticket.id)).reminders
+        assert reminded.people == (PersonId(f"slack:{TEAM}/U0OTTO"),)
+
+
+@pytest.mark.parametrize(
+    ("whose", "days", "forbidden"),
+    [("U0OLGA", 0.01, []), ("U0OLGA", 1, ["high"]), ("U0OWNER", 1, [])],
+    ids=["over", "forbidden by the tier", "of whoever answers for the agent"],
+)
+async def test_a_voice_that_cannot_be_used_reminds_nobody(
+    whose: str, days: float, forbidden: list[str]
+) -> None:
+    async with timed(delegation={"max_days": 7, "forbidden_tiers": forbidden}) as t:
+        await lend(t, whose, days=days)
+        await t.world.ask()
+        await t.after(31)
+        assert not t.told("U0NEWBIE")
+        assert t.told("U0OLGA")
 
 
 async def test_whoever_sleeps_is_reminded_when_their_night_ends() -> None:
