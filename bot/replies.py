@@ -136,6 +136,7 @@ REPLIES: Mapping[Code, Reply] = {
     Code.VOICE_USED: _no(409, "That person's voice was heard on this one already; it counts once."),
     Code.DELEGATION_VOID: _no(403, "Nobody has lent you a vote that counts on this one."),
     Code.DELEGATION_NOT_ALLOWED: _no(403, "That may not be delegated here."),
+    Code.DELEGATION_EXISTS: _no(409, "They have that vote of yours already, for as long."),
     Code.ROLE_NO_LONGER_FITS: _no(409, "Somebody filled that role meanwhile. Please vote again."),
     Code.NOT_APPROVED: _no(409, "This is not approved."),
     Code.ALREADY_CONSUMED: _no(409, "This approval was used already; each is good for one run."),

@@ -19,6 +19,8 @@ MAX_GIVEN = 10
 MAX_IN_FORCE = 500
 """So many of a tenant: they stand in the governing state, which every step reads."""
 MAX_REASON_CHARS = 300
+NO_LATER = timedelta(minutes=1)
+"""People choose an end by the minute: ``3d`` typed twice is the same wish."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,8 @@ def grant(
     Raises:
         InvalidInput: ``invalid_field``: the reason, or the end.
         Refused: ``wrong_role``: a role that the delegator does not hold;
-            ``delegation_not_allowed``: by the bundle, to oneself, or too many already.
+            ``delegation_not_allowed``: by the bundle, to oneself, or too many already;
+            ``delegation_exists``: one in force lends all of it, for as long.
     """
     _check_form(wish, policy, at)
     if delegator.id == delegate.id:
@@ -130,6 +133,11 @@ def grant(
         message = f"only a role that you hold yourself can be lent, not {', '.join(foreign)}"
         raise Refused(Code.WRONG_ROLE, message)
     alive = in_force(delegations, at)
+    same = (one for one in alive if (one.delegator, one.delegate) == (delegator.id, delegate.id))
+    standing = next((one for one in same if _covers(one, wish)), None)
+    if standing is not None:
+        message = f"delegation {standing.id} lends it, until {standing.ends_at.isoformat()}"
+        raise Refused(Code.DELEGATION_EXISTS, message)
     given = sum(one.delegator == delegator.id for one in alive)
     if given >= MAX_GIVEN or len(alive) >= MAX_IN_FORCE:
         message = f"{given} of yours are in force, {len(alive)} in all: end one first"
@@ -143,6 +151,12 @@ def grant(
         ends_at=wish.ends_at,
         reason=wish.reason,
     )
+
+
+def _covers(standing: Delegation, wish: Wish) -> bool:
+    """Whether ``wish`` would add nothing to what ``standing`` lends the same person."""
+    has_roles = not standing.roles or (bool(wish.roles) and {*wish.roles} <= {*standing.roles})
+    return has_roles and wish.ends_at - standing.ends_at < NO_LATER
 
 
 def _check_form(wish: Wish, policy: DelegationPolicy, at: datetime) -> None:

@@ -69,6 +69,7 @@ class Code(StrEnum):
     VOICE_USED = "voice_used"
     DELEGATION_VOID = "delegation_void"
     DELEGATION_NOT_ALLOWED = "delegation_not_allowed"
+    DELEGATION_EXISTS = "delegation_exists"
     ROLE_NO_LONGER_FITS = "role_no_longer_fits"
 
     # Running and redeeming.

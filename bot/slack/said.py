@@ -47,6 +47,7 @@ _SAID_BY_THE_TABLE = frozenset(
     {
         Code.BINDING_MISMATCH,
         Code.COMMENT_REQUIRED,
+        Code.DELEGATION_EXISTS,
         Code.EXPIRED,
         Code.FOREIGN_TEAM,
         Code.FROZEN,

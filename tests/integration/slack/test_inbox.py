@@ -328,6 +328,21 @@ async def test_delegate_can_be_typed(inbox: World) -> None:
     assert "You vote in the name of" in shown
 
 
+async def test_what_is_lent_already_is_not_lent_twice(inbox: World) -> None:
+    await lend(inbox)
+    again = await inbox.emu.command("olga", "/placet", "delegate @newbie 1d on leave")
+    assert code_of(again) == "delegation_exists"
+    assert "already" in said(again)
+    await inbox.emu.command("olga", "/placet", "delegate")
+    fields = {lending.WHO_BLOCK: "U0NEWBIE", names.REASON_BLOCK: "once more"}
+    result = await inbox.emu.submit("olga", modal(inbox, "olga").id, fields)
+    assert "already" in result.errors[lending.WHO_BLOCK]
+    assert len(await inbox.service.delegations(account("U0OLGA"))) == 1
+    longer = await inbox.emu.command("olga", "/placet", "delegate @newbie 2d on leave")
+    assert code_of(longer) == ""
+    assert len(await inbox.service.delegations(account("U0OLGA"))) == 2
+
+
 @pytest.mark.parametrize("tz", ["Asia/Tokyo", "America/New_York", "Etc/UTC"])
 async def test_a_date_lasts_to_the_end_of_that_day_where_the_person_is(
     inbox: World, tz: str

@@ -97,6 +97,43 @@ def test_it_needs_a_reason(reason: str):
     assert (refusal.code, refusal.pointer) == (Code.INVALID_FIELD, "/reason")
 
 
+@pytest.mark.parametrize(
+    ("stands", "asked", "is_new"),
+    [
+        ((), (), False),
+        ((), (OPERATOR,), False),
+        ((OPERATOR,), (OPERATOR,), False),
+        ((OPERATOR,), (), True),
+        ((ADMIN,), (OPERATOR,), True),
+    ],
+)
+def test_what_is_lent_already_is_not_lent_again(
+    stands: tuple[str, ...], asked: tuple[str, ...], is_new: bool
+):
+    known = {"d-0": _given(0, roles=stands, ends_at=WISH.ends_at)}
+    wish = replace(WISH, roles=asked, reason="other words")
+    if is_new:
+        assert _grant(known, wish=wish).roles == asked
+    else:
+        assert _refusal(known=known, wish=wish).code is Code.DELEGATION_EXISTS
+
+
+@pytest.mark.parametrize(("later_s", "is_new"), [(-3600, False), (59, False), (60, True)])
+def test_a_later_end_is_something_new(later_s: int, is_new: bool):
+    known = {"d-0": _given(0, roles=(), ends_at=WISH.ends_at)}
+    wish = replace(WISH, ends_at=WISH.ends_at + timedelta(seconds=later_s))
+    if is_new:
+        assert _grant(known, wish=wish).ends_at == wish.ends_at
+    else:
+        assert _refusal(known=known, wish=wish).code is Code.DELEGATION_EXISTS
+
+
+def test_what_was_lent_to_somebody_else_by_somebody_else_or_is_over_is_no_hindrance():
+    over = replace(_given(3, roles=()), ends_at=T0)
+    others = (_given(1, delegate=CARA, roles=()), _given(2, delegator=DAN, roles=()), over)
+    assert _grant({one.id: one for one in others}).delegate == BEN
+
+
 def test_one_person_has_only_so_many_in_force():
     known = {f"d-{n}": _given(n) for n in range(dg.MAX_GIVEN)}
     assert _refusal(known=known).code is Code.DELEGATION_NOT_ALLOWED
