@@ -17,7 +17,7 @@ from governance.errors import PlacetError, Unavailable
 from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.ports import Clock, Committed, HeadSigner, Keys, Step
 from governance.tickets.ticket import TicketId
-from storage import forgetting, outbox
+from storage import forgetting, outbox, taken
 from storage.batch import Batch, Outcome, raised, unavailable
 from storage.bell import Bell
 from storage.connection import Connection
@@ -204,6 +204,14 @@ class SqlLedger(Queries):
 
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         await self._upkeep(partial(outbox.put_place, ticket_id=ticket_id, place=place))
+
+    async def take(self, key: str, *, at: datetime, until: datetime) -> bool:
+        """Whether nobody has taken this request yet; see ``storage.taken``.
+
+        Raises:
+            Unavailable: ``ledger_unavailable``: it cannot be known.
+        """
+        return await self._upkeep(partial(taken.take, key=key, at=at, until=until))
 
     async def forget_keys(self, limit: int) -> int:
         """Forget idempotency keys whose time is over, at most ``limit``; how many were.

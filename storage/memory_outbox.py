@@ -40,6 +40,7 @@ class MemoryOutbox:
         self._messages: dict[Owed, _Message] = {}
         self._cursors: dict[str, int] = {}
         self._places: dict[TicketId, Place] = {}
+        self._taken: dict[str, datetime] = {}
         self._tokens = count(1)
 
     def owe_now(self, owed: Owed, at: datetime) -> None:
@@ -154,6 +155,13 @@ class MemoryOutbox:
 
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         self._places[ticket_id] = place
+
+    async def take(self, key: str, *, at: datetime, until: datetime) -> bool:
+        """See ``storage.taken``."""
+        self._taken = {one: end for one, end in self._taken.items() if end > at}
+        is_first = key not in self._taken
+        self._taken.setdefault(key, until)
+        return is_first
 
     def _is_placed(self, key: str) -> bool:
         place = self._places.get(TicketId(key))

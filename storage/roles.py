@@ -75,6 +75,7 @@ _TABLES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "floods": (_ALL, _READ),
     "outbox": (_ALL, _ALL),
     "cursors": (_KEEP, ()),
+    "taken": (_ALL, ()),
     "places": (_KEEP, _READ),
     "tiles": (_ALL, ()),
     "checkpoints": (_KEEP, ()),

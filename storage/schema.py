@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from storage.schema_base import NAME, NUMBER, bytes_column, int_column, metadata, text_column
 from storage.schema_detached import detached, detached_leaves, detached_uses
+from storage.schema_taken import taken as taken  # noqa: PLC0414  # told on, as those above are
 
 __all__ = [
     "buckets",

@@ -32,6 +32,7 @@ _ONCE: tuple[Unique, ...] = (
     ("content_uses", ("digest", "seq"), ""),
     ("outbox", ("kind", "key"), ""),
     ("cursors", ("name",), ""),
+    ("taken", ("key",), ""),
     ("places", ("ticket_id",), ""),
     ("tiles", ("level", "place"), ""),
     ("checkpoints", ("size",), ""),

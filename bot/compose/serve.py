@@ -196,6 +196,7 @@ async def _slack(
         pace=pace,
     )
     slack.extras.stats = figures_desk(core, slack)
+    slack.extras.requests = core.ledger
     slack.extras.troubles = partial(told_of, core.ledger)
     await slack.start()
     stack.push_async_callback(slack.close)

@@ -25,6 +25,7 @@ from bot.slack.home.bulk import Bulk
 from bot.slack.home.home import Home
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import Block
+from bot.slack.once import Once
 from bot.slack.payloads import (
     Click,
     Command,
@@ -54,6 +55,7 @@ class Listeners:
     """Everything that Bolt dispatches to."""
 
     desk: Desk
+    once: Once
     clicks: Clicks
     acts: Acts
     views: Views
@@ -115,7 +117,8 @@ class Listeners:
         """Tell Bolt."""
         heard = self.desk.speakers.heard
         for action_id, listener in self.on_clicks().items():
-            bolt.action(action_id)(heard(self._framed(listener)))
+            is_deed = action_id in names.DEEDS
+            bolt.action(action_id)(heard(self._framed(listener, is_deed=is_deed)))
         for callback_id, submitted in self.on_forms().items():
             bolt.view(callback_id)(heard(self._form_framed(submitted)))
         for callback_id, chosen in self.on_shortcuts().items():
@@ -125,16 +128,21 @@ class Listeners:
         bolt.event("app_home_opened")(self._event_framed(self._on_home))
         self.changes.register(bolt)
 
-    def _framed(self, listener: _OnClick) -> Callable[[AsyncAck, _Body], Awaitable[None]]:
+    def _framed(
+        self, listener: _OnClick, *, is_deed: bool
+    ) -> Callable[[AsyncAck, _Body], Awaitable[None]]:
         async def on_click(ack: AsyncAck, body: _Body) -> None:
-            task = self.desk.background.start(shielded(self._click(listener, body), told))
+            work = self._click(listener, body, is_deed=is_deed)
+            task = self.desk.background.start(shielded(work, told))
             await asyncio.wait({task}, timeout=limits.ACK_BUDGET_S)
             await ack()
             self.desk.background.start(self._after_click(task, body))
 
         return on_click
 
-    async def _click(self, listener: _OnClick, body: _Body) -> Said | None:
+    async def _click(self, listener: _OnClick, body: _Body, *, is_deed: bool) -> Said | None:
+        if is_deed and not await self.once.is_first(body):
+            return None
         return await listener(read(Click, body))
 
     async def _after_click(self, task: "asyncio.Task[Said | None]", body: _Body) -> None:
@@ -194,6 +202,8 @@ class Listeners:
         await ack(options=task.result() if done else [])
 
     async def _submit(self, listener: _OnForm, body: _Body) -> FormAnswer:
+        if not await self.once.is_first(body):
+            return FormAnswer()
         return await listener(read(Submission, body))
 
     async def _finish_late(self, task: "asyncio.Task[FormAnswer]", body: _Body) -> None:
@@ -211,6 +221,8 @@ class Listeners:
         self.desk.background.start(self._command_late(task, body))
 
     async def _command(self, body: _Body) -> Said | None:
+        if not await self.once.is_first(body):
+            return None
         return await self.commands.run(read(Command, body))
 
     async def _command_late(self, task: "asyncio.Task[Said | None]", body: _Body) -> None:

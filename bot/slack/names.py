@@ -53,6 +53,8 @@ ACTIONS = (
     FILE_READ,
     *INBOX,
 )
+DEEDS = frozenset({APPROVE, WITHDRAW, STOP, END_DELEGATION})
+"""Buttons that change something at once; the others open or show something."""
 BALLOT_VIEW = "placet.view.ballot"
 DEED_VIEW = "placet.view.deed"
 DETAILS_VIEW = "placet.view.details"

@@ -19,6 +19,7 @@ from bot.slack.desk import Desk
 from bot.slack.home.bulk import Bulk
 from bot.slack.home.home import Home, Troubles
 from bot.slack.listeners import Listeners
+from bot.slack.once import Once, Requests
 from bot.slack.sending.channels import Channels
 from bot.slack.voting.actions import Clicks
 from bot.slack.voting.acts import Acts
@@ -34,6 +35,8 @@ class Extras:
 
     stats: Stats | None = None
     """Figures and pictures for ``/placet stats``."""
+    requests: Requests | None = None
+    """What every process knows of requests; without it each knows its own."""
     troubles: Troubles | None = None
     """What is wrong with delivery, for the home tab."""
 
@@ -49,6 +52,7 @@ def listeners(
     glass = BreakGlass(desk=desk, ids=RandomIds())
     return Listeners(
         desk=desk,
+        once=Once(requests=extras.requests, clock=clock),
         clicks=clicks,
         acts=acts,
         views=Views(desk=desk, clicks=clicks, acts=acts),

@@ -315,13 +315,15 @@ class Stage:
         )
 
     @contextlib.asynccontextmanager
-    async def second_app(self, *, knows_nothing: bool = False) -> AsyncIterator[SlackApp]:
+    async def second_app(
+        self, *, knows_nothing: bool = False, is_socket: bool = True
+    ) -> AsyncIterator[SlackApp]:
         """A second process on the same Slack app; ``knows_nothing``: of another deployment."""
         world, emu = self.world, self.emu
         config = SlackConfig(
             bot_token=emu.bot_token,
             signing_secret=emu.signing_secret,
-            app_token=emu.app_token,
+            app_token=emu.app_token if is_socket else "",
             base_url=emu.base_url,
             team_id=TEAM,
         )
@@ -347,6 +349,7 @@ class Stage:
             directory=world.directory,
             places=world.ledger,
         )
+        app.extras.requests = world.ledger
         await app.start()
         before, emu.busy = emu.busy, lambda: not (app.is_idle and world.app.is_idle)
         try:

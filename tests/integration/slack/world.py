@@ -268,6 +268,7 @@ async def open_world(
             uploads=app.uploads,
             channels=app.channels,
         )
+        app.extras.requests = ledger
         await app.start()
         stack.push_async_callback(app.close)
         runner, url = await _serve(app.handle_http)
