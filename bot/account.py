@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from governance.errors import Code, PlacetError, Refused, Unavailable
+from governance.sentences import Sentence
 
 SLACKBOT = "USLACKBOT"
 
@@ -39,39 +40,52 @@ def account_problem(account: Mapping[str, object], workspace: Workspace) -> Plac
 
 def _machine(account: Mapping[str, object]) -> Refused | None:
     if account.get("is_workflow_bot") or account.get("is_connector_bot"):
-        return Refused(Code.VOTER_IS_WORKFLOW, "this account is a workflow")
+        return Refused(Code.VOTER_IS_WORKFLOW, Sentence("this account is a workflow"))
     if account.get("is_app_user"):
-        return Refused(Code.VOTER_IS_APP, "this account is an app")
+        return Refused(Code.VOTER_IS_APP, Sentence("this account is an app"))
     if account.get("id") == SLACKBOT or account.get("is_bot"):
-        return Refused(Code.VOTER_IS_BOT, "this account is a bot")
+        return Refused(Code.VOTER_IS_BOT, Sentence("this account is a bot"))
     return None
 
 
 def _gone(account: Mapping[str, object]) -> Refused | None:
     if account.get("deleted"):
-        return Refused(Code.VOTER_DEACTIVATED, "this account was deactivated")
+        return Refused(Code.VOTER_DEACTIVATED, Sentence("this account was deactivated"))
     return None
 
 
 def _outsider(account: Mapping[str, object], workspace: Workspace) -> Refused | None:
     if account.get("is_stranger"):
-        return Refused(Code.VOTER_IS_STRANGER, "this account belongs to another organisation")
+        return Refused(
+            Code.VOTER_IS_STRANGER, Sentence("this account belongs to another organisation")
+        )
     if _is_of(account, workspace):
         return None
     if account.get("is_stranger") is False:  # said of accounts of other organisations only
-        return Refused(Code.VOTER_IS_CONNECTED, "this account is here through Slack Connect")
-    return Refused(Code.FOREIGN_TEAM, "this account belongs to another workspace")
+        return Refused(
+            Code.VOTER_IS_CONNECTED, Sentence("this account is here through Slack Connect")
+        )
+    return Refused(Code.FOREIGN_TEAM, Sentence("this account belongs to another workspace"))
+
+
+def of_workspace(team: str) -> Refused:
+    """That an account belongs to the workspace ``team``, which is not ours."""
+    return Refused(Code.FOREIGN_TEAM, Sentence("the account is of workspace {team}", team=team))
 
 
 def _half_member(account: Mapping[str, object]) -> Refused | None:
     if account.get("is_ultra_restricted"):
-        return Refused(Code.VOTER_IS_CHANNEL_GUEST, "this is a guest of a single channel")
+        return Refused(Code.VOTER_IS_CHANNEL_GUEST, Sentence("this is a guest of a single channel"))
     if account.get("is_restricted"):
-        return Refused(Code.VOTER_IS_GUEST, "this is a guest account")
+        return Refused(Code.VOTER_IS_GUEST, Sentence("this is a guest account"))
     if account.get("is_invited_user"):
-        return Refused(Code.VOTER_IS_INVITED, "this account has not accepted its invitation")
+        return Refused(
+            Code.VOTER_IS_INVITED, Sentence("this account has not accepted its invitation")
+        )
     if account.get("is_email_confirmed") is False:
-        return Refused(Code.VOTER_UNCONFIRMED, "the e-mail address of this account is unconfirmed")
+        return Refused(
+            Code.VOTER_UNCONFIRMED, Sentence("the e-mail address of this account is unconfirmed")
+        )
     return None
 
 
@@ -80,7 +94,7 @@ def _nameless(account: Mapping[str, object], workspace: Workspace) -> Unavailabl
         not workspace.enterprise_id or _enterprise(account).get("id")
     ):
         return None
-    message = "Slack did not say which person of the organisation this is"
+    message = Sentence("Slack did not say which person of the organisation this is")
     return Unavailable(Code.IDENTITY_UNAVAILABLE, message)
 
 

@@ -16,6 +16,7 @@ from governance.action import content_digest
 from governance.errors import Code, Refused
 from governance.ports import Reader
 from governance.principal import Eligible, PersonId
+from governance.sentences import Sentence
 from governance.service import Service
 from governance.steps import Handled
 from governance.tickets import commands as cmd
@@ -115,7 +116,10 @@ class Deeds:
         ticket = await self.service.ticket(deed.ticket_id)
         shown = await self.redacted(ticket)
         if shown is None:
-            raise Refused(Code.WRONG_STATE, f"ticket {ticket.id} has no output that could be shown")
+            raise Refused(
+                Code.WRONG_STATE,
+                Sentence("ticket {ticket} has no output that could be shown", ticket=ticket.id),
+            )
         return await self._judge(deed, shown, shown_digest=content_digest(shown))
 
     async def _judge(self, deed: Deed, shown: bytes, *, shown_digest: str) -> Handled:

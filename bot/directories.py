@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.lookups import Lookups
 from governance.errors import Code, Unavailable
+from governance.sentences import Sentence
 
 _NO_GROUP = frozenset({"no_such_subteam", "subteam_not_found", "no_such_group"})
 
@@ -97,5 +98,9 @@ async def members_in(
 
 def not_asked(what: str, error: LookupFailedError) -> Unavailable:
     """That ``what`` did not answer, and what follows."""
-    message = f"{what} could not be asked ({error.code}), so no role from it counts now"
+    message = Sentence(
+        "{what} could not be asked ({code}), so no role from it counts now",
+        what=what,
+        code=error.code,
+    )
     return Unavailable(Code.IDENTITY_UNAVAILABLE, message)

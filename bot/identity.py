@@ -21,6 +21,7 @@ from bot.account import (
     human_of,
     ids_of,
     is_known_in,
+    of_workspace,
 )
 from bot.directories import (
     Accounts,
@@ -35,6 +36,7 @@ from governance.errors import Code, Refused, Unavailable
 from governance.policy.model import Members
 from governance.ports import Clock
 from governance.principal import Eligible, Person, PersonId, TenantId
+from governance.sentences import SEVERAL, Sentence, joined
 
 PERSON_TTL_S = 10
 """Age up to which an account is believed when its owner acts; ``user_change`` ends it early."""
@@ -136,14 +138,14 @@ class SlackDirectory:
                 if await self._holds(member, held, ttl_s=group_ttl_s):
                     roles.add(role)
             except Unavailable as error:
-                unasked.append(f"role {role}: {error.message}")
+                unasked.append(Sentence("role {role}: {why}", role=role, why=error.message))
         return Person(
             id=member.id,
             tenant=self._tenant,
             roles=frozenset(roles),
             resolved_at=self._clock.now(),
             also=frozenset(self._names(member, person_id)),
-            unasked="; ".join(unasked),
+            unasked=joined(unasked, SEVERAL) if unasked else "",
         )
 
     async def eligible(self, roles: Sequence[str]) -> Eligible:
@@ -209,7 +211,7 @@ class SlackDirectory:
             except Unavailable as error:
                 unasked.append(error.message)
         if unasked:
-            raise Unavailable(Code.IDENTITY_UNAVAILABLE, "; ".join(unasked))
+            raise Unavailable(Code.IDENTITY_UNAVAILABLE, joined(unasked, SEVERAL))
         return False
 
     def _id(self, user_id: str) -> PersonId:
@@ -228,11 +230,11 @@ class SlackDirectory:
     async def _user_group(
         self, group_id: str, ttl_s: int, *, is_count: bool = False
     ) -> frozenset[str]:
-        what = f"user group {group_id}"
+        what = Sentence("user group {name}", name=group_id)
         return await members_in(self._user_groups, group_id, what, ttl_s=ttl_s, is_count=is_count)
 
     async def _group(self, name: str, ttl_s: int, *, is_count: bool = False) -> frozenset[str]:
-        what = f"directory group {name}"
+        what = Sentence("directory group {name}", name=name)
         return await members_in(self._groups, name, what, ttl_s=ttl_s, is_count=is_count)
 
     async def _owner(self, address: str) -> str:
@@ -243,7 +245,7 @@ class SlackDirectory:
         except LookupFailedError as error:
             if error.code in _NOBODY:
                 return ""
-            raise not_asked(f"address {address}", error) from error
+            raise not_asked(Sentence("address {name}", name=address), error) from error
         return human_of(account)
 
     def _is_known(self, person_id: PersonId) -> bool:
@@ -261,9 +263,9 @@ class SlackDirectory:
         kind, _, place = person_id.partition(":")
         team, _, user_id = place.partition("/")
         if kind != "slack" or not user_id:
-            raise Refused(Code.VOTER_UNKNOWN, "this is no Slack account")
+            raise Refused(Code.VOTER_UNKNOWN, Sentence("this is no Slack account"))
         if user_id == SLACKBOT:
-            raise Refused(Code.VOTER_IS_BOT, "Slackbot has no vote")
+            raise Refused(Code.VOTER_IS_BOT, Sentence("Slackbot has no vote"))
         account = await self._account(user_id, team, ttl_s)
         problem = account_problem(account, self._workspace)
         if isinstance(problem, Unavailable):
@@ -271,7 +273,7 @@ class SlackDirectory:
         if problem is not None:
             raise problem
         if not is_known_in(account, team):
-            raise Refused(Code.FOREIGN_TEAM, f"the account is of workspace {team}")
+            raise of_workspace(team)
         return _Member(
             id=self._id(human_of(account)),
             ids=ids_of(account) | {user_id},
@@ -284,9 +286,9 @@ class SlackDirectory:
         except LookupFailedError as error:
             if error.code in _NOBODY:
                 if team in self._places:
-                    raise Refused(Code.VOTER_UNKNOWN, "no such account here") from error
-                raise Refused(Code.FOREIGN_TEAM, f"the account is of workspace {team}") from error
-            message = f"the account could not be looked up: {error.code}"
+                    raise Refused(Code.VOTER_UNKNOWN, Sentence("no such account here")) from error
+                raise of_workspace(team) from error
+            message = Sentence("the account could not be looked up: {code}", code=error.code)
             raise Unavailable(Code.IDENTITY_UNAVAILABLE, message) from error
 
 

@@ -12,6 +12,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from bot import figure_words as words
+from bot.language import day_form, gettext, signed
 from governance.statistics import Figures
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def dates(axis: "Axes") -> None:
     from matplotlib.dates import AutoDateLocator, DateFormatter
 
     axis.xaxis.set_major_locator(AutoDateLocator(maxticks=6))  # type: ignore[no-untyped-call]
-    axis.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
+    axis.xaxis.set_major_formatter(DateFormatter(day_form()))  # type: ignore[no-untyped-call]
 
 
 def line(
@@ -75,7 +76,7 @@ def line(
     if values:
         place = values.index(top)
         axis.annotate(
-            f"{top:.3g}",
+            signed(f"{top:.3g}"),
             (at[place], top),
             xytext=(0, 6),
             textcoords="offset points",
@@ -114,7 +115,7 @@ def barred(
     axis.set_ylim(max(len(bars), 1) - 0.4, -0.6)
     axis.set_axis_off()
     if not bars:
-        axis.text(-0.84 * longest, 0, "nothing to show", va="center", color=GREY)
+        axis.text(-0.84 * longest, 0, gettext("nothing to show"), va="center", color=GREY)
     for place, line in enumerate(lines):
         figure.text(0.03, (below - 0.36 * (place + 0.8)) / height, line, fontsize=12.5)
     return done(figure, name, title, alt)

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from threading import Lock
 
 from bot import figure_words as words
+from bot.language import N_, gettext
 from bot.plot_parts import (
     BLUE,
     GREEN,
@@ -37,13 +38,13 @@ _ONE_AT_A_TIME = Lock()
 """The library's settings are of the whole process."""
 _MOST_ROWS = 10
 _BUCKETS = (
-    (60, "up to 1 min"),
-    (300, "1 to 5 min"),
-    (900, "5 to 15 min"),
-    (3_600, "15 min to 1 h"),
-    (14_400, "1 to 4 h"),
-    (43_200, "4 to 12 h"),
-    (10**9, "over 12 h"),
+    (60, N_("up to 1 min")),
+    (300, N_("1 to 5 min")),
+    (900, N_("5 to 15 min")),
+    (3_600, N_("15 min to 1 h")),
+    (14_400, N_("1 to 4 h")),
+    (43_200, N_("4 to 12 h")),
+    (10**9, N_("over 12 h")),
 )
 _HOUR_S = 3_600
 
@@ -81,26 +82,25 @@ def draw(figures: Figures, bundle: Bundle, names: Names = str) -> tuple[Picture,
 
 def _decisions(figures: Figures) -> Picture:
     looks = {
-        "ALLOW": (BLUE, ""),
-        "ALLOW_WITH_CONSTRAINTS": (BLUE, "//"),
-        "REQUIRE_APPROVAL": (ORANGE, ""),
-        "THROTTLE": (GREY, ".."),
-        "DENY": (RED, "xx"),
+        "ALLOW": (N_("allow"), BLUE, ""),
+        "ALLOW_WITH_CONSTRAINTS": (N_("allow with constraints"), BLUE, "//"),
+        "REQUIRE_APPROVAL": (N_("require approval"), ORANGE, ""),
+        "THROTTLE": (N_("throttle"), GREY, ".."),
+        "DENY": (N_("deny"), RED, "xx"),
     }
     bars = [
         Bar(
-            label=effect.replace("_", " ").lower(),
+            label=gettext(label),
             value=figures.effects.get(effect, 0),
             said=words.part(figures.effects.get(effect, 0), figures.decisions),
             colour=colour,
             hatch=hatch,
         )
-        for effect, (colour, hatch) in looks.items()
+        for effect, (label, colour, hatch) in looks.items()
     ]
-    title = f"{figures.decisions} decisions"
-    return barred(
-        figures, "decisions", title, "by effect", bars=bars, alt=words.effects(figures) or "none"
-    )
+    title = gettext("{count} decisions", count=figures.decisions)
+    alt = words.effects(figures) or gettext(words.NONE)
+    return barred(figures, "decisions", title, gettext("by effect"), bars=bars, alt=alt)
 
 
 def _outcomes(figures: Figures) -> Picture:
@@ -113,7 +113,7 @@ def _outcomes(figures: Figures) -> Picture:
     asked, total = figures.all, sum(figures.runs.values())
     bars = [
         Bar(
-            label=end.value,
+            label=gettext(words.ENDS[end]),
             value=asked.of(end),
             said=words.part(asked.of(end), asked.asked),
             colour=colour,
@@ -121,15 +121,17 @@ def _outcomes(figures: Figures) -> Picture:
         )
         for end, (colour, hatch) in looks.items()
     ]
-    bars.append(Bar(label="waiting", value=asked.waiting, said=f"{asked.waiting}", colour=PALE))
+    waiting = gettext("waiting")
+    bars.append(Bar(label=waiting, value=asked.waiting, said=f"{asked.waiting}", colour=PALE))
     ways = (("succeeded", GREEN, ""), ("failed", RED, "xx"), ("unknown", GREY, ".."))
     for how, colour, hatch in ways:
         count = figures.runs.get(how, 0)
         said = words.part(count, total)
-        bars.append(Bar(label=f"run {how}", value=count, said=said, colour=colour, hatch=hatch))
-    alt = f"{words.answers(asked)}. Runs: {words.runs(figures)}"
-    title = f"{asked.asked} times people were asked"
-    return barred(figures, "outcomes", title, "and what came of it", bars=bars, alt=alt)
+        label = gettext("run {how}", how=words.run(how))
+        bars.append(Bar(label=label, value=count, said=said, colour=colour, hatch=hatch))
+    alt = gettext("{answers}. Runs: {runs}", answers=words.answers(asked), runs=words.runs(figures))
+    title = gettext("{count} times people were asked", count=asked.asked)
+    return barred(figures, "outcomes", title, gettext("and what came of it"), bars=bars, alt=alt)
 
 
 def _waits(figures: Figures) -> Picture:
@@ -139,12 +141,14 @@ def _waits(figures: Figures) -> Picture:
         counts[place] += count
     total = sum(counts)
     bars = [
-        Bar(label=label, value=count, said=words.part(count, total))
+        Bar(label=gettext(label), value=count, said=words.part(count, total))
         for (_, label), count in zip(_BUCKETS, counts, strict=True)
     ]
     half, most = (words.span(figures.all.wait_s(one)) for one in (50, 90))
-    title = f"Half were decided within {half}" if total else "Nobody decided anything"
-    told = f"90 % within {most}" if total else ""
+    title, told = gettext("Nobody decided anything"), ""
+    if total:
+        title = gettext("Half were decided within {time}", time=half)
+        told = gettext("90 % within {time}", time=most)
     return barred(figures, "waits", title, told, bars=bars, alt=words.waits(figures.all))
 
 
@@ -154,16 +158,21 @@ def _approvers(figures: Figures, names: Names) -> Picture:
             label=names(load.person),
             value=load.approvals,
             more=load.rejections,
-            said=f"{load.approvals} for, {load.rejections} against",
+            said=gettext(
+                "{approvals} for, {rejections} against",
+                approvals=load.approvals,
+                rejections=load.rejections,
+            ),
         )
         for load in figures.loads[:_MOST_ROWS]
     ]
     rest = figures.loads[_MOST_ROWS:]
     if rest:
         said = sum(load.votes for load in rest)
-        bars.append(Bar(label=f"{len(rest)} more", value=said, said=f"{said}", colour=PALE))
+        label = gettext("{count} more", count=len(rest))
+        bars.append(Bar(label=label, value=said, said=f"{said}", colour=PALE))
     title = words.spread(figures)
-    told = "plain: for, hatched: against"
+    told = gettext("plain: for, hatched: against")
     return barred(figures, "approvers", title, told, bars=bars, alt=words.load(figures))
 
 
@@ -174,30 +183,40 @@ def _rules(figures: Figures, bundle: Bundle) -> Picture:
         Bar(
             label=rule,
             value=percent(one.of(End.APPROVED), one.decided),
-            said=f"{one.of(End.APPROVED)} of {one.decided}"
+            said=f"{words.some_of(one.of(End.APPROVED), one.decided)}"
             f" ({percent(one.of(End.APPROVED), one.decided)} %)",
         )
         for rule, one in asked[:_MOST_ROWS]
     ]
-    idle = words.names(never_fired(figures, bundle)) or "none"
-    always = words.names(always_met(figures)) or "none"
-    never = words.names(never_met(figures)) or "none"
-    alt = (
-        f"Approved of answered, by rule: {words.rates(figures)}. Rules that never fired: {idle}. "
-        f"Tiers always met: {always}; never met: {never}"
+    none = gettext(words.NONE)
+    idle = words.names(never_fired(figures, bundle)) or none
+    always = words.names(always_met(figures)) or none
+    never = words.names(never_met(figures)) or none
+    alt = gettext(
+        "Approved of answered, by rule: {rates}. Rules that never fired: {idle}. "
+        "Tiers always met: {always}; never met: {never}",
+        rates=words.rates(figures),
+        idle=idle,
+        always=always,
+        never=never,
     )
-    notes = (f"Never fired: {idle}", f"Tiers always met: {always}", f"Tiers never met: {never}")
-    title, told = "How often people approved", "by rule, of those answered"
+    notes = (
+        gettext("Never fired: {rules}", rules=idle),
+        gettext("Tiers always met: {tiers}", tiers=always),
+        gettext("Tiers never met: {tiers}", tiers=never),
+    )
+    title, told = gettext("How often people approved"), gettext("by rule, of those answered")
     return barred(figures, "rules", title, told, bars=bars, alt=alt, notes=notes, whole=100)
 
 
 def _queue(figures: Figures) -> Picture:
-    figure = page(figures, 5.4, "The queue", words.queue(figures))
+    title = gettext("The queue")
+    figure = page(figures, 5.4, title, words.queue(figures))
     upper, lower = figure.subplots(2, 1, sharex=True)
     at = [sample.at for sample in figures.queue]
-    line(upper, at, [float(one.waiting) for one in figures.queue], "tickets waiting", BLUE)
+    line(upper, at, [float(one.waiting) for one in figures.queue], gettext("tickets waiting"), BLUE)
     ages = [one.oldest_s / _HOUR_S for one in figures.queue]
-    line(lower, at, ages, "hours, the oldest", RED, dashes=(4, 2))
+    line(lower, at, ages, gettext("hours, the oldest"), RED, dashes=(4, 2))
     dates(lower)
     figure.tight_layout(rect=(0, 0, 1, 0.81), h_pad=2)
-    return done(figure, "queue", "The queue", words.queue(figures))
+    return done(figure, "queue", title, words.queue(figures))

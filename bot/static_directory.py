@@ -11,6 +11,7 @@ from governance.errors import Code, Refused
 from governance.policy.model import Members
 from governance.ports import Clock
 from governance.principal import Eligible, Person, PersonId, TenantId
+from governance.sentences import Sentence
 
 
 class StaticDirectory:
@@ -32,7 +33,9 @@ class StaticDirectory:
         """
         roles = {role for role, held in self._members().items() if person_id in held.people}
         if not roles:
-            raise Refused(Code.VOTER_IS_STRANGER, "the bundle's directory does not list you")
+            raise Refused(
+                Code.VOTER_IS_STRANGER, Sentence("the bundle's directory does not list you")
+            )
         return Person(
             id=person_id,
             tenant=self._tenant,

@@ -1,4 +1,4 @@
-"""Writes the catalogues of the Slack side: ``python docs/texts.py``, or ``make texts``.
+"""Writes the catalogues of what is said in Slack: ``python docs/texts.py``, or ``make texts``.
 
 Lives here: from the sentences in the code to ``placet.pot``, from there to each ``placet.po`` and
 to the ``placet.mo`` that is shipped. Must not live here: a translation. Law: a sentence that is no
@@ -27,6 +27,7 @@ TEMPLATE = LOCALE / "placet.pot"
 REPLY_TABLE = "bot/replies.py"
 _KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "N_": None,
+    "Sentence": None,
     "gettext": None,
     "ngettext": (1, 2),
 }
@@ -50,10 +51,16 @@ def template() -> Catalog:
     return found
 
 
+def sources() -> Iterator[Path]:
+    """Every file in which a sentence may stand."""
+    for folder in ("bot", "governance", "storage"):
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
 def _sentences() -> Iterator[tuple[str | tuple[str, ...], str]]:
     for reply in REPLIES.values():
         yield reply.slack, REPLY_TABLE
-    for path in sorted(SLACK.rglob("*.py")):
+    for path in sources():
         place = path.relative_to(ROOT).as_posix()
         for _, message, _, _ in extract_from_file("python", path, keywords=_KEYWORDS):
             if message:

@@ -23,6 +23,7 @@ from governance.errors import Code, InvalidInput
 from governance.json_text import to_text
 from governance.making import quickly_made
 from governance.principal import AgentId, PersonId, TenantId
+from governance.sentences import Sentence
 
 MAX_CONTENT_BYTES = 262_144
 SHOWN_CHARS = 1_800
@@ -264,9 +265,11 @@ def check_one_target(request: ActionRequest, content: bytes = b"") -> None:
     """
     size = len(content or request.content.to_bytes())
     if size > MAX_CONTENT_BYTES:
-        raise InvalidInput(
-            Code.TOO_LARGE, f"arguments and words of {size} bytes, at most {MAX_CONTENT_BYTES}"
+        bound = MAX_CONTENT_BYTES
+        message = Sentence(
+            "arguments and words of {size} bytes, at most {most}", size=size, most=bound
         )
+        raise InvalidInput(Code.TOO_LARGE, message)
     _refuse_broad(request.target, "/target")
     for key, value in request.content.arguments.items():
         if key.casefold() in _TARGET_KEYS:
@@ -294,6 +297,6 @@ def _refuse_broad(word: str, pointer: str) -> None:
     if first in _BROAD or "*" in plain:
         raise InvalidInput(
             Code.TARGET_TOO_BROAD,
-            "one ticket is one action: name the target instead of a category word",
+            Sentence("one ticket is one action: name the target instead of a category word"),
             pointer=pointer,
         )

@@ -15,6 +15,7 @@ from governance.errors import InvalidInput
 from governance.policy.bundle import load
 from governance.policy.decision import Effect
 from governance.policy.model import Bundle
+from governance.sentences import Sentence
 from governance.statistics import Asked, End, Figures, percent
 
 MANY_DECISIONS = 100
@@ -103,8 +104,8 @@ def _unused(figures: Figures, bundle: Bundle) -> Iterator[Advice]:
                 yield Advice(
                     kind=Kind.DROP_RULE,
                     subject=rule.id,
-                    evidence=f"matched none of {figures.decisions} decisions",
-                    change=f"leave rule {rule.id} out",
+                    evidence=Sentence("matched none of {count} decisions", count=figures.decisions),
+                    change=Sentence("leave rule {rule} out", rule=rule.id),
                     candidate={**bundle.source, "rules": rules},
                 )
 
@@ -118,8 +119,8 @@ def _decided(bundle: Bundle, kind: Kind, rule: str, asked: Asked) -> Iterator[Ad
     yield Advice(
         kind=kind,
         subject=rule,
-        evidence=f"people approved {approved} of {decided}",
-        change=f"decision: {kind.value} for rule {rule}",
+        evidence=Sentence("people approved {count} of {whole}", count=approved, whole=decided),
+        change=Sentence("decision: {decision} for rule {rule}", decision=kind.value, rule=rule),
         candidate={**bundle.source, "rules": rules},
     )
 
@@ -143,8 +144,8 @@ def _longer(bundle: Bundle, tier: str, asked: Asked, expired: int) -> Iterator[A
     yield Advice(
         kind=Kind.MORE_TIME,
         subject=tier,
-        evidence=f"{expired} % of {asked.decided} expired",
-        change=f"ttl: {ttl} for tier {tier}",
+        evidence=Sentence("{percent} % of {count} expired", percent=expired, count=asked.decided),
+        change=Sentence("ttl: {ttl} for tier {tier}", ttl=ttl, tier=tier),
         candidate={**bundle.source, "tiers": {**tiers, tier: {**form, "ttl": ttl}}},
     )
 

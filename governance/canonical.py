@@ -27,6 +27,7 @@ from governance.json_decoding import (
     Bad,
     RefusedJson,
 )
+from governance.sentences import Sentence
 
 Json = None | bool | int | Decimal | str | Sequence["Json"] | Mapping[str, "Json"]
 """A JSON value whose numbers are exact: ``int`` or ``Decimal``, never ``float``."""
@@ -57,7 +58,10 @@ def parse(text: bytes | str, *, max_bytes: int = 1_048_576) -> Json:
     """
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     if len(raw) > max_bytes:
-        raise InvalidInput(Code.TOO_LARGE, f"{len(raw)} bytes, at most {max_bytes} are read")
+        raise InvalidInput(
+            Code.TOO_LARGE,
+            Sentence("{size} bytes, at most {most} are read", size=len(raw), most=max_bytes),
+        )
     _check_depth(raw)
     if raw.isascii() and b"\\u" not in raw:
         # Every text in it is sound and every key is NFC: only what the hooks refuse is left.
@@ -68,10 +72,17 @@ def parse(text: bytes | str, *, max_bytes: int = 1_048_576) -> Json:
     try:
         value = PLACING_DECODER.decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise InvalidInput(Code.INVALID_JSON, f"not UTF-8 at byte {error.start}") from error
+        raise InvalidInput(
+            Code.INVALID_JSON, Sentence("not UTF-8 at byte {place}", place=error.start)
+        ) from error
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno} column {error.colno}"
-        raise InvalidInput(Code.INVALID_JSON, f"not JSON at {place}: {error.msg}") from error
+        message = Sentence(
+            "not JSON at line {line} column {column}: {why}",
+            line=error.lineno,
+            column=error.colno,
+            why=Sentence(error.msg),
+        )
+        raise InvalidInput(Code.INVALID_JSON, message) from error
     return _checked(value, "")
 
 
@@ -83,7 +94,7 @@ def _check_depth(raw: bytes) -> None:
     for bracket in _BRACKET.findall(_STRING.sub(b"", raw)):
         depth += 1 if bracket in b"[{" else -1
         if depth > MAX_DEPTH:
-            raise InvalidInput(Code.TOO_DEEP, f"more than {MAX_DEPTH} levels")
+            raise InvalidInput(Code.TOO_DEEP, Sentence("more than {most} levels", most=MAX_DEPTH))
 
 
 def _checked(value: object, pointer: str) -> Json:
@@ -97,7 +108,7 @@ def _checked(value: object, pointer: str) -> Json:
             _check_string(key, pointer)
             if not unicodedata.is_normalized("NFC", key):
                 raise InvalidInput(
-                    Code.INVALID_TEXT, "a key is not in Unicode NFC", pointer=pointer
+                    Code.INVALID_TEXT, Sentence("a key is not in Unicode NFC"), pointer=pointer
                 )
             _checked(item, f"{pointer}/{_escape(key)}")
     elif isinstance(value, list):
@@ -108,7 +119,9 @@ def _checked(value: object, pointer: str) -> Json:
 
 def _check_string(text: str, pointer: str) -> None:
     if _SURROGATE.search(text):
-        raise InvalidInput(Code.INVALID_TEXT, "a lone surrogate is not text", pointer=pointer)
+        raise InvalidInput(
+            Code.INVALID_TEXT, Sentence("a lone surrogate is not text"), pointer=pointer
+        )
 
 
 def canonical_bytes(value: Json) -> bytes:

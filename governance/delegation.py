@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from governance.errors import Code, InvalidInput, Refused
 from governance.principal import Person, PersonId, TenantId
+from governance.sentences import Sentence
 
 MAX_GIVEN = 10
 """So many delegations of one person are in force at most."""
@@ -125,12 +126,16 @@ def grant(
     """
     _check_form(wish, policy, at)
     if delegator.id == delegate.id:
-        raise Refused(Code.DELEGATION_NOT_ALLOWED, "nobody lends their voice to themselves")
+        raise Refused(
+            Code.DELEGATION_NOT_ALLOWED, Sentence("nobody lends their voice to themselves")
+        )
     if not delegator.roles:
-        raise Refused(Code.WRONG_ROLE, "you hold no role that you could lend")
+        raise Refused(Code.WRONG_ROLE, Sentence("you hold no role that you could lend"))
     foreign = sorted(set(wish.roles) - delegator.roles)
     if foreign:
-        message = f"only a role that you hold yourself can be lent, not {', '.join(foreign)}"
+        message = Sentence(
+            "only a role that you hold yourself can be lent, not {roles}", roles=", ".join(foreign)
+        )
         raise Refused(Code.WRONG_ROLE, message)
     alive = in_force(delegations, at)
     same = (one for one in alive if (one.delegator, one.delegate) == (delegator.id, delegate.id))
@@ -140,7 +145,11 @@ def grant(
         raise Refused(Code.DELEGATION_EXISTS, message)
     given = sum(one.delegator == delegator.id for one in alive)
     if given >= MAX_GIVEN or len(alive) >= MAX_IN_FORCE:
-        message = f"{given} of yours are in force, {len(alive)} in all: end one first"
+        message = Sentence(
+            "{count} of yours are in force, {all} in all: end one first",
+            count=given,
+            all=len(alive),
+        )
         raise Refused(Code.DELEGATION_NOT_ALLOWED, message)
     return DelegationGranted(
         tenant=delegator.tenant,
@@ -161,12 +170,16 @@ def _covers(standing: Delegation, wish: Wish) -> bool:
 
 def _check_form(wish: Wish, policy: DelegationPolicy, at: datetime) -> None:
     if not policy.max_days:
-        raise Refused(Code.DELEGATION_NOT_ALLOWED, "the policy bundle lets nobody delegate")
+        raise Refused(
+            Code.DELEGATION_NOT_ALLOWED, Sentence("the policy bundle lets nobody delegate")
+        )
     if not 1 <= len(wish.reason.strip()) <= MAX_REASON_CHARS:
-        message = f"a delegation needs a reason of at most {MAX_REASON_CHARS} characters"
+        message = Sentence(
+            "a delegation needs a reason of at most {count} characters", count=MAX_REASON_CHARS
+        )
         raise InvalidInput(Code.INVALID_FIELD, message, pointer="/reason")
     if not at < wish.ends_at <= at + timedelta(days=policy.max_days):
-        message = f"it must end after now and within {policy.max_days} days"
+        message = Sentence("it must end after now and within {count} days", count=policy.max_days)
         raise InvalidInput(Code.INVALID_FIELD, message, pointer="/ends_at")
 
 
@@ -180,7 +193,7 @@ def revoke(
     """
     found = delegations.get(delegation_id)
     if found is None or at >= found.ends_at or person not in (found.delegator, found.delegate):
-        raise Refused(Code.NOT_FOUND, "no such delegation of yours is in force")
+        raise Refused(Code.NOT_FOUND, Sentence("no such delegation of yours is in force"))
     return DelegationRevoked(tenant=found.tenant, delegation_id=found.id, person=person)
 
 

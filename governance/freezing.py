@@ -14,6 +14,7 @@ from governance.control import (
 )
 from governance.errors import Code, Refused
 from governance.principal import Person, TenantId
+from governance.sentences import Sentence
 
 
 def freeze(
@@ -46,7 +47,7 @@ def unfreeze(
     target = EVERYONE if target.casefold() == EVERYONE else target
     frozen = control.frozen.get(target)
     if frozen is None:
-        raise Refused(Code.NOT_FOUND, f"{target} is not frozen")
+        raise Refused(Code.NOT_FOUND, Sentence("{agent} is not frozen", agent=target))
     asked_by = frozen.unfreeze_asked_by
     if asked_by is None:
         return (UnfreezeAsked(tenant=tenant, target=target, person=person.id),)
@@ -57,4 +58,6 @@ def unfreeze(
 
 def _check_eligible(person: Person) -> None:
     if not person.roles:
-        raise Refused(Code.WRONG_ROLE, "only people with an approver's role freeze and unfreeze")
+        raise Refused(
+            Code.WRONG_ROLE, Sentence("only people with an approver's role freeze and unfreeze")
+        )

@@ -14,6 +14,7 @@ from governance.policy.active import ActiveBundle
 from governance.ports import Clock, Directory, Ids, Keys, Ledger, Reader
 from governance.principal import Person, PersonId, TenantId
 from governance.readership import Readership
+from governance.sentences import Sentence
 from governance.voices import Lending
 
 
@@ -71,7 +72,7 @@ class Governing:
         try:
             delegate = await self._directory.person(wish.delegate)
         except Refused as refusal:
-            message = f"they cannot vote here themselves: {refusal.message}"
+            message = Sentence("they cannot vote here themselves: {why}", why=refusal.message)
             raise Refused(Code.DELEGATION_NOT_ALLOWED, message) from refusal
         step = partial(
             control_steps.grant,

@@ -19,6 +19,7 @@ from governance.ports import Clock, Result, State
 from governance.preparation import DECISION_DEADLINE_S, is_overdue_answer
 from governance.principal import Agent
 from governance.recorded import recall
+from governance.sentences import Sentence
 from governance.steps import Handled, handle
 from governance.tickets.commands import ReassessTicket
 from governance.tickets.lifecycle import OPEN
@@ -88,7 +89,7 @@ def _lost(bundle: Bundle, why: str) -> Decision:
 def reassess(state: State, given: Reassessment) -> Result[Handled]:
     """Hold the ticket to what the active bundle says about it."""
     if given.bundle.snapshot != state.control.snapshot:
-        message = "this process's bundle is not the active one; try again"
+        message = Sentence("this process's bundle is not the active one; try again")
         return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
     command = ReassessTicket(ticket_id=given.ticket.id, decision=_decided(state, given))
     return handle(state, command, given.ticket.ask.tenant, {})

@@ -24,6 +24,7 @@ from governance.policy.model import Bundle
 from governance.ports import Clock, Directory, Ids, Keys, Ledger, Reader, Signer
 from governance.preparation import prepare
 from governance.principal import Agent, PersonId, TenantId
+from governance.sentences import Sentence
 from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets.commands import Ballot
@@ -158,7 +159,7 @@ class Service(Governing):
         """
         ticket = await self._reader.ticket(ticket_id)
         if ticket is None or ticket.ask.tenant != self.tenant:
-            raise Refused(Code.NOT_FOUND, f"no ticket {ticket_id}")
+            raise Refused(Code.NOT_FOUND, Sentence("no ticket {ticket}", ticket=ticket_id))
         return ticket
 
     async def handle(

@@ -21,6 +21,7 @@ from governance.policy.throttle import take
 from governance.ports import Result, State
 from governance.principal import TenantId
 from governance.refusals import one_of_many, rule_of
+from governance.sentences import Sentence
 from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
@@ -82,7 +83,7 @@ def submit(state: State, given: Submission, request_digest: str) -> Result[Submi
     known = state.idempotency.get(given.idempotency)
     if known is not None:
         if known.request_digest != request_digest:
-            message = "this idempotency key was used for another request"
+            message = Sentence("this idempotency key was used for another request")
             return Result(reply=Refused(Code.IDEMPOTENCY_CONFLICT, message))
         repeat = Submitted(effect=given.decision.effect, ticket_id=known.ticket_id, is_repeat=True)
         return Result(reply=repeat)
@@ -140,14 +141,22 @@ def _queue_full(state: State, given: Submission) -> Refused | None:
     if own >= given.max_pending_per_agent:
         return Refused(
             Code.QUEUE_FULL,
-            f"{own} tickets of agent {given.agent.id} wait already, "
-            f"at most {given.max_pending_per_agent}",
+            Sentence(
+                "{count} tickets of agent {agent} wait already, at most {most}",
+                count=own,
+                agent=given.agent.id,
+                most=given.max_pending_per_agent,
+            ),
         )
     if state.pending >= given.max_pending:
         return Refused(
             Code.QUEUE_FULL,
-            f"{state.pending} tickets of tenant {given.request.tenant} wait already, "
-            f"at most {given.max_pending}",
+            Sentence(
+                "{count} tickets of tenant {tenant} wait already, at most {most}",
+                count=state.pending,
+                tenant=given.request.tenant,
+                most=given.max_pending,
+            ),
         )
     kept = given.max_pending // _KEPT
     if own and state.pending >= given.max_pending - kept:
@@ -162,7 +171,8 @@ def _queue_full(state: State, given: Submission) -> Refused | None:
 def _not_now(state: State, request: ActionRequest, decision: Decision) -> PlacetError | None:
     if decision.snapshot != state.control.snapshot:
         return Unavailable(
-            Code.SNAPSHOT_CHANGED, "this process's bundle is not the active one; try again"
+            Code.SNAPSHOT_CHANGED,
+            Sentence("this process's bundle is not the active one; try again"),
         )
     if state.control.freeze_of(request.agent) is not None:
         return Refused(Code.FROZEN, f"{request.agent} is frozen by an approver")
@@ -248,17 +258,21 @@ def handle(
     """Run one command against its ticket."""
     ticket = state.tickets.get(command.ticket_id)
     if ticket is None or ticket.ask.tenant != tenant:
-        return Result(reply=Refused(Code.NOT_FOUND, f"no ticket {command.ticket_id}"))
+        return Result(
+            reply=Refused(Code.NOT_FOUND, Sentence("no ticket {ticket}", ticket=command.ticket_id))
+        )
     frozen = state.control.freeze_of(ticket.ask.agent) is not None
     match command:
         case cmd.CastVote(delegator=str(), snapshot=by) if by != state.control.snapshot:
-            message = "another bundle says now what may be delegated; try again"
+            message = Sentence("another bundle says now what may be delegated; try again")
             return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
     lent = state.control.delegations
     decided = lifecycle.decide(ticket, command, state.at, is_frozen=frozen, delegations=lent)
     is_start = any(isinstance(event, _STARTS) for event in decided.events)
     if is_start and ticket.judged_by != state.control.snapshot:
-        message = f"ticket {ticket.id} is yet to be judged by the active bundle; try again"
+        message = Sentence(
+            "ticket {ticket} is yet to be judged by the active bundle; try again", ticket=ticket.id
+        )
         return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
     votes = [event.vote for event in decided.events if isinstance(event, ev.VoteCast)]
     for vote in votes:  # its key may have been rotated or revoked since it was signed

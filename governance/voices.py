@@ -14,6 +14,7 @@ from governance.errors import Code, Refused
 from governance.policy.decision import Requirement
 from governance.ports import Directory
 from governance.principal import Person, PersonId
+from governance.sentences import Sentence
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Ticket, TicketState
 
@@ -79,7 +80,7 @@ async def voice_of(
     if speaking:
         return max(speaking, key=lambda one: _heaviest(requirement, ballot, one.roles))
     if ballot.delegator is not None:
-        raise Refused(Code.DELEGATION_VOID, "they have lent you nothing that counts here")
+        raise Refused(Code.DELEGATION_VOID, Sentence("they have lent you nothing that counts here"))
     return mine
 
 

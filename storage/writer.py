@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from governance.errors import Code, PlacetError, Unavailable
 from governance.ports import Clock, HeadSigner
+from governance.sentences import Sentence
 from storage.batch import Batch, unavailable
 from storage.connection import Connection, Database, Trouble
 from storage.flush import flush
@@ -102,10 +103,11 @@ class Writer:
             Unavailable: ``ledger_busy`` when the queue is full, ``ledger_unavailable`` when closed.
         """
         if not self._is_open:
-            raise unavailable("the ledger is closed")
+            raise unavailable(Sentence("the ledger is closed"))
         if is_bounded and self._queue.qsize() >= self._queue_limit:
             raise Unavailable(
-                Code.LEDGER_BUSY, f"{self._queue_limit} requests wait for the ledger already"
+                Code.LEDGER_BUSY,
+                Sentence("{count} requests wait for the ledger already", count=self._queue_limit),
             )
         self._queue.put(job)
 
@@ -122,7 +124,7 @@ class Writer:
             while not self._queue.empty():
                 left = self._queue.get_nowait()
                 if left is not None:
-                    self._fail_all([left], unavailable("the ledger is closed"))
+                    self._fail_all([left], unavailable(Sentence("the ledger is closed")))
 
     def _drain(self, first: AnyJob) -> tuple[list[AnyJob], bool]:
         """What waits already: the commit in progress was the window in which it gathered."""

@@ -23,6 +23,7 @@ def figures_desk(core: Core, slack: SlackApp) -> FiguresDesk:
         publisher=slack.publisher,
         uploads=slack.uploads,
         channels=slack.channels,
+        language=slack.speakers.channels,
     )
 
 

@@ -7,6 +7,7 @@ without a card.
 
 from collections.abc import Sequence
 
+from bot.language import SOURCE, speaking
 from bot.slack.sending.troubles import troubles
 from governance.outbox import Outbox
 
@@ -28,5 +29,7 @@ class Undelivered:
         Raises:
             Unavailable: ``ledger_unavailable``: what was told stands.
         """
-        found = troubles(await self._outbox.backlog())
+        backlog = await self._outbox.backlog()
+        with speaking(SOURCE):  # whoever watches reads it over HTTP
+            found = troubles(backlog)
         self.told = tuple(f"delivery: {one.text} {one.fix}" for one in found)

@@ -166,7 +166,7 @@ class Worker:
                 await self._ask_clearance(ticket.id)
                 return
             if refusal.code in (Code.DIGEST_MISMATCH, Code.NO_SANDBOX):
-                raise CannotStart(refusal.code, refusal.message) from refusal
+                raise CannotStart(refusal.code, str(refusal.message)) from refusal
             raise
         # From here on the action may have happened: whatever comes, an outcome is recorded, or
         # the lease passes and people are asked.

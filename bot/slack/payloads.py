@@ -15,6 +15,7 @@ from bot.slack import names
 from bot.slack.kit import limits
 from governance.errors import Code, InvalidInput
 from governance.principal import PersonId
+from governance.sentences import Sentence
 from governance.tickets.ticket import TicketId
 
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,40}$")]
@@ -249,7 +250,9 @@ def read(form: type[Form], body: object) -> Form:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         pointer = "".join(f"/{part}" for part in first["loc"])
-        raise InvalidInput(Code.INVALID_FIELD, "not what Slack sends", pointer=pointer) from error
+        raise InvalidInput(
+            Code.INVALID_FIELD, Sentence("not what Slack sends"), pointer=pointer
+        ) from error
 
 
 def read_shown(value: str) -> ShownForm:
@@ -261,7 +264,7 @@ def read_shown(value: str) -> ShownForm:
     try:
         parsed: object = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(Code.INVALID_FIELD, "this button carries no ticket") from error
+        raise InvalidInput(Code.INVALID_FIELD, Sentence("this button carries no ticket")) from error
     return read(ShownForm, parsed)
 
 

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 
 from governance.errors import Code, Refused
 from governance.principal import Person
+from governance.sentences import Sentence
 from governance.service import Service
 from governance.tickets.ticket import Ticket
 
-NOT_SHOWN = "a ticket is shown to people with a role and to those whom it concerns"
+NOT_SHOWN = Sentence("a ticket is shown to people with a role and to those whom it concerns")
 
 
 async def check_reader(service: Service, person: Person, ticket: Ticket) -> None:

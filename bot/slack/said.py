@@ -9,10 +9,9 @@ without reading prose.
 from dataclasses import dataclass
 
 from bot.replies import reply_for
-from bot.slack.facts import FACTS
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import Block, ours, rich, run, section
-from bot.slack.kit.language import gettext
+from bot.slack.kit.language import gettext, told
 from bot.slack.kit.text import Inert, clip, fallback, inert
 from governance.errors import Code, PlacetError
 
@@ -72,10 +71,9 @@ _SAID_BY_THE_TABLE = frozenset(
 
 
 def refusal_text(error: PlacetError) -> Inert:
-    """The kind sentence of the table, then the fact in the core's words where it adds one."""
+    """The kind sentence of the table, then the fact that the core gave where it adds one."""
     sentence = gettext(reply_for(error.code).slack)
-    message = error.message
-    fact = clip(inert(gettext(message) if message in FACTS else message), 500)
+    fact = clip(inert(told(error.message)), 500)
     if not fact or error.code in _SAID_BY_THE_TABLE:
         return Inert(sentence)
     return Inert(f"{sentence} ({fact})")

@@ -10,11 +10,12 @@ from datetime import datetime
 from governance.errors import Code, Refused
 from governance.execution import OutputState, RunStatus
 from governance.principal import Person, PersonId
+from governance.sentences import Sentence
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets._opening import revise
-from governance.tickets.decided import NOTHING, Decided, refused
+from governance.tickets.decided import NOTHING, Decided, is_now, refused
 from governance.tickets.quorum import asks_for_two
 from governance.tickets.ticket import Ticket, TicketState
 
@@ -77,7 +78,7 @@ def declare_lost(ticket: Ticket, at: datetime) -> Decided:
 
 
 def _approver_problem(
-    ticket: Ticket, person: Person, *, may: str, revision: int | None
+    ticket: Ticket, person: Person, *, may: Sentence, revision: int | None
 ) -> Refused | None:
     """Why this person's word on what a run left behind does not count; ``may`` says for what."""
     if revision not in (None, ticket.revision):
@@ -88,7 +89,9 @@ def _approver_problem(
     requirement = ticket.ruling.requirement
     names = {item.role for item in requirement.roles} if requirement else person.roles
     if not names & person.roles:
-        return Refused(Code.WRONG_ROLE, f"only an approver of this ticket may {may}")
+        return Refused(
+            Code.WRONG_ROLE, Sentence("only an approver of this ticket may {may}", may=may)
+        )
     if person.names & ticket.ask.excluded:
         return Refused(Code.SELF_APPROVAL_DENIED, f"somebody else must {may}")
     return None
@@ -97,7 +100,7 @@ def _approver_problem(
 def resolve_unknown(ticket: Ticket, command: cmd.ResolveUnknown, at: datetime) -> Decided:
     """A person found out what became of an interrupted run."""
     problem = _approver_problem(
-        ticket, command.person, may="say what became of it", revision=command.revision
+        ticket, command.person, may=Sentence("say what became of it"), revision=command.revision
     )
     if problem is not None:
         return Decided(refusal=problem)
@@ -106,9 +109,11 @@ def resolve_unknown(ticket: Ticket, command: cmd.ResolveUnknown, at: datetime) -
     if ticket.state is not TicketState.UNKNOWN:
         if is_repeat:
             return NOTHING
-        return refused(Code.WRONG_STATE, f"ticket {ticket.id} is {ticket.state.value.lower()}")
+        return refused(Code.WRONG_STATE, is_now(ticket))
     if not command.comment_digest:
-        return refused(Code.EVIDENCE_REQUIRED, "say where you looked and what you saw there")
+        return refused(
+            Code.EVIDENCE_REQUIRED, Sentence("say where you looked and what you saw there")
+        )
     attested = run_ev.OutcomeAttested(
         ticket_id=ticket.id,
         revision=ticket.revision,
@@ -156,21 +161,31 @@ def _agreed(ticket: Ticket, command: cmd.ResolveUnknown) -> tuple[PersonId, ...]
 def judge_output(ticket: Ticket, command: cmd.JudgeOutput) -> Decided:
     """A person releases the redacted form of a quarantined output, or discards the output."""
     problem = _approver_problem(
-        ticket, command.person, may="decide about its output", revision=command.revision
+        ticket, command.person, may=Sentence("decide about its output"), revision=command.revision
     )
     if problem is not None:
         return Decided(refusal=problem)
     report = ticket.report
     if report is None or ticket.state not in _DONE:
-        return refused(Code.WRONG_STATE, f"ticket {ticket.id} has no output to decide about")
+        return refused(
+            Code.WRONG_STATE,
+            Sentence("ticket {ticket} has no output to decide about", ticket=ticket.id),
+        )
     wanted = OutputState.RELEASED if command.shown_digest else OutputState.DISCARDED
     if report.output_state is wanted:
         return NOTHING
     if report.output_state is not OutputState.QUARANTINED:
         state = report.output_state.value
-        return refused(Code.WRONG_STATE, f"the output of ticket {ticket.id} is {state}")
+        return refused(
+            Code.WRONG_STATE,
+            Sentence(
+                "the output of ticket {ticket} is {state}", ticket=ticket.id, state=Sentence(state)
+            ),
+        )
     if not command.comment_digest:
-        return refused(Code.EVIDENCE_REQUIRED, "say why its output may be seen, or may not")
+        return refused(
+            Code.EVIDENCE_REQUIRED, Sentence("say why its output may be seen, or may not")
+        )
     if wanted is OutputState.RELEASED:
         released = run_ev.OutputReleased(
             ticket_id=ticket.id,

@@ -18,6 +18,7 @@ from governance.action import (
 from governance.errors import Code, Refused
 from governance.policy.decision import Decision, Effect, Requirement
 from governance.principal import Agent, Eligible
+from governance.sentences import Sentence
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets.binding import binding_of
@@ -85,7 +86,10 @@ def life_s(request: ActionRequest, requirement: Requirement | None) -> int:
     asked = most if request.ttl_s is None else request.ttl_s
     if not 0 < asked <= MAX_TTL_S:
         raise Refused(
-            Code.TTL_OUT_OF_RANGE, f"a ticket lives 1 to {MAX_TTL_S} seconds, got {asked}"
+            Code.TTL_OUT_OF_RANGE,
+            Sentence(
+                "a ticket lives 1 to {most} seconds, got {asked}", most=MAX_TTL_S, asked=asked
+            ),
         )
     return min(asked, most, MAX_TTL_S)
 
@@ -96,16 +100,24 @@ def _why_never(decision: Decision, ask: Ask, eligible: Eligible) -> Refused | No
         return None
     requirement = decision.requirement
     if requirement is None:
-        return Refused(Code.POLICY_UNAVAILABLE, "an approval is required and no tier says whose")
+        return Refused(
+            Code.POLICY_UNAVAILABLE, Sentence("an approval is required and no tier says whose")
+        )
     if ask.dispatch is Dispatch.RELEASE and not requirement.release_allowed:
         return Refused(
-            Code.WRONG_DISPATCH, f"tier {requirement.tier} does not release grants to agents"
+            Code.WRONG_DISPATCH,
+            Sentence("tier {tier} does not release grants to agents", tier=requirement.tier),
         )
     if not is_reachable(requirement, (), eligible):
         missing = tally(requirement, ()).sentence()
         return Refused(
             Code.QUORUM_UNREACHABLE,
-            f"tier {requirement.tier} {missing}; {len(eligible)} people could vote",
+            Sentence(
+                "tier {tier} {needs}; {count} people could vote",
+                tier=requirement.tier,
+                needs=missing,
+                count=len(eligible),
+            ),
         )
     return None
 

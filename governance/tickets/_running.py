@@ -13,12 +13,13 @@ from governance.errors import Code, Refused
 from governance.execution import SandboxTier
 from governance.policy.decision import Requirement
 from governance.principal import actor_person
+from governance.sentences import Sentence
 from governance.tickets import commands as cmd
 from governance.tickets import delegated
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets._opening import bind
-from governance.tickets.decided import NOTHING, Decided, refused
+from governance.tickets.decided import NOTHING, Decided, is_now, refused
 from governance.tickets.quorum import tally
 from governance.tickets.ticket import Basis, Run, Ticket, TicketState
 
@@ -78,22 +79,31 @@ def _start_problem(
 ) -> Refused | None:
     """What keeps an action from starting or being redeemed now."""
     if ticket.state in (TicketState.EXECUTING, TicketState.EXECUTED, TicketState.RELEASED):
-        return Refused(Code.ALREADY_CONSUMED, f"ticket {ticket.id} was used already")
+        return Refused(
+            Code.ALREADY_CONSUMED, Sentence("ticket {ticket} was used already", ticket=ticket.id)
+        )
     if ticket.state is not TicketState.APPROVED:
         return Refused(
-            Code.NOT_APPROVED, f"ticket {ticket.id} is {ticket.state.value.lower()}, not approved"
+            Code.NOT_APPROVED, Sentence("{ticket_is}, not approved", ticket_is=is_now(ticket))
         )
     if not _is_vouched(ticket):
         return Refused(
-            Code.DIGEST_MISMATCH, f"ticket {ticket.id} says approved, and its parts do not agree"
+            Code.DIGEST_MISMATCH,
+            Sentence("ticket {ticket} says approved, and its parts do not agree", ticket=ticket.id),
         )
     if is_frozen:
         return Refused(Code.FROZEN, f"{ticket.ask.agent} is frozen")
     age = at - ticket.cleared_at if ticket.cleared_at else None
     if age is None or age >= timedelta(seconds=CLEARANCE_LIFE_S):
-        return Refused(Code.CLEARANCE_STALE, f"the voters of {ticket.id} were not confirmed lately")
+        return Refused(
+            Code.CLEARANCE_STALE,
+            Sentence("the voters of {ticket} were not confirmed lately", ticket=ticket.id),
+        )
     if ticket.basis is Basis.PEOPLE and not delegated.is_met(ticket, delegations, at):
-        return Refused(Code.CLEARANCE_STALE, f"a delegation behind {ticket.id} has ended")
+        return Refused(
+            Code.CLEARANCE_STALE,
+            Sentence("a delegation behind {ticket} has ended", ticket=ticket.id),
+        )
     return None
 
 
@@ -175,9 +185,12 @@ def redeem_grant(
 ) -> Decided:
     """Hand the approval to its agent, once."""
     if command.agent != ticket.ask.agent:
-        return refused(Code.NOT_FOUND, f"no ticket {ticket.id} of yours")
+        return refused(Code.NOT_FOUND, Sentence("no ticket {ticket} of yours", ticket=ticket.id))
     if ticket.ask.dispatch is not Dispatch.RELEASE:
-        return refused(Code.WRONG_DISPATCH, f"ticket {ticket.id} is executed here, not released")
+        return refused(
+            Code.WRONG_DISPATCH,
+            Sentence("ticket {ticket} is executed here, not released", ticket=ticket.id),
+        )
     late = expire_ticket(ticket, at)
     if late.events:
         return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", *late.events)
@@ -200,7 +213,7 @@ def redeem_grant(
 def report_outcome(ticket: Ticket, command: cmd.ReportOutcome) -> Decided:
     """An agent's word on a released action, once; it never reopens the ticket."""
     if command.agent != ticket.ask.agent:
-        return refused(Code.NOT_FOUND, f"no ticket {ticket.id} of yours")
+        return refused(Code.NOT_FOUND, Sentence("no ticket {ticket} of yours", ticket=ticket.id))
     if ticket.state is not TicketState.RELEASED:
         return refused(Code.WRONG_STATE, f"ticket {ticket.id} was not released")
     if ticket.report is not None:
@@ -239,7 +252,7 @@ def cancel_ticket(ticket: Ticket, command: cmd.CancelTicket) -> Decided:
     """Whoever asked, or answers for who asked, takes it back."""
     is_own = command.agent == ticket.ask.agent or command.person in ticket.ask.excluded
     if not is_own:
-        return refused(Code.NOT_FOUND, f"no ticket {ticket.id} of yours")
+        return refused(Code.NOT_FOUND, Sentence("no ticket {ticket} of yours", ticket=ticket.id))
     if ticket.state is TicketState.CANCELLED:
         return NOTHING
     if ticket.state not in (TicketState.PENDING, TicketState.APPROVED):

@@ -12,11 +12,12 @@ from governance.delegation import Delegations
 from governance.errors import Code
 from governance.policy.decision import RejectPolicy, Requirement
 from governance.principal import Eligible
+from governance.sentences import Sentence
 from governance.tickets import commands as cmd
 from governance.tickets import delegated
 from governance.tickets import events as ev
 from governance.tickets._opening import without
-from governance.tickets.decided import NOTHING, Decided, refused
+from governance.tickets.decided import NOTHING, Decided, is_now, refused
 from governance.tickets.quorum import choose_role, is_reachable, tally
 from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
 
@@ -61,7 +62,9 @@ def _cast(
         return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", expired)
     requirement = ticket.ruling.requirement
     if requirement is None:
-        return refused(Code.WRONG_STATE, f"ticket {ticket.id} asks for no votes")
+        return refused(
+            Code.WRONG_STATE, Sentence("ticket {ticket} asks for no votes", ticket=ticket.id)
+        )
     problem = (
         _identity_problem(ticket, requirement, command)
         or delegated.voice_problem(ticket, requirement, command, delegations, at)
@@ -91,7 +94,7 @@ def _is_repeat(earlier: Vote, command: cmd.CastVote) -> bool:
 
 def _resolved(ticket: Ticket, command: cmd.CastVote) -> Decided:
     code = Code.EXPIRED if ticket.state is TicketState.EXPIRED else Code.ALREADY_RESOLVED
-    return refused(code, f"ticket {command.ticket_id} is {ticket.state.value.lower()}")
+    return refused(code, is_now(ticket))
 
 
 def _identity_problem(
@@ -115,11 +118,17 @@ def _identity_problem(
         )
     roles = ", ".join(item.role for item in requirement.roles)
     if not any(item.role in command.held for item in requirement.roles):
-        return Code.WRONG_ROLE, f"tier {requirement.tier} is decided by: {roles}"
+        return Code.WRONG_ROLE, Sentence(
+            "tier {tier} is decided by: {roles}", tier=requirement.tier, roles=roles
+        )
     if command.role not in command.held or requirement.weight_of(command.role) is None:
-        return Code.WRONG_ROLE, f"you do not hold role {command.role}; it takes one of: {roles}"
+        return Code.WRONG_ROLE, Sentence(
+            "you do not hold role {role}; it takes one of: {roles}", role=command.role, roles=roles
+        )
     if requirement.weight_of(command.role) != command.weight:
-        return Code.ROLE_NO_LONGER_FITS, f"a vote of role {command.role} has another weight"
+        return Code.ROLE_NO_LONGER_FITS, Sentence(
+            "a vote of role {role} has another weight", role=command.role
+        )
     return None
 
 
@@ -173,7 +182,12 @@ def _count(ticket: Ticket, requirement: Requirement, command: cmd.CastVote) -> D
         better = choose_role(requirement, others, eligible, command.voice, command.held)
         if better not in (None, command.role):
             return refused(
-                Code.ROLE_NO_LONGER_FITS, f"vote as {better}: {command.role} is filled already"
+                Code.ROLE_NO_LONGER_FITS,
+                Sentence(
+                    "vote as {better}: {role} is filled already",
+                    better=better or "",
+                    role=command.role,
+                ),
             )
     return Decided(events=(cast,))
 
@@ -201,7 +215,10 @@ def _rejected(
 def withdraw_vote(ticket: Ticket, command: cmd.WithdrawVote, at: datetime) -> Decided:
     """Take a vote back while nothing is settled."""
     if ticket.state is not TicketState.PENDING:
-        return refused(Code.ALREADY_RESOLVED, f"ticket {ticket.id} is no longer open to votes")
+        return refused(
+            Code.ALREADY_RESOLVED,
+            Sentence("ticket {ticket} is no longer open to votes", ticket=ticket.id),
+        )
     if at >= ticket.expires_at:
         expired = ev.TicketExpired(ticket_id=ticket.id, revision=ticket.revision)
         return refused(Code.EXPIRED, f"ticket {ticket.id} has expired", expired)
@@ -254,13 +271,13 @@ def stop_ticket(ticket: Ticket, command: cmd.StopTicket) -> Decided:
     requirement = ticket.ruling.requirement
     names = {item.role for item in requirement.roles} if requirement else command.person.roles
     if not names & command.person.roles:
-        return refused(Code.WRONG_ROLE, "only an approver of this ticket may stop it")
+        return refused(Code.WRONG_ROLE, Sentence("only an approver of this ticket may stop it"))
     if ticket.state is TicketState.REJECTED and ticket.note == STOPPED:
         return NOTHING
     if ticket.state is not TicketState.APPROVED:
         return refused(
             Code.WRONG_STATE,
-            f"ticket {ticket.id} is {ticket.state.value.lower()}: there is nothing to stop",
+            Sentence("{ticket_is}: there is nothing to stop", ticket_is=is_now(ticket)),
         )
     event = ev.TicketRejected(
         ticket_id=ticket.id,

@@ -6,7 +6,9 @@ Lives here: that value. Law: an expiry that a late vote uncovers is an event *an
 from dataclasses import dataclass
 
 from governance.errors import Code, Refused
+from governance.sentences import Sentence
 from governance.tickets.events import TicketEvent
+from governance.tickets.ticket import Ticket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +20,12 @@ class Decided:
 
     events: tuple[TicketEvent, ...] = ()
     refusal: Refused | None = None
+
+
+def is_now(ticket: Ticket) -> Sentence:
+    """In which state it is, for a refusal."""
+    state = Sentence(ticket.state.value.lower())
+    return Sentence("ticket {ticket} is {state}", ticket=ticket.id, state=state)
 
 
 def refused(code: Code, message: str, *events: TicketEvent) -> Decided:

@@ -14,6 +14,7 @@ from datetime import datetime
 from governance.delegation import Delegations
 from governance.errors import Code
 from governance.policy.decision import Requirement
+from governance.sentences import Sentence
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets.quorum import tally
@@ -70,21 +71,33 @@ def voice_problem(
 ) -> tuple[Code, str] | None:
     """Why this voice does not count here: it spoke already, or nobody lent it."""
     if _has_spoken(ticket, command):
-        whose = "you" if command.delegator is None else "whoever lent you their voice"
-        return Code.VOICE_USED, f"{whose} voted on ticket {ticket.id} already, by another hand"
+        if command.delegator is None:
+            return Code.VOICE_USED, Sentence(
+                "you voted on ticket {ticket} already, by another hand", ticket=ticket.id
+            )
+        return Code.VOICE_USED, Sentence(
+            "whoever lent you their voice voted on ticket {ticket} already, by another hand",
+            ticket=ticket.id,
+        )
     if command.delegator is None:
         return None
     if not command.is_admitted:
-        return Code.DELEGATION_VOID, f"tier {requirement.tier} takes no vote by delegation"
+        return Code.DELEGATION_VOID, Sentence(
+            "tier {tier} takes no vote by delegation", tier=requirement.tier
+        )
     if requirement.reviewer in command.voice_names | command.person.names:
-        return Code.DELEGATION_VOID, "the named reviewer votes in person and for nobody else"
+        return Code.DELEGATION_VOID, Sentence(
+            "the named reviewer votes in person and for nobody else"
+        )
     found = delegations.get(command.delegation)
     if found is None or at >= found.ends_at:
-        return Code.DELEGATION_VOID, "the delegation is over"
+        return Code.DELEGATION_VOID, Sentence("the delegation is over")
     if (found.delegator, found.delegate) != (command.delegator, command.person.id):
-        return Code.DELEGATION_VOID, "this delegation is not from them to you"
+        return Code.DELEGATION_VOID, Sentence("this delegation is not from them to you")
     if not found.lends(command.role):
-        return Code.DELEGATION_VOID, f"role {command.role} is not among what was lent to you"
+        return Code.DELEGATION_VOID, Sentence(
+            "role {role} is not among what was lent to you", role=command.role
+        )
     return None
 
 

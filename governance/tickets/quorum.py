@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from governance.policy.decision import Requirement, RoleRequirement
 from governance.principal import Eligible, PersonId
+from governance.sentences import Sentence, joined
 from governance.tickets.ticket import Choice, Vote
 
 
@@ -51,22 +52,25 @@ class Tally:
         """Weight still lacking."""
         return max(0, self.threshold - self.weight)
 
-    def sentence(self) -> str:
+    def sentence(self) -> Sentence:
         """What is missing, for people: ``needs 1 operator and 2 more weight``."""
         if self.is_met:
-            return "quorum met"
-        needs = [
+            return Sentence("quorum met")
+        needs: list[str] = [
             f"{role.missing} {counted_role(role.role, role.missing)}"
             for role in self.roles
             if role.missing
         ]
         named = sum(role.missing * role.weight for role in self.roles)
         if self.missing_weight > named:
-            needs.append(f"{self.missing_weight - named} more weight")
+            needs.append(Sentence("{count} more weight", count=self.missing_weight - named))
         if self.awaits_reviewer:
-            needs.append("the named reviewer")
+            needs.append(Sentence("the named reviewer"))
         *first, last = needs
-        return f"needs {', '.join(first)} and {last}" if first else f"needs {last}"
+        if first:
+            several = joined(first, "{first}, {more}")
+            last = Sentence("{first} and {last}", first=several, last=last)
+        return Sentence("needs {needs}", needs=last)
 
 
 def counted_role(role: str, count: int) -> str:

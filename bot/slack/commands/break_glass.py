@@ -28,6 +28,7 @@ from governance.policy.emergency import LABEL
 from governance.policy.model import Bundle
 from governance.policy.tools import WIDTH
 from governance.principal import BREAK_GLASS, Agent, Person, PersonId, TenantId
+from governance.sentences import Sentence
 from governance.tickets.ticket import TicketId, TicketState
 
 TITLE = N_("Break the glass")
@@ -44,11 +45,11 @@ TARGET, PLACE, ARGUMENTS = (
 )
 WHY, WHY_HINT = N_("Why now?"), N_("The people who decide read this first.")
 SUBMIT = N_("Ask two people")
-NO_TEMPLATES = N_("the policy bundle has no emergency template")
-NOT_A_NAME = N_("a name of letters, digits and . _ - belongs here")
-NO_ROLE = N_("only people with an approver's role break the glass")
-SAY_WHY = N_("say why")
-NOT_JSON = N_("That is not a JSON object.")
+NO_TEMPLATES = Sentence("the policy bundle has no emergency template")
+NOT_A_NAME = Sentence("a name of letters, digits and . _ - belongs here")
+NO_ROLE = Sentence("only people with an approver's role break the glass")
+SAY_WHY = Sentence("say why")
+NOT_JSON = Sentence("That is not a JSON object.")
 WAITS = N_(
     "Asked. At least two others must approve ticket {ticket}; its card is in the approvals channel."
 )
@@ -229,7 +230,9 @@ class BreakGlass:
         service = self.desk.service
         ticket = await service.ticket(ticket_id)
         if ticket.ask.agent != BREAK_GLASS or ticket.ask.on_behalf_of not in person.names:
-            raise Refused(Code.NOT_FOUND, f"no emergency {ticket_id} of yours")
+            raise Refused(
+                Code.NOT_FOUND, Sentence("no emergency {ticket} of yours", ticket=ticket_id)
+            )
         taken = await service.redeem(ticket_id, agent_of(person, service.tenant))
         return say(Inert(gettext(TAKEN, ticket=words(taken.id, 60))), block_id="placet.glass_taken")
 
@@ -275,7 +278,7 @@ def _arguments(sent: Submission) -> Mapping[str, Json]:
     try:
         value = parse(text)
     except InvalidInput as error:
-        message = f"{NOT_JSON} ({error.message})"
+        message = Sentence("{sentence} ({fact})", sentence=NOT_JSON, fact=error.message)
         raise InvalidInput(error.code, message, pointer=f"/arguments{error.pointer}") from error
     if not isinstance(value, Mapping):
         raise InvalidInput(Code.INVALID_FIELD, NOT_JSON, pointer="/arguments")

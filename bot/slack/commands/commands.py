@@ -43,6 +43,7 @@ from bot.slack.voting.views import FormAnswer
 from governance.control import EVERYONE
 from governance.errors import Code, Refused
 from governance.principal import Person, PersonId
+from governance.sentences import Sentence
 from governance.tickets.lifecycle import MAY_EXPIRE
 from governance.tickets.ticket import TicketId
 
@@ -65,7 +66,7 @@ WORDS = (
 )
 NO_STATS = N_("There are no figures in this installation.")
 NEAREST = N_("Did you mean {command} {word}?")
-NOBODY_NAMED = N_("name an agent, or all")
+NOBODY_NAMED = Sentence("name an agent, or all")
 _MAX_NAME = 128
 _TICKET = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _MAX_REASON = 300
@@ -201,7 +202,7 @@ class Commands:
             Refused: ``not_found``; ``forbidden``: it is none of theirs.
         """
         if not _TICKET.fullmatch(named):
-            raise Refused(Code.NOT_FOUND, "no ticket has such a name")
+            raise Refused(Code.NOT_FOUND, Sentence("no ticket has such a name"))
         ticket = await self.desk.service.ticket(TicketId(named))
         await check_reader(self.desk.service, person, ticket)
         if verb == "why":

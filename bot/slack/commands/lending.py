@@ -28,6 +28,7 @@ from governance.delegation import MAX_REASON_CHARS, Delegation, Wish
 from governance.errors import Code, InvalidInput, PlacetError, Refused
 from governance.ports import Clock
 from governance.principal import Person, PersonId
+from governance.sentences import Sentence
 
 TITLE = N_("Delegate")
 LEAD = N_("Somebody else votes in your name. It is in the log and on every card that they vote on.")
@@ -35,9 +36,9 @@ WHO, UNTIL, ROLES, WHY = N_("To whom"), N_("Until when"), N_("Which roles"), N_(
 ROLES_HINT = N_("Leave it empty for every role that you hold.")
 WHY_HINT = N_("Everybody who reads the log will see it.")
 SUBMIT = N_("Lend my vote")
-USAGE = N_("Type /placet delegate @who UNTIL WHY, where UNTIL is 3d, 12h or 2026-12-24.")
-NO_ROLE = N_("you hold no role that you could lend")
-NOBODY_MAY = N_("the policy bundle lets nobody delegate")
+USAGE = Sentence("Type /placet delegate @who UNTIL WHY, where UNTIL is 3d, 12h or 2026-12-24.")
+NO_ROLE = Sentence("you hold no role that you could lend")
+NOBODY_MAY = Sentence("the policy bundle lets nobody delegate")
 NO_PERSON = N_("Choose one person.")
 NO_END = N_("Choose a date and a time.")
 WHO_BLOCK, UNTIL_BLOCK, ROLES_BLOCK = "placet.lend.who", "placet.lend.until", "placet.lend.roles"

@@ -24,9 +24,10 @@ from bot.slack.said import refusal_text
 from bot.slack.voting.reading import Reading
 from governance.errors import Code, PlacetError, Refused
 from governance.principal import PersonId
+from governance.sentences import Sentence
 from governance.tickets.ticket import TicketId
 
-NO_TICKET = N_("this message shows no ticket of mine")
+NO_TICKET = Sentence("this message shows no ticket of mine")
 DETAILS = N_("Details")
 _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _FINE_PRINT = re.compile(r"\ATicket ([A-Za-z0-9_.:-]{1,128}), [Rr]evision ")

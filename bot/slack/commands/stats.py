@@ -17,6 +17,7 @@ from bot.directories import Accounts, LookupFailedError
 from bot.figures import MOST, WEEK, CountedLog, gather
 from bot.plot_parts import Picture
 from bot.slack.kit.blocks import Block, header, line, ours, rich, run, section, with_ids
+from bot.slack.kit.language import N_, SOURCE, gettext, speaking, told
 from bot.slack.kit.text import Inert, clip, inert
 from bot.slack.payloads import Command
 from bot.slack.said import Said, say_blocks
@@ -29,16 +30,17 @@ from governance.errors import Code, Refused
 from governance.policy.model import Bundle
 from governance.ports import Clock
 from governance.principal import Person
+from governance.sentences import Sentence
 from governance.service import Service
 from governance.statistics import Figures
 
 _log = logging.getLogger("placet.slack")
-TITLE = "How approving went"
-SUGGESTED = "What could be tried (placet stats --suggest writes each as a bundle to simulate):"
-NOT_YOURS = "figures are for people with a role"
-BUSY = "figures are being counted for somebody else"
-SENT = "The pictures are in this channel."
-NOT_SENT = "The pictures could not be sent here ({reason}). Is the app in this channel?"
+TITLE = N_("How approving went")
+SUGGESTED = N_("What could be tried (placet stats --suggest writes each as a bundle to simulate):")
+NOT_YOURS = Sentence("figures are for people with a role")
+BUSY = Sentence("figures are being counted for somebody else")
+SENT = Sentence("The pictures are in this channel.")
+NOT_SENT = N_("The pictures could not be sent here ({reason}). Is the app in this channel?")
 _MOST_SUGGESTED = 5
 _MOST_NAMED = 10
 
@@ -54,6 +56,8 @@ class FiguresDesk:
     publisher: Publisher
     uploads: Uploads
     channels: Channels
+    language: str = SOURCE
+    """What everybody reads in a channel: pictures and the digest."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """A year of a large log takes a while: one at a time."""
 
@@ -85,26 +89,28 @@ class FiguresDesk:
         await self.channels.check(channel)
         async with self.turn:
             figures = await self._gathered(since, until)
-            note = "" if plots.can_draw() else figure_words.NO_PICTURES
-            await self.publisher.tell(channel, self._said(figures, note))
-            told = await self._pictures(figures, channel)
-        if told != SENT:
-            _log.warning("the digest has no pictures: %s", told)
+            note = None if plots.can_draw() else Sentence(figure_words.NO_PICTURES)
+            with speaking(self.language):
+                said = self._said(figures, note)
+            await self.publisher.tell(channel, said)
+            sent = await self._pictures(figures, channel)
+        if sent != SENT:
+            _log.warning("the digest has no pictures: %s", sent)
 
     async def _gathered(self, since: datetime, until: datetime) -> Figures:
         return await gather(self.log, self.service.tenant, since=since, until=until)
 
-    async def _pictures(self, figures: Figures, channel: str) -> str:
+    async def _pictures(self, figures: Figures, channel: str) -> Sentence:
         """Send them; what came of it."""
         if not plots.can_draw():
-            return figure_words.NO_PICTURES
+            return Sentence(figure_words.NO_PICTURES)
         try:
             problem = await self.channels.problem(channel)
             if problem:
-                return SENTENCES[problem]
+                return Sentence(SENTENCES[problem])
             await self.uploads.send_many(channel, await self._drawn(figures))
         except CallFailedError as error:
-            return NOT_SENT.format(reason=error.code)
+            return Sentence(NOT_SENT, reason=error.code)
         return SENT
 
     async def _drawn(self, figures: Figures) -> Sequence[Picture]:
@@ -114,7 +120,8 @@ class FiguresDesk:
         def name(person: str) -> str:
             return names.get(person, person.rpartition("/")[2])
 
-        return await asyncio.to_thread(plots.draw, figures, bundle, name)
+        with speaking(self.language):  # of whoever reads the channel, not of who asked
+            return await asyncio.to_thread(plots.draw, figures, bundle, name)
 
     async def _names(self, figures: Figures) -> Mapping[str, str]:
         """What those with the most votes are called; whoever cannot be asked keeps their id."""
@@ -129,10 +136,10 @@ class FiguresDesk:
                 found[load.person] = name
         return found
 
-    def _said(self, figures: Figures, note: str) -> Said:
+    def _said(self, figures: Figures, note: Sentence | None) -> Said:
         bundle = self.service.bundle
         return say_blocks(
-            Inert(f"{TITLE}, {figure_words.window(figures)}"),
+            Inert(f"{gettext(TITLE)}, {figure_words.window(figures)}"),
             with_ids(_blocks(figures, bundle, note), "placet.stats"),
         )
 
@@ -145,18 +152,18 @@ def _days(rest: str) -> timedelta:
     return min(max(timedelta(days=int(word)), timedelta(days=1)), MOST)
 
 
-def _blocks(figures: Figures, bundle: Bundle, note: str) -> list[Block]:
+def _blocks(figures: Figures, bundle: Bundle, note: Sentence | None) -> list[Block]:
     lines: list[Block] = []
     for name, value in figure_words.rows(figures, bundle):
-        told = clip(inert(value), 400)
-        lines += line(run(ours(f"{name}: "), bold=True), run(told))
-    blocks = [header(ours(TITLE)), rich(section(lines))]
+        shown = clip(inert(value), 400)
+        lines += line(run(ours(f"{name}: "), bold=True), run(shown))
+    blocks = [header(ours(gettext(TITLE))), rich(section(lines))]
     advice = advise(figures, bundle)[:_MOST_SUGGESTED]
     if advice:
-        tries = line(run(ours(SUGGESTED), bold=True))
+        tries = line(run(ours(gettext(SUGGESTED)), bold=True))
         for one in advice:
             tries += line(run(clip(inert(figure_words.suggestion(one)), 300)))
         blocks.append(rich(section(tries)))
     if note:
-        blocks.append(rich(section([run(Inert(note))])))
+        blocks.append(rich(section([run(Inert(told(note)))])))
     return blocks

@@ -29,6 +29,7 @@ from bot.slack.voting.actions import COUNTED_BEFORE, Clicks, vote_counted
 from bot.slack.voting.views import FormAnswer
 from governance.errors import Code, InvalidInput, PlacetError
 from governance.principal import PersonId
+from governance.sentences import Sentence
 from governance.tickets.ticket import Choice, Ticket, TicketId
 
 _Name = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
@@ -137,7 +138,7 @@ def _shown(sent: Submission) -> Sequence[ShownForm]:
     try:
         value: object = json.loads(sent.view.private_metadata)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(Code.INVALID_FIELD, "this page carries no tickets") from error
+        raise InvalidInput(Code.INVALID_FIELD, Sentence("this page carries no tickets")) from error
     page = read(_Page, value)
     return [
         read(ShownForm, {"t": TicketId(ticket), "r": revision, "b": binding})

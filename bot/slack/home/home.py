@@ -24,6 +24,7 @@ from bot.slack.said import Said, refusal_text
 from bot.slack.sending.client import RateLimitedError
 from governance.errors import Code, InvalidInput, Refused
 from governance.principal import Person, PersonId
+from governance.sentences import Sentence
 from governance.tickets.ticket import Ticket
 
 MOST_READERS = 1_000
@@ -85,7 +86,7 @@ class Home:
         try:
             value: object = json.loads(click.action.value)
         except (ValueError, RecursionError) as error:
-            raise InvalidInput(Code.INVALID_FIELD, "this button turns no page") from error
+            raise InvalidInput(Code.INVALID_FIELD, Sentence("this button turns no page")) from error
         turn = read(_Turn, value)
         person_id = person_of(click.user, click.team)
         shown = self._reader(person_id, click.user.id)

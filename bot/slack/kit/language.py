@@ -1,80 +1,31 @@
-"""In which language we say something: the catalogue, and whose language it is now.
+"""The words with which the Slack side asks for its own.
 
-Lives here: looking our own English sentences up, numbers as a language writes them, the language
-of what is being said. Must not live here: who speaks which (``speakers``), any sentence. Law: only
-our own words are looked up, and values are put in afterwards, so that nothing that somebody else
-wrote is ever translated or read as a template; what a catalogue lacks is said in English.
+Lives here: the names of ``bot.language`` that it needs. Must not live here: anything else. Law:
+there is one catalogue and one language that is being spoken.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import lru_cache
-from gettext import GNUTranslations, NullTranslations
-from importlib.resources import files
+from bot.language import (
+    LANGUAGES,
+    N_,
+    SOURCE,
+    gettext,
+    language_of,
+    ngettext,
+    number,
+    speaking,
+    spoken,
+    told,
+)
 
-SOURCE = "en"
-"""The language of the sentences in the code."""
-LANGUAGES = (SOURCE, "de")
-_NUMBERS = {"de": str.maketrans(",.", ".,")}
-"""How a language's signs in numbers differ from English ones."""
-_spoken: ContextVar[str] = ContextVar("placet_language", default=SOURCE)
-
-
-def N_(message: str) -> str:  # the name by which extraction tools know it
-    """``message`` as it is: it is looked up where it is said."""
-    return message
-
-
-def gettext(message: str, /, **values: object) -> str:
-    """Our sentence ``message`` in the language that is spoken, with ``values`` in their places."""
-    found = _catalogue(_spoken.get()).gettext(message) if message else ""
-    return found.format(**values) if values else found
-
-
-def ngettext(one: str, many: str, count: int, /, **values: object) -> str:
-    """The same in the form that goes with ``count``, whose place is ``{count}``."""
-    found = _catalogue(_spoken.get()).ngettext(one, many, count)
-    return found.format(count=number(count), **values)
-
-
-def number(value: float, *, decimals: int = 0) -> str:
-    """A number with the signs that the language has for thousands and decimals."""
-    shown = f"{value:,.{decimals}f}"
-    table = _NUMBERS.get(_spoken.get())
-    return shown if table is None else shown.translate(table)
-
-
-def spoken() -> str:
-    """The language that is spoken now."""
-    return _spoken.get()
-
-
-def language_of(locale: str) -> str:
-    """The language of a locale such as ``de-DE``; English where it is none of ours."""
-    name = locale.replace("_", "-").partition("-")[0].lower()
-    return name if name in LANGUAGES else SOURCE
-
-
-def speak(language: str) -> None:
-    """Speak ``language`` from here to the end of this task."""
-    _spoken.set(language)
-
-
-@contextmanager
-def speaking(language: str) -> Iterator[None]:
-    """Speak ``language`` for a while."""
-    token = _spoken.set(language)
-    try:
-        yield
-    finally:
-        _spoken.reset(token)
-
-
-@lru_cache
-def _catalogue(language: str) -> NullTranslations:
-    if language == SOURCE:
-        return NullTranslations()
-    place = files("bot.slack").joinpath("locale", language, "LC_MESSAGES", "placet.mo")
-    with place.open("rb") as file:
-        return GNUTranslations(file)
+__all__ = [
+    "LANGUAGES",
+    "N_",
+    "SOURCE",
+    "gettext",
+    "language_of",
+    "ngettext",
+    "number",
+    "speaking",
+    "spoken",
+    "told",
+]

@@ -2,25 +2,26 @@
 
 Lives here: from counted messages to sentences. Must not live here: counting (the outbox), sending.
 Law: whatever waits for a person to mend something, or was given up, is told with what to do; what
-only waits its turn is no trouble.
+only waits its turn is no trouble. It is said in the language that is spoken.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.slack.kit.language import N_, gettext
 from bot.slack.sending.remedies import Remedy, meaning
 from governance.outbox import Backlog, OwedKind
 
 _WHAT = {
-    OwedKind.CARD: ("card", "cards"),
-    OwedKind.REMIND: ("reminder", "reminders"),
-    OwedKind.EMERGENCY: ("notice of an emergency", "notices of emergencies"),
-    OwedKind.ESCALATE: ("escalation", "escalations"),
-    OwedKind.TELL_EXPIRED: ("notice of an expiry", "notices of expiries"),
+    OwedKind.CARD: (N_("1 card"), N_("{count} cards")),
+    OwedKind.REMIND: (N_("1 reminder"), N_("{count} reminders")),
+    OwedKind.EMERGENCY: (N_("1 notice of an emergency"), N_("{count} notices of emergencies")),
+    OwedKind.ESCALATE: (N_("1 escalation"), N_("{count} escalations")),
+    OwedKind.TELL_EXPIRED: (N_("1 notice of an expiry"), N_("{count} notices of expiries")),
 }
-_ELSE = ("message", "messages")
-_WAITS = "{what} cannot be delivered ({code})."
-_DEAD = "{what} was given up ({code}); it is tried again when the ticket changes."
+_ELSE = (N_("1 message"), N_("{count} messages"))
+_WAITS = N_("{what} cannot be delivered ({code}).")
+_DEAD = N_("{what} was given up ({code}); it is tried again when the ticket changes.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +53,13 @@ def _code(error: str) -> str:
 
 def _trouble(one: Backlog) -> Trouble:
     single, several = _WHAT.get(one.kind, _ELSE)
-    what = f"1 {single}" if one.count == 1 else f"{one.count} {several}"
+    what = gettext(single) if one.count == 1 else gettext(several, count=one.count)
     code = _code(one.error)
     return Trouble(
         kind=one.kind,
         code=code,
         count=one.count,
         is_dead=one.is_dead,
-        text=(_DEAD if one.is_dead else _WAITS).format(what=what, code=code),
-        fix=meaning(code).fix,
+        text=gettext(_DEAD if one.is_dead else _WAITS, what=what, code=code),
+        fix=gettext(meaning(code).fix),
     )

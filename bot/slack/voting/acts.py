@@ -19,6 +19,7 @@ from bot.slack.said import Said, say
 from bot.slack.voting import forms
 from bot.slack.voting.actions import Clicks
 from governance.errors import Code, InvalidInput, Refused, Unavailable
+from governance.sentences import Sentence
 from governance.steps import Handled
 from governance.tickets.ticket import TicketState
 
@@ -77,7 +78,9 @@ class Acts:
                 person = await self.desk.service.person(person_of(click.user, click.team))
                 ticket = await self.desk.service.ticket(form.shown.ticket_id)
                 if not person.roles:
-                    raise Refused(Code.WRONG_ROLE, "only an approver of this ticket may release")
+                    raise Refused(
+                        Code.WRONG_ROLE, Sentence("only an approver of this ticket may release")
+                    )
                 if person.names & ticket.ask.excluded:
                     raise Refused(Code.SELF_APPROVAL_DENIED, "somebody else must release")
                 shown = await self._deeds.redacted(ticket)
@@ -95,7 +98,7 @@ class Acts:
         try:
             deed = forms.Deed(form.c)
         except ValueError as error:
-            raise InvalidInput(Code.INVALID_FIELD, "this form is none of ours") from error
+            raise InvalidInput(Code.INVALID_FIELD, Sentence("this form is none of ours")) from error
         said = sent.field(names.REASON_BLOCK, names.REASON_INPUT).strip()
         wish = deeds.Deed(
             ticket_id=form.shown.ticket_id,

@@ -1,0 +1,37 @@
+"""A sentence is its English text, and knows what it was made from."""
+
+import copy
+import json
+import pickle
+
+from governance.sentences import Sentence
+
+
+def test_a_sentence_is_the_english_text() -> None:
+    made = Sentence("ticket {ticket} has {count} votes", ticket="t-1", count=2)
+    assert made == "ticket t-1 has 2 votes"
+    assert f"{made}!" == "ticket t-1 has 2 votes!"
+    assert json.dumps({"message": made}) == '{"message": "ticket t-1 has 2 votes"}'
+    assert (made.template, made.values) == (
+        "ticket {ticket} has {count} votes",
+        {"ticket": "t-1", "count": 2},
+    )
+
+
+def test_a_value_is_no_template() -> None:
+    made = Sentence("{agent} is frozen", agent="{agent} {0} %s")
+    assert made == "{agent} {0} %s is frozen"
+    assert Sentence("a brace } { stands as it is") == "a brace } { stands as it is"
+
+
+def test_a_sentence_within_a_sentence_keeps_what_it_was_made_from() -> None:
+    inner = Sentence("role {role}", role="operator")
+    outer = Sentence("not asked: {why}", why=inner)
+    assert outer == "not asked: role operator"
+    assert outer.values["why"] is inner
+
+
+def test_another_process_and_a_copy_read_the_text_alone() -> None:
+    made = Sentence("{agent} is frozen", agent="{x}")
+    for read in (pickle.loads(pickle.dumps(made)), copy.copy(made), copy.deepcopy(made)):
+        assert (read, type(read)) == ("{x} is frozen", str)
