@@ -19,6 +19,7 @@ from governance.errors import Code, Refused, Unavailable
 from governance.ports import Result, State
 from governance.principal import Credential, Person, PersonId, TenantId
 from governance.segments import SegmentSealed, follows
+from governance.sentences import Sentence
 
 
 def freeze(
@@ -50,7 +51,7 @@ def grant(
 ) -> Result[Delegation]:
     """Lend a voice, as the active bundle allows."""
     if snapshot != state.control.snapshot:
-        message = "this process's bundle is not the active one; try again"
+        message = Sentence("this process's bundle is not the active one; try again")
         return Result(reply=Unavailable(Code.SNAPSHOT_CHANGED, message))
     event = lending.grant(
         state.control.delegations,

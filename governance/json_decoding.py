@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from governance.errors import Code
+from governance.sentences import Sentence
 
 MAX_DIGITS = 100
 MAX_EXPONENT = 308
@@ -29,7 +30,9 @@ class Bad:
 
 def _exact_int(literal: str) -> int | Bad:
     if len(literal.lstrip("-")) > MAX_DIGITS:
-        return Bad(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
+        return Bad(
+            Code.INVALID_NUMBER, Sentence("a number of more than {count} digits", count=MAX_DIGITS)
+        )
     return int(literal)
 
 
@@ -38,23 +41,25 @@ def _exact(literal: str) -> Decimal | Bad:
     mantissa, _, exponent = literal.lower().partition("e")
     digits = re.sub("[^0-9]", "", mantissa).lstrip("0")
     if len(digits) > MAX_DIGITS:
-        return Bad(Code.INVALID_NUMBER, f"a number of more than {MAX_DIGITS} digits")
+        return Bad(
+            Code.INVALID_NUMBER, Sentence("a number of more than {count} digits", count=MAX_DIGITS)
+        )
     spelt = exponent.lstrip("+-").lstrip("0") or "0"
     is_far = len(spelt) > len(str(MAX_EXPONENT)) or int(spelt) > MAX_EXPONENT
     if is_far or abs(Decimal(literal).adjusted()) > MAX_EXPONENT:
-        return Bad(Code.INVALID_NUMBER, f"an exponent beyond {MAX_EXPONENT}")
+        return Bad(Code.INVALID_NUMBER, Sentence("an exponent beyond {most}", most=MAX_EXPONENT))
     return Decimal(literal)
 
 
 def _no_constant(name: str) -> Bad:
-    return Bad(Code.INVALID_NUMBER, f"{name} is not a JSON number")
+    return Bad(Code.INVALID_NUMBER, Sentence("{name} is not a JSON number", name=name))
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object] | Bad:
     found: dict[str, object] = {}
     for key, item in pairs:
         if key in found:
-            return Bad(Code.DUPLICATE_KEY, "a key stands twice in one object", key)
+            return Bad(Code.DUPLICATE_KEY, Sentence("a key stands twice in one object"), key)
         found[key] = item
     return found
 

@@ -22,6 +22,7 @@ from governance.canonical import canonical_bytes
 from governance.control import Control, KeyRegistered, KeyRevoked, KeyRotated, PublicKey
 from governance.errors import Code, InvalidInput, PlacetError, Refused, Unavailable
 from governance.principal import TenantId
+from governance.sentences import Sentence
 from governance.tickets.binding import stamp
 
 REASON_CHARS = 200
@@ -137,7 +138,13 @@ def check_active(control: Control, key_id: str, purpose: str) -> PlacetError | N
     active = control.active_key(purpose)
     if active is not None and active.id == key_id:
         return None
-    return _not_ready(f"key {key_id} does not sign {purpose} any more, or not yet; try again")
+    return _not_ready(
+        Sentence(
+            "key {key} does not sign {purpose} any more, or not yet; try again",
+            key=key_id,
+            purpose=purpose,
+        )
+    )
 
 
 def is_signed(key: PublicKey, signature: str, message: bytes) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from governance.errors import Code, Refused
+from governance.sentences import Sentence
 from storage.schema import deeds, detached, tickets
 
 
@@ -18,7 +19,11 @@ def gone(upto: int, wanted: str) -> Refused:
     """Why ``wanted`` cannot be read: events up to ``upto`` lie in files."""
     return Refused(
         Code.DETACHED,
-        f"{wanted} is detached: events 1 to {upto} lie in the files of sealed segments alone",
+        Sentence(
+            "{wanted} is detached: events 1 to {upto} lie in the files of sealed segments alone",
+            wanted=wanted,
+            upto=upto,
+        ),
         details={"upto": upto},
     )
 

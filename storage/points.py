@@ -10,6 +10,7 @@ network lies between (PostgreSQL), nothing here is used: the loop must not wait 
 import sqlite3
 from collections.abc import Callable
 
+from governance.sentences import Sentence
 from storage.batch import unavailable
 
 _BUSY_S = 0.05
@@ -31,7 +32,9 @@ class FilePoints:
             found = self._open().execute(sql, keys).fetchone()
         except sqlite3.Error as error:
             self.close()
-            raise unavailable(f"the ledger could not be read ({type(error).__name__})") from error
+            raise unavailable(
+                Sentence("the ledger could not be read ({error})", error=type(error).__name__)
+            ) from error
         body: bytes | None = found[0] if found else None
         return body
 

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from governance.errors import Code, InvalidInput, PlacetError
+from governance.sentences import Sentence
 from storage.batch import unavailable
 from storage.connection import (
     NUL,
@@ -80,7 +81,9 @@ class ServerPoints:
             async with self._engine.connect() as connection:
                 found = (await connection.exec_driver_sql(in_style(sql, _STYLE), keys)).first()
         except (DBAPIError, PoolTimeout) as error:
-            raise unavailable(f"the ledger could not be read ({type(error).__name__})") from error
+            raise unavailable(
+                Sentence("the ledger could not be read ({error})", error=type(error).__name__)
+            ) from error
         body: bytes | None = found[0] if found else None
         return body
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from governance.sentences import Sentence
 from storage.batch import unavailable
 
 
@@ -28,7 +29,9 @@ class Reading:
             async with self._engine.connect() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
-            raise unavailable(f"the ledger could not be read ({type(error).__name__})") from error
+            raise unavailable(
+                Sentence("the ledger could not be read ({error})", error=type(error).__name__)
+            ) from error
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         async with self._reading() as connection:

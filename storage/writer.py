@@ -257,7 +257,7 @@ def _call_all(answers: Sequence[Callable[[], None]]) -> None:
 
 
 def _unwritten(error: Exception) -> Unavailable:
-    return unavailable(f"the ledger could not be written ({_name(error)})")
+    return unavailable(Sentence("the ledger could not be written ({error})", error=_name(error)))
 
 
 def _name(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 Lives here: an answer as a value, and answers made from errors. Must not live here: sending.
 Law: a refusal says what the table of replies says, then the fact that the core gave, inert, where
-it adds something; its block id carries the stable code, so that a program can tell refusals apart
+it adds something, translated where it is a sentence of ours; what is named in it is never looked up; its block id carries the stable code, so that a program can tell refusals apart
 without reading prose.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bot.replies import reply_for
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import Block, ours, rich, run, section
-from bot.slack.kit.language import gettext, told
+from bot.slack.kit.language import N_, gettext, told
 from bot.slack.kit.text import Inert, clip, fallback, inert
 from governance.errors import Code, PlacetError
 
@@ -68,6 +68,19 @@ _SAID_BY_THE_TABLE = frozenset(
     }
 )
 """Codes whose sentence says all; the core's fact would only say it again."""
+
+NOT_JSON = (
+    N_("Expecting value"),
+    N_("Expecting ',' delimiter"),
+    N_("Expecting ':' delimiter"),
+    N_("Expecting property name enclosed in double quotes"),
+    N_("Extra data"),
+    N_("Illegal trailing comma before end of array"),
+    N_("Illegal trailing comma before end of object"),
+    N_("Invalid control character at"),
+    N_("Unterminated string starting at"),
+)
+"""What Python's decoder says, which a fact may hold; anything else it says is told in English."""
 
 
 def refusal_text(error: PlacetError) -> Inert:

@@ -72,8 +72,9 @@ def after(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
                 ticket, updated_at=at, state=S.REJECTED, decided_by=event.person, note=event.cause
             )
         case ev.TicketExpired():
-            was = "decided" if ticket.state is S.PENDING else "used"
-            return replace(ticket, updated_at=at, state=S.EXPIRED, note=f"not {was} in time")
+            is_open = ticket.state is S.PENDING
+            note = "not decided in time" if is_open else "not used in time"
+            return replace(ticket, updated_at=at, state=S.EXPIRED, note=note)
         case ev.TicketCancelled():
             return replace(
                 ticket, updated_at=at, state=S.CANCELLED, decided_by=event.actor, note=event.reason

@@ -11,6 +11,7 @@ from bot.slack.cards.view import CardView
 from bot.slack.kit.blocks import Block, ours, person, run
 from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, clip, mixed_alphabets, right_to_left, words
+from bot.slack.recorded import recorded
 from governance.control import EVERYONE, Frozen
 from governance.json_text import to_text
 from governance.policy.decision import Warned
@@ -64,7 +65,9 @@ def cautions(view: CardView, budget: Budget) -> list[Block]:
 
 def _signals(signals: list[Warned], budget: Budget) -> Inert:
     """The service's own words about the text; warnings of constraints never push them out."""
-    told = [words(signal.description, budget.at_most(160)) for signal in signals[:_SIGNALS]]
+    told = [
+        words(recorded(signal.description), budget.at_most(160)) for signal in signals[:_SIGNALS]
+    ]
     more = len(signals) - len(told)
     return Inert("; ".join(told) + (gettext("; and {count} more", count=more) if more else ""))
 

@@ -15,6 +15,7 @@ from bot.slack.cards.view import CardView
 from bot.slack.kit.blocks import Block, line, ours, person, quote, run
 from bot.slack.kit.language import N_, gettext, number
 from bot.slack.kit.text import Inert, clip, head, inert, words
+from bot.slack.recorded import recorded
 from governance.action import Dispatch
 from governance.principal import BREAK_GLASS, PersonId
 from governance.tickets.ticket import Ticket, TicketState
@@ -103,7 +104,7 @@ def why(view: CardView, budget: Budget) -> list[Block]:
     tier = words(ruling.risk_tier, most) if ruling.risk_tier else ours(gettext("without a tier"))
     rules = Inert(", ".join(words(rule, most) for rule in ruling.rule_ids[:4]))
     label = _WHY_PEOPLE[view.ticket.state is TicketState.PENDING] if ruling.requirement else _WHY
-    asked = labelled(gettext(label), run(words(ruling.reason, budget.reason)))
+    asked = labelled(gettext(label), run(words(recorded(ruling.reason), budget.reason)))
     risk = Inert(gettext("{tier}, by rule {rules}", tier=tier, rules=rules)) if rules else tier
     return [*asked, *labelled(gettext("Risk"), run(risk))]
 

@@ -11,6 +11,7 @@ from bot.slack.cards.view import CardView
 from bot.slack.kit.blocks import Block, instant, line, link, ours, preformatted, run, small
 from bot.slack.kit.language import N_, gettext, number
 from bot.slack.kit.text import Inert, clip, head, inert, words
+from bot.slack.recorded import note_of, recorded
 from governance.action import Dispatch
 from governance.execution import OutputState, RunStatus
 from governance.policy.decision import Requirement
@@ -149,7 +150,7 @@ def outcome(view: CardView, budget: Budget) -> list[Block]:
     elif cause:
         out += line(run(ours(cause)))
     if ticket.note and not cause:
-        out += labelled(gettext("Note"), run(words(ticket.note, budget.at_most(300))))
+        out += labelled(gettext("Note"), run(words(note_of(ticket), budget.at_most(300))))
     report = ticket.report
     if report is None:
         return out
@@ -170,7 +171,8 @@ def _run_text(view: CardView, budget: Budget) -> Inert:
     if report is None:
         return ours("")
     said = gettext(_RUNS[report.status], time=_seconds(report.duration_ms))
-    if view.ticket.ask.dispatch is Dispatch.RELEASE:
+    is_theirs = view.ticket.ask.dispatch is Dispatch.RELEASE
+    if is_theirs:
         said = gettext("the agent reports: {run}", run=said)
     if report.exit_code is not None:
         said += gettext(", exit code {code}", code=report.exit_code)
@@ -178,7 +180,8 @@ def _run_text(view: CardView, budget: Budget) -> Inert:
         said += gettext(", in a sandbox of tier {tier}", tier=words(report.sandbox, 4))
         said += gettext(_WEAKER.get(report.sandbox, ""))
     if report.error:
-        said += f": {words(report.error, budget.at_most(300))}"
+        error = report.error if is_theirs else recorded(report.error)
+        said += f": {words(error, budget.at_most(300))}"
     return Inert(said)
 
 

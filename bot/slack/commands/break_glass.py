@@ -19,6 +19,7 @@ from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.modals import modal
 from bot.slack.kit.text import Inert, clip, is_blank, words
 from bot.slack.payloads import Command, Submission, person_of
+from bot.slack.recorded import recorded
 from bot.slack.said import Said, refusal_text, say
 from bot.slack.voting.views import FormAnswer
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
@@ -189,7 +190,7 @@ class BreakGlass:
             return FormAnswer(errors={at: text})
         ticket = submitted.ticket
         if ticket is None or ticket.state is not TicketState.PENDING:
-            said = Inert(gettext(DENIED, reason=words(submitted.reason, 500)))
+            said = Inert(gettext(DENIED, reason=words(recorded(submitted.reason), 500)))
             return FormAnswer(view=modals.notice(said, title=gettext(TITLE), code="policy_denied"))
         name = words(ticket.id, 60)
         told = [gettext(WAITS, ticket=name)]

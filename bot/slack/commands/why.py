@@ -13,6 +13,7 @@ from bot.slack.cards.buttons import details_button
 from bot.slack.kit.blocks import Block, actions, header, line, ours, rich, run, section, with_ids
 from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, words
+from bot.slack.recorded import each_recorded, recorded
 from governance.canonical import Json
 from governance.ports import Reader
 from governance.tickets.ticket import Ticket
@@ -67,7 +68,7 @@ async def trace_of(reader: Reader, ticket: Ticket) -> Sequence[Mapping[str, Json
 def sentence(told: Mapping[str, Json]) -> Inert:
     """``Rule prod-writes asks people: writes to prod.``"""
     source, name = str(told.get("source", "")), str(told.get("id", ""))
-    verdict, note = str(told.get("verdict", "")), str(told.get("note", ""))
+    verdict, note = str(told.get("verdict", "")), each_recorded(str(told.get("note", "")))
     lead = gettext(SOURCES[source]) if source in SOURCES else words(source, 40)
     who = f"{lead} {words(name, 80)}" if name else lead
     if verdict == CONSIDERED:
@@ -82,7 +83,7 @@ def blocks_of(ticket: Ticket, trace: Sequence[Mapping[str, Json]]) -> list[Block
     """The whole answer."""
     ruling = ticket.ruling
     said = line(run(ours(gettext(EFFECTS[ruling.effect.value])), bold=True))
-    said += line(run(words(ruling.reason, 500)))
+    said += line(run(words(recorded(ruling.reason), 500)))
     requirement = ruling.requirement
     if requirement is not None:
         text = gettext(

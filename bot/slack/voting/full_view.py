@@ -15,6 +15,7 @@ from bot.slack.cards.parts import says
 from bot.slack.cards.view import CardView
 from bot.slack.kit.language import N_, SOURCE, gettext, speaking
 from bot.slack.kit.text import Inert, inert, pages
+from bot.slack.recorded import recorded
 from governance.action import Content, Dispatch
 from governance.canonical import Json
 from governance.json_text import to_text
@@ -157,7 +158,7 @@ def _request(view: CardView) -> dict[str, Json]:
         gettext("risk tags"): list(ask.risk_tags),
         gettext("labels"): dict(ask.labels),
         gettext("limits"): ruling.constraints.to_json(),
-        gettext("reason"): ruling.reason,
+        gettext("reason"): recorded(ruling.reason),
         gettext("action digest"): ask.action_digest,
         gettext("content digest"): ask.content_digest,
         gettext("binding"): ticket.binding,
