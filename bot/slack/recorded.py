@@ -91,10 +91,10 @@ REASONS = (
     N_("tool {tool}: {why}"),
     N_("it may not {action}"),
     N_("it may not be used in {environment}"),
-    N_("it names no {key}, and its scope is {scope}"),
-    N_("its credential holds no {names} for the scope {scope}"),
-    N_("its {key} is outside the scope {scope}"),
-    N_("its arguments do not fit its schema at {place} ({keyword})"),
+    N_("it names no {key}, and its scope is {argument}:{pattern}"),
+    N_("its credential holds no {names} for the scope {argument}:{pattern}"),
+    N_("its {key} is outside the scope {argument}:{pattern}"),
+    N_("its arguments do not fit its schema at /arguments{place} ({keyword})"),
     N_("its target is argument {name}, and the request names another"),
     N_("it has no registered action that could be executed"),
     N_("no role of the requester is cleared for {name} data"),
@@ -123,11 +123,12 @@ _WORDS = re.compile(r".+", re.DOTALL)
 _NUMBER = re.compile(r"[0-9.]+")
 _SHAPES = {
     "action": re.compile("|".join(ActionKind)),
+    "place": re.compile(r"\S*"),
     **dict.fromkeys(("count", "judged", "rules", "seconds"), _NUMBER),
     **dict.fromkeys(
         (
             *("conditions", "description", "details", "fields", "form", "names", "needs"),
-            *("reason", "scope", "what", "why"),
+            *("pattern", "reason", "what", "why"),
         ),
         _WORDS,
     ),

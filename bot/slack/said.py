@@ -2,8 +2,9 @@
 
 Lives here: an answer as a value, and answers made from errors. Must not live here: sending.
 Law: a refusal says what the table of replies says, then the fact that the core gave, inert, where
-it adds something, translated where it is a sentence of ours; what is named in it is never looked up; its block id carries the stable code, so that a program can tell refusals apart
-without reading prose.
+it adds something; a fact is told in the person's language where it is a sentence of ours, and what
+it names is never looked up. The block id carries the stable code, so that a program can tell
+refusals apart without reading prose.
 """
 
 from dataclasses import dataclass

@@ -22,6 +22,12 @@ from governance.tickets.ticket import Ticket, TicketState
 MAX_FAILED_RUNS = 5
 """So often one request may fail; after that its agent has to ask anew."""
 _DONE = (TicketState.EXECUTED, TicketState.RELEASED)
+_JUDGED = {
+    OutputState.CLEAN: Sentence("the output of ticket {ticket} is clean"),
+    OutputState.REDACTED: Sentence("the output of ticket {ticket} is redacted"),
+    OutputState.RELEASED: Sentence("the output of ticket {ticket} is released"),
+    OutputState.DISCARDED: Sentence("the output of ticket {ticket} is discarded"),
+}
 
 
 def record_outcome(ticket: Ticket, command: cmd.RecordOutcome, at: datetime) -> Decided:
@@ -175,13 +181,7 @@ def judge_output(ticket: Ticket, command: cmd.JudgeOutput) -> Decided:
     if report.output_state is wanted:
         return NOTHING
     if report.output_state is not OutputState.QUARANTINED:
-        state = report.output_state.value
-        return refused(
-            Code.WRONG_STATE,
-            Sentence(
-                "the output of ticket {ticket} is {state}", ticket=ticket.id, state=Sentence(state)
-            ),
-        )
+        return refused(Code.WRONG_STATE, Sentence(_JUDGED[report.output_state], ticket=ticket.id))
     if not command.comment_digest:
         return refused(
             Code.EVIDENCE_REQUIRED, Sentence("say why its output may be seen, or may not")
