@@ -1,17 +1,27 @@
 """What one person sees is in their language, what a channel sees in the operator's."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from bot.compose.emergencies import told_of
+from bot.compose.undelivered import Undelivered
 from bot.emulator.acts import ActResult
 from bot.emulator.faults import FaultKind
 from bot.settings import Language
 from bot.slack import names
+from bot.slack.commands.stats import FiguresDesk
+from bot.slack.kit.language import speaking
+from governance.outbox import Backlog, OwedKind
 from governance.tickets.ticket import TicketState
+from storage.memory import MemoryLedger
 from tests.integration.slack.test_speaking import ADA, BEN, CARDS, running
-from tests.integration.slack.world import World, code_of
+from tests.integration.slack.world import RealClock, World, code_of
 
 
 def said(result: ActResult) -> str:
@@ -106,3 +116,85 @@ async def test_cards_are_in_the_language_of_the_setting_whoever_acts_on_them(
         final = service.card(ticket)
         assert final is not None
         assert final.text.startswith("Genehmigt")
+
+
+async def test_a_refusal_that_names_something_is_wholly_in_the_persons_language(
+    world: World,
+) -> None:
+    await world.emu.set_user("newbie", locale="de-DE")
+    await world.emu.set_user("olga", locale="de-DE")
+    await world.ask()
+    told = said(await world.click("newbie", names.APPROVE))
+    assert "(über Stufe high entscheiden: operator, reviewer)" in told
+    result = await world.emu.command("olga", "/placet", "unfreeze Running now.")
+    assert code_of(result) == "not_found"
+    assert "(Running ist nicht gesperrt)" in said(result)  # a name, whatever it reads like
+
+
+async def test_why_is_told_in_the_persons_language(world: World) -> None:
+    await world.emu.set_user("olga", locale="de-DE")
+    ticket = await world.ask()
+    told = said(await world.emu.command("olga", "/placet", f"why {ticket.id}"))
+    assert "Regeln, " in told
+    assert "treffen zu" in told
+    assert " of the rules" not in told
+    english = said(await world.emu.command("rita", "/placet", f"why {ticket.id}"))
+    assert " match." in english
+
+
+async def test_figures_are_in_the_persons_language_and_pictures_in_the_channels(
+    world: World,
+) -> None:
+    await world.emu.set_user("olga", locale="de-DE")
+    await world.ask()
+    told = said(await world.emu.command("olga", "/placet", "stats", "approvals"))
+    assert "1 Mal, davon 1 wartend" in told
+    assert "Die Bilder sind in diesem Channel." in told
+    alone = {one.alt_text for one in world.emu.workspace.files.values()}
+    assert "1 decisions: 1 (100 %) REQUIRE_APPROVAL." in alone
+
+
+async def test_the_weekly_figures_are_in_the_language_of_the_channels(world: World) -> None:
+    desk = world.app.extras.stats
+    assert isinstance(desk, FiguresDesk)
+    await world.ask()
+    until = datetime.now(UTC) + timedelta(hours=1)
+    german = replace(desk, language="de")
+    await german.digest("C0APPROVE", since=until - timedelta(days=7), until=until)
+    *_, words, pictures = world.emu.messages("approvals")
+    assert "1 Mal, davon 1 wartend" in str(words.current.blocks)
+    files = [world.emu.workspace.files[one] for one in pictures.files]
+    assert "1 Entscheidungen: 1 (100 %) Zustimmung nötig." in {one.alt_text for one in files}
+
+
+async def test_what_does_not_arrive_is_told_in_the_persons_language_and_in_english_over_http(
+    world: World,
+) -> None:
+    outbox = StuckOutbox()
+    assert world.app.homes is not None
+    object.__setattr__(world.app.homes.home, "troubles", partial(told_of, outbox))
+    await world.emu.set_user("olga", locale="de-DE")
+    german = await world.emu.open_home("olga")
+    english = await world.emu.open_home("rita")
+    assert german is not None
+    assert english is not None
+    told = json.dumps(german.body, ensure_ascii=False)
+    assert "Aufgegeben: 2 Karten (is_archived); ein neuer Versuch folgt" in told
+    assert "Heben Sie die Archivierung des Channels auf" in told
+    assert "2 cards was given up (is_archived)" in json.dumps(english.body)
+    watched = Undelivered(outbox)
+    with speaking("de"):
+        await watched.look()
+    (note,) = watched.told
+    assert note.startswith("delivery: 2 cards was given up (is_archived)")
+
+
+class StuckOutbox(MemoryLedger):
+    """An outbox with cards that nobody can be shown."""
+
+    def __init__(self) -> None:
+        super().__init__(RealClock())
+
+    async def backlog(self) -> Sequence[Backlog]:
+        error = "chat.postMessage: is_archived"
+        return [Backlog(kind=OwedKind.CARD, error=error, count=2, is_dead=True)]
