@@ -171,6 +171,59 @@ def test_a_german_label_is_not_cut_and_leaves_its_picture_as_large(of: Figures) 
         assert 40 < len(other.alt) < 1_000 or of is EMPTY
 
 
+@pytest.mark.parametrize("name", language.LANGUAGES)
+def test_no_text_leaves_its_picture(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure as Canvas
+    from matplotlib.text import Text
+
+    outside: list[str] = []
+    save = Canvas.savefig
+
+    def measured(self: Canvas, *args: Any, **more: Any) -> None:
+        save(self, *args, **more)
+        width = self.bbox.width
+        for one in self.findobj(Text):
+            if isinstance(one, Text) and one.get_visible() and one.get_text():
+                box = one.get_window_extent()
+                if box.x0 < 0 or box.x1 > width:
+                    outside.append(one.get_text())
+
+    monkeypatch.setattr(Canvas, "savefig", measured)
+    with speaking(name):
+        plots.draw(busy(), BUNDLE, lambda _: "Anna Beispielmann")
+    assert not outside
+
+
+def busy() -> Figures:
+    """Numbers of two digits beside the longest bars, and waits that are long to tell."""
+    tally = Tally(since=T0, until=T0 + timedelta(days=7))
+    facts: list[Fact] = []
+    for number in range(90):
+        opened = T0 + timedelta(minutes=number)
+        ended = opened + timedelta(days=2, hours=23, minutes=number)
+        is_for = number % 2
+        for at, kind, more in (
+            (
+                opened,
+                "TicketOpened",
+                {"word": "REQUIRE_APPROVAL", "who": "PENDING", "rules": ("rr",)},
+            ),
+            (
+                ended,
+                "VoteCast",
+                {
+                    "who": "slack:T1/U0",
+                    "word": (Choice.APPROVE if is_for else Choice.REJECT).value,
+                },
+            ),
+            (ended, "TicketApproved" if is_for else "TicketRejected", {}),
+        ):
+            given: Any = more
+            facts.append(Fact(seq=1, at=at, type=kind, ticket_id=f"t{number}", **given))
+    tally.add(sorted(facts, key=lambda fact: fact.at))
+    return tally.figures()
+
+
 # Troubles
 
 
