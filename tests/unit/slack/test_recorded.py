@@ -255,7 +255,7 @@ def test_a_hostile_text_costs_one_pass() -> None:
 def test_notes_of_a_rule_are_told_one_by_one() -> None:
     with speaking("de"):
         told = each_recorded("writes to prod; matches by claims alone, which loosen nothing")
-    assert told == "writes to prod; trifft nur nach eigenen Angaben zu, und die lockern nichts"
+    assert told == "writes to prod; trifft nur nach Angaben des Agenten zu, und die lockern nichts"
 
 
 def test_who_took_a_request_back_is_quoted() -> None:
