@@ -4,7 +4,8 @@ Lives here: which sentences these are, and telling them in the language that is 
 live here: what agents, people and the bundle wrote, which is never given to it where it is known
 to be theirs. Law: a text is told in another language only where it is one of these from its first
 character to its last; the values in it are put in as they stand, and are looked up themselves only
-where they are sentences of ours; in English nothing is touched. The work is one pass for each.
+where they are sentences of ours; in English nothing is touched. The work is a few passes over a
+text of bounded length.
 """
 
 import re
@@ -18,6 +19,8 @@ from governance.action import ActionKind
 from governance.tickets.ticket import Ticket, TicketState
 
 _LONGEST = 2_000
+_DEEPEST = 2
+"""So deep do sentences of ours stand within each other; what goes deeper is somebody else's."""
 SYSTEM = "system:placet"
 """Who cancels where nobody did."""
 NOTES = (
@@ -188,7 +191,7 @@ def recorded(text: str) -> str:
     """``text`` in the language that is spoken where it is one of ours, else as it stands."""
     if spoken() == SOURCE:
         return text
-    found = _looked_up(text)
+    found = _looked_up(text, _DEEPEST)
     return text if found is None else found
 
 
@@ -197,22 +200,22 @@ def each_recorded(text: str) -> str:
     return "; ".join(recorded(part) for part in text.split("; "))
 
 
-def _looked_up(text: str) -> str | None:
-    if len(text) > _LONGEST:
+def _looked_up(text: str, deep: int) -> str | None:
+    if len(text) > _LONGEST or deep < 0:
         return None
     for form in _forms():
         values = form.values(text)
-        told = None if values is None else _told(values)
+        told = None if values is None else _told(values, deep - 1)
         if told is not None:
             return gettext(form.message, **told)
     return None
 
 
-def _told(values: Mapping[str, str]) -> dict[str, str] | None:
+def _told(values: Mapping[str, str], deep: int) -> dict[str, str] | None:
     """The values as they are told; None where one of ours had to stand and does not."""
     told = dict(values)
     for name, value in values.items():
-        inner = _looked_up(value) if name in _OURS | _PERHAPS_OURS else None
+        inner = _looked_up(value, deep) if name in _OURS | _PERHAPS_OURS else None
         if name == "needs":
             told[name] = _needs(value)
         elif inner is not None:

@@ -4,7 +4,7 @@ import copy
 import json
 import pickle
 
-from governance.sentences import Sentence
+from governance.sentences import SEVERAL, Sentence, joined
 
 
 def test_a_sentence_is_the_english_text() -> None:
@@ -35,3 +35,12 @@ def test_another_process_and_a_copy_read_the_text_alone() -> None:
     made = Sentence("{agent} is frozen", agent="{x}")
     for read in (pickle.loads(pickle.dumps(made)), copy.copy(made), copy.deepcopy(made)):
         assert (read, type(read)) == ("{x} is frozen", str)
+
+
+def test_sentences_one_after_the_other_keep_what_each_was_made_from() -> None:
+    one = Sentence("role {role}", role="operator")
+    assert joined([one], SEVERAL) is one
+    several = joined([one, "as it stands", one], SEVERAL)
+    assert several == "role operator; as it stands; role operator"
+    assert isinstance(several, Sentence)
+    assert several.values["more"] is one

@@ -246,8 +246,17 @@ def test_a_value_is_never_looked_up_nor_read_as_a_template() -> None:
         assert told == "Ausnahme von der Beschränkung {0}: the run failed; {why} %s"
 
 
-def test_a_hostile_text_costs_one_pass() -> None:
-    hostile = "tool " + ": tool " * 280
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "tool " + ": tool " * 280,
+        "tool a: " * 240 + "the run failed",
+        "tool a: tool a: x (escalated to tier t: " * 48,
+        "tool a: tool a: x (escalated to tier t: " * 30 + ")" * 30,
+    ],
+)
+def test_sentences_in_sentences_without_end_cost_a_few_passes(hostile: str) -> None:
+    assert len(hostile) < table._LONGEST
     with speaking("de"):
         assert recorded(hostile) == hostile
 
