@@ -141,7 +141,11 @@ def grant(
     same = (one for one in alive if (one.delegator, one.delegate) == (delegator.id, delegate.id))
     standing = next((one for one in same if _covers(one, wish)), None)
     if standing is not None:
-        message = f"delegation {standing.id} lends it, until {standing.ends_at.isoformat()}"
+        message = Sentence(
+            "delegation {id} lends it, until {end}",
+            id=standing.id,
+            end=standing.ends_at.isoformat(),
+        )
         raise Refused(Code.DELEGATION_EXISTS, message)
     given = sum(one.delegator == delegator.id for one in alive)
     if given >= MAX_GIVEN or len(alive) >= MAX_IN_FORCE:
