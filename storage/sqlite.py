@@ -159,6 +159,10 @@ class SqliteDatabase:
             pool_size=READERS,
             max_overflow=0,
             pool_timeout=30,
+            # Reading begins no transaction that could be undone: each undoing goes to a thread.
+            isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
+            pool_reset_on_return=None,
         )
         event.listen(engine.sync_engine, "connect", _prepare_reader)
         return engine
