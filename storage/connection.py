@@ -41,6 +41,8 @@ class Dialect:
 
     skip_locked: str
     """After a SELECT of rows to take: rows that another worker is taking are passed over."""
+    rows_at_once: int
+    """How many rows one INSERT is given where there are many; 1: the driver does better."""
 
 
 @lru_cache(1024)

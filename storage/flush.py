@@ -6,6 +6,8 @@ the batch as a whole.
 """
 
 from datetime import datetime
+from functools import cache
+from itertools import chain
 
 from governance.outbox import Owed
 from governance.policy.floods import Flood
@@ -97,11 +99,11 @@ def flush(connection: Connection, changes: Changes, at: datetime, *, due_at: dat
         _BUCKET,
         [(key, b.tokens_milli, stamp(b.updated_at)) for key, b in changes.buckets.items()],
     )
-    _many(connection, deeds.INSERT, [deeds.row_of(row) for row in changes.deeds])
+    _insert(connection, deeds.INSERT, [deeds.row_of(row) for row in changes.deeds])
     if changes.floods:
         _flush_floods(connection, changes.floods)
-    _many(connection, _CONTENT, [(digest, b, when) for digest, b in changes.contents.items()])
-    _many(connection, keeping.NAME, [(digest, record.seq) for digest, record in changes.uses])
+    _insert(connection, _CONTENT, [(digest, b, when) for digest, b in changes.contents.items()])
+    _insert(connection, keeping.NAME, [(digest, record.seq) for digest, record in changes.uses])
     _many(connection, keeping.ERASE, [(when, digest) for digest in changes.erased])
     for seq, segment in changes.detached:
         detaching.take_out(connection, seq, segment)
@@ -135,6 +137,23 @@ def _many(connection: Connection, sql: str, rows: list[tuple[object, ...]]) -> N
         connection.executemany(sql, rows)
 
 
+def _insert(connection: Connection, sql: str, rows: list[tuple[object, ...]]) -> None:
+    """The same of an INSERT of one row each, by as many as go into one statement at once."""
+    size = connection.dialect.rows_at_once
+    whole = len(rows) // size * size if size > 1 else 0
+    for first in range(0, whole, size):
+        connection.execute(_of_rows(sql, size), [*chain(*rows[first : first + size])])
+    _many(connection, sql, rows[whole:])
+
+
+@cache
+def _of_rows(sql: str, count: int) -> str:
+    """``sql``, whose VALUES are one row of marks alone, with so many such rows."""
+    before, values, after = sql.partition("VALUES ")
+    row, end, rest = after.partition(")")
+    return before + values + ", ".join([row + end] * count) + rest
+
+
 def _event_row(event: Linked) -> tuple[object, ...]:
     head = event.header
     return (
@@ -161,10 +180,10 @@ def _flush_tickets(connection: Connection, changes: Changes) -> None:
             changed.append((*moving, ticket.id))
         else:
             born.append((*moving, ticket.id, opened_seq, *_fixed(ticket)))
-    _many(connection, _OPENED, born)
+    _insert(connection, _OPENED, born)
     _exactly(connection, _TICKET, changed)
     kept = {ticket_id: stamp(until) for ticket_id, until in changes.keys_kept.items()}
-    _many(
+    _insert(
         connection,
         _IDEMPOTENCY,
         [

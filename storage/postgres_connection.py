@@ -16,7 +16,7 @@ from storage.connection import LOG_HEAD, Dialect, Rows, in_style
 from storage.notices import CHANNEL
 
 _STYLE = psycopg.paramstyle
-_POSTGRES = Dialect(skip_locked=" FOR UPDATE SKIP LOCKED")
+_POSTGRES = Dialect(skip_locked=" FOR UPDATE SKIP LOCKED", rows_at_once=1)
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 # The time is its own statement: the one that waits for the lock began before it had it.
 _BEGIN_CHAIN = f"{_BEGIN}; {LOG_HEAD} FOR UPDATE; SELECT clock_timestamp()"

@@ -33,7 +33,7 @@ from storage.wakes import SocketWakes
 
 READERS = 4
 """Connections that read at the same time."""
-_SQLITE = Dialect(skip_locked="")
+_SQLITE = Dialect(skip_locked="", rows_at_once=16)
 """A writer has the whole file to itself."""
 
 
