@@ -23,8 +23,8 @@ from bot.compose.core import NoDirectory
 from bot.ids import RandomIds
 from bot.scheduler import JumpGuard, Sweeper
 from bot.signing import NoSigner
-from governance.action import content_digest
 from governance.audit import Event
+from governance.digests import content_digest
 from governance.policy.bundle import load
 from governance.ports import Keys, Ledger, Result, State, TicketQuery
 from governance.principal import AgentId

@@ -23,9 +23,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import control as ctl
-from governance.action import ActionKind, Dispatch, content_digest
-from governance.audit import Event, checkpoint_body, note_key_hash, note_signature, signed_note
+from governance.action import ActionKind, Dispatch
+from governance.audit import Event
+from governance.checkpoint_notes import checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.control import PublicKey
+from governance.digests import content_digest
 from governance.execution import OutputState, RunReport, RunStatus, SandboxTier
 from governance.policy.decision import Constraints, Effect, Requirement, RoleRequirement
 from governance.ports import IdempotencyKey, Keys, Ledger, Result, State
@@ -33,16 +35,7 @@ from governance.principal import AgentId, PersonId, TenantId
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.binding import binding_of, vote_message
-from governance.tickets.ticket import (
-    Ask,
-    Basis,
-    Choice,
-    Ruling,
-    Run,
-    TicketId,
-    TicketState,
-    Vote,
-)
+from governance.tickets.ticket import Ask, Basis, Choice, Ruling, Run, TicketId, TicketState, Vote
 
 TENANT = TenantId("acme")
 ROLES = (("operator", 1, "slack:T1/UANNA"), ("security-admin", 3, "slack:T1/UBEN"))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bot.scan.scanner import MAX_SCANNED_CHARS, redact, scan
-from governance.action import content_digest
+from governance.digests import content_digest
 from governance.errors import Code, Refused
 from governance.ports import Reader
 from governance.principal import Eligible, PersonId

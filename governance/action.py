@@ -1,9 +1,9 @@
-"""What an agent asks to do, and the digest that says it is exactly this.
+"""What an agent asks to do.
 
-Lives here: the request as a value, its content (arguments and words) and their digests.
-Must not live here: whether it may be done (``policy``) or how it is shown (``bot.slack.cards``).
-Law: whatever the card shows as the action is in ``action_digest``; a client's tags, environment
-and classes are claims.
+Lives here: the request as a value, its content (arguments and words), and what makes it one action
+that people can see. Must not live here: the digests that say it is exactly this (``digests``),
+whether it may be done (``policy``) or how it is shown (``bot.slack.cards``).
+Law: a client's tags, environment and classes are claims; one ticket is one action.
 """
 
 import unicodedata
@@ -11,14 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from governance.canonical import (
-    Json,
-    canonical_bytes,
-    canonical_bytes_of_stored,
-    digest_bytes,
-    is_plain,
-    parse,
-)
+from governance.canonical import Json, parse
 from governance.errors import Code, InvalidInput
 from governance.json_text import to_text
 from governance.making import quickly_made
@@ -103,6 +96,18 @@ class ActionRequest:
     ttl_s: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """What is made of a request once and carried along: each costs as much as deciding by a rule.
+
+    ``needs_full_view``: whether a card cannot show all of it.
+    """
+
+    action: str
+    request: str
+    needs_full_view: bool
+
+
 def parse_content(raw: bytes) -> Content:
     """Read back what ``Content.to_bytes`` wrote.
 
@@ -122,81 +127,6 @@ def parse_content(raw: bytes) -> Content:
             )
         case _:
             raise InvalidInput(Code.INVALID_FIELD, "these bytes are not an action's content")
-
-
-def action_digest(request: ActionRequest) -> str:
-    """The digest of everything that says what will happen and for whom."""
-    content = request.content
-    value: Mapping[str, Json] = {
-        "tenant": request.tenant,
-        "agent": request.agent,
-        "on_behalf_of": request.on_behalf_of,
-        "tool": request.tool,
-        "topic": request.topic,
-        "action": request.action.value,
-        "environment": request.environment,
-        "target": request.target,
-        "arguments": content.arguments,
-        "prompt": content.prompt,
-        "context": content.context,
-        "dispatch": request.dispatch.value,
-    }
-    # All else is text by its type; only what the agent wrote freely must be looked through.
-    is_known = is_plain(content.arguments) and (content.context is None or is_plain(value))
-    written = canonical_bytes_of_stored(value) if is_known else canonical_bytes(value)
-    return digest_bytes("action", written)
-
-
-def request_digest(request: ActionRequest, *, action: str = "") -> str:
-    """The fingerprint by which a repeated idempotency key is the same request or a conflict.
-
-    ``action`` is the request's action digest where it is known already.
-    """
-    value: Mapping[str, Json] = {
-        "action": action or action_digest(request),
-        "capability": request.capability,
-        "risk_tags": sorted(request.risk_tags),
-        "requires": sorted(request.requires),
-        "labels": dict(request.labels),
-        "data_classes": sorted(request.data_classes),
-        "justification": request.content.justification,
-        "ttl_s": request.ttl_s,
-    }
-    return digest_bytes("request", canonical_bytes_of_stored(value))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Digests:
-    """What is made of a request once and carried along: each costs as much as deciding by a rule.
-
-    ``needs_full_view``: whether a card cannot show all of it.
-    """
-
-    action: str
-    request: str
-    needs_full_view: bool
-
-
-def digests_of(request: ActionRequest, content: bytes = b"") -> Digests:
-    """What it will do, by what it is known again, and whether a card shows it whole.
-
-    ``content`` are the bytes of the request's content where they were made already.
-    """
-    action = action_digest(request)
-    return Digests(
-        action=action,
-        request=request_digest(request, action=action),
-        needs_full_view=needs_full_view(
-            request.content,
-            *(request.target, request.tool, request.topic, request.environment),
-            raw=content,
-        ),
-    )
-
-
-def content_digest(raw: bytes) -> str:
-    """The name under which content (or a comment, or an output) lies in the payload table."""
-    return digest_bytes("content", raw)
 
 
 def needs_full_view(content: Content, *names: str, raw: bytes = b"") -> bool:

@@ -12,8 +12,8 @@ from functools import partial
 
 from governance import control as ctl
 from governance import control_steps, detaching
-from governance.action import content_digest
-from governance.audit import checkpoint_body, note_key_hash, note_signature, signed_note
+from governance.checkpoint_notes import checkpoint_body, note_key_hash, note_signature, signed_note
+from governance.digests import content_digest
 from governance.errors import Code, InvalidInput, Refused
 from governance.policy.model import Bundle
 from governance.ports import Clock, Keys, Ledger, Reader, Result, Signer, State

@@ -1,28 +1,17 @@
-"""The event log's records: what is hashed, how it is linked, what a checkpoint says.
+"""The event log's records: what is hashed, and how it is linked.
 
-Lives here: the record around an event, its canonical bytes and the checkpoint text.
-Must not live here: where records are kept (``storage``) or shown (``bot.sinks``).
+Lives here: the record around an event and its canonical bytes. Must not live here: where records
+are kept (``storage``) or shown (``bot.sinks``), checkpoints over them (``checkpoint_notes``).
 Law: sequence and previous hash are inside the hashed bytes; a record never says success before
 the effect.
-Source: C2SP tlog-checkpoint (note form) for checkpoints.
 """
 
-import base64
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 from typing import assert_never
 
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-
 from governance import control as ctl
-from governance.canonical import (
-    Json,
-    canonical_bytes,
-    canonical_bytes_of_stored,
-    digest_bytes,
-)
+from governance.canonical import Json, canonical_bytes, canonical_bytes_of_stored, digest_bytes
 from governance.delegation import DelegationGranted, DelegationRevoked
 from governance.execution import RunStatus
 from governance.making import quickly_made
@@ -268,34 +257,3 @@ def _control_actor(event: ctl.ControlEvent) -> str:
             return "system:placet"
         case _:
             assert_never(event)
-
-
-def checkpoint_body(*, origin: str, size: int, root: bytes, head: str, at: datetime) -> str:
-    """The text that a checkpoint signs: origin, size, Merkle root, then our extension lines.
-
-    ``root`` is the 32-byte RFC 6962 root over the records' bytes; ``head`` the last hash in hex.
-    """
-    lines = [origin, str(size), base64.b64encode(root).decode(), f"head {head}", f"at {stamp(at)}"]
-    return "\n".join(lines) + "\n"
-
-
-def note_key_hash(pem: str) -> bytes:
-    """The four bytes by which notes name a P-256 key: of its DER, as type 2 has them.
-
-    Source: C2SP signed-note, signature type 0x02.
-    """
-    public = load_pem_public_key(pem.encode())
-    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return sha256(der).digest()[:4]
-
-
-def note_signature(raw: bytes) -> bytes:
-    """r and s (32 bytes each) as DER, which is how notes have ECDSA signatures."""
-    r, s = (int.from_bytes(half, "big") for half in (raw[:32], raw[32:]))
-    return encode_dss_signature(r, s)
-
-
-def signed_note(body: str, *, key_name: str, key_hash: bytes, signature: bytes) -> str:
-    """``body`` with its signature line; ``key_hash`` is the first 4 bytes that name the key."""
-    blob = base64.b64encode(key_hash + signature).decode()
-    return f"{body}\n\u2014 {key_name} {blob}\n"

@@ -5,7 +5,7 @@ whether the vote counts (``tickets.lifecycle``). Law: a role that the person doe
 attested; what was shown to the person is part of what is signed.
 """
 
-from governance.action import content_digest
+from governance.digests import content_digest
 from governance.errors import Code, Refused, Unavailable
 from governance.policy.decision import Requirement, RoleRequirement
 from governance.ports import Clock, Directory, Ids, Signer

@@ -8,7 +8,8 @@ that was decided here counts but as a guess of what the step will need.
 
 from datetime import datetime
 
-from governance.action import ActionRequest, Digests, content_digest
+from governance.action import ActionRequest, Digests
+from governance.digests import content_digest
 from governance.errors import PlacetError
 from governance.policy.evaluate import evaluate, unavailable
 from governance.policy.model import Bundle

@@ -8,13 +8,8 @@ a reason why it cannot be had.
 
 from dataclasses import dataclass
 
-from governance.action import (
-    ActionRequest,
-    Content,
-    content_digest,
-    parse_content,
-    request_digest,
-)
+from governance.action import ActionRequest, Content, parse_content
+from governance.digests import content_digest, request_digest
 from governance.errors import InvalidInput
 from governance.principal import Agent
 from governance.tickets.ticket import Ask

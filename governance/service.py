@@ -13,7 +13,8 @@ from datetime import datetime
 from functools import partial
 
 from governance import ballots, confirmation, reassessment, refusals, steps
-from governance.action import ActionRequest, Digests, check_one_target, digests_of
+from governance.action import ActionRequest, Digests, check_one_target
+from governance.digests import digests_of
 from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.governing import Governing
 from governance.idempotency import Repeats, repeated

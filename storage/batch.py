@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from governance import control as ctl
-from governance.action import content_digest
 from governance.audit import Event, describe, encode_fields, hash_of
 from governance.control import HEAD
+from governance.digests import content_digest
 from governance.errors import Code, PlacetError, Unavailable
 from governance.idempotency import kept_until
 from governance.keys import head_message

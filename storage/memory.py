@@ -9,21 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
-from governance.action import content_digest
 from governance.control import Control
+from governance.digests import content_digest
 from governance.errors import PlacetError
 from governance.kept import Named
 from governance.policy.facts import Past, Wanted
-from governance.ports import (
-    Clock,
-    Committed,
-    DueWork,
-    Keys,
-    Logged,
-    Queue,
-    Step,
-    TicketQuery,
-)
+from governance.ports import Clock, Committed, DueWork, Keys, Logged, Queue, Step, TicketQuery
 from governance.principal import Credential, TenantId
 from governance.statistics import Fact
 from governance.tickets.ticket import Ticket, TicketId, TicketState

@@ -10,23 +10,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import (
-    CompoundSelect,
-    Connection,
-    Row,
-    Select,
-    and_,
-    func,
-    select,
-    text,
-    tuple_,
-    union_all,
-)
+from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from governance.action import content_digest
 from governance.audit import GENESIS
 from governance.control import Control
+from governance.digests import content_digest
 from governance.kept import Named
 from governance.policy.facts import Past, Wanted
 from governance.ports import DueWork, Logged, Queue, TicketQuery
@@ -38,18 +27,12 @@ from storage import codec, deeds, facts, keeping, merkle, past
 from storage.batch import unavailable
 from storage.connection import NUL, Points, in_style
 from storage.owed_reads import OwedReads
-from storage.schema import (
-    contents,
-    credentials,
-    events,
-    head,
-    tickets,
-)
+from storage.schema import contents, credentials, events, head, tickets
+from storage.ticket_pages import soonest, tickets_in
 
 # As text, not as parameters: only so is a partial index known to hold all that is asked for.
 _ALONE = text("events.trace_id <> '' AND events.ticket_id = ''")
 _OF_TICKET = text("events.ticket_id <> ''")
-_PENDING = text("tickets.state = 'PENDING'")
 _EVENT = (events.c.seq, events.c.hash, events.c.body)
 _DUE_OF = """SELECT id, {0} AS due_at FROM tickets WHERE {0} <= ? AND {0} IS NOT NULL
     ORDER BY {0}, id LIMIT ?"""
@@ -81,13 +64,13 @@ class Queries(OwedReads):
         if any(name is not None and NUL in name for name in named):
             return ()
         if query.soonest:
-            rows_by_end = await self._rows(_soonest(query))
+            rows_by_end = await self._rows(soonest(query))
             return [codec.ticket(bytes(row.body)) for row in rows_by_end]
         async with self._reading() as connection:
             found: list[tuple[int, bytes]] = []
             # One indexed walk for each state: a list of states would have to be sorted whole.
             for state in query.states or (None,):
-                rows = await connection.execute(_tickets_in(state, query))
+                rows = await connection.execute(tickets_in(state, query))
                 found += [(row.opened_seq, row.body) for row in rows]
         found.sort(reverse=True)
         return [codec.ticket(bytes(body)) for _, body in found[: query.limit]]
@@ -243,57 +226,6 @@ def _read_contents_of(connection: Connection, ticket_id: TicketId) -> Sequence[s
 def _run(connection: Connection, sql: str, values: tuple[object, ...]) -> Iterable[Sequence[Any]]:
     styled = in_style(sql, connection.dialect.paramstyle)
     return connection.exec_driver_sql(styled, values).all()
-
-
-def _tickets_in(state: TicketState | None, query: TicketQuery) -> Select[tuple[int, bytes]]:
-    chosen = select(tickets.c.opened_seq, tickets.c.body)
-    if state is TicketState.PENDING:
-        chosen = chosen.where(_PENDING)
-    elif state is not None:
-        chosen = chosen.where(tickets.c.state == state.value)
-    wanted = {
-        tickets.c.tenant: query.tenant,
-        tickets.c.agent: query.agent,
-        tickets.c.trace_id: query.trace_id,
-        tickets.c.topic: query.topic,
-    }
-    for column, value in wanted.items():
-        if value is not None:
-            chosen = chosen.where(column == value)
-    if query.needed_people is not None:
-        chosen = chosen.where(tickets.c.needed_people == int(query.needed_people))
-    if query.before is not None:
-        last = select(tickets.c.opened_seq).where(tickets.c.id == query.before)
-        chosen = chosen.where(tickets.c.opened_seq < last.scalar_subquery())
-    return chosen.order_by(tickets.c.opened_seq.desc()).limit(query.limit)
-
-
-def _soonest(query: TicketQuery) -> Select[tuple[bytes]]:
-    """Along the index of what may expire.
-
-    All else is compared as an expression, which no index fits: one over every ticket of a state
-    would be walked whole, and sorted, for each page.
-    """
-    end = tickets.c.expiring_at
-    chosen = select(tickets.c.body).where(end.is_not(None))
-    wanted = {
-        tickets.c.tenant: query.tenant,
-        tickets.c.agent: query.agent,
-        tickets.c.trace_id: query.trace_id,
-        tickets.c.topic: query.topic,
-    }
-    for column, value in wanted.items():
-        if value is not None:
-            chosen = chosen.where(column.concat("") == value)
-    if query.states:
-        chosen = chosen.where(tickets.c.state.concat("").in_([one.value for one in query.states]))
-    if query.needed_people is not None:
-        chosen = chosen.where(tickets.c.needed_people + 0 == int(query.needed_people))
-    if query.before is not None:
-        ended = select(tickets.c.expires_at).where(tickets.c.id == query.before)
-        last = tuple_(ended.scalar_subquery(), query.before)
-        chosen = chosen.where(tuple_(end, tickets.c.id) > last)
-    return chosen.order_by(end, tickets.c.id).limit(query.limit)
 
 
 def logged(row: Row[Any]) -> Logged:

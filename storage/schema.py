@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from storage.schema_base import NAME, NUMBER, bytes_column, int_column, metadata, text_column
 from storage.schema_detached import detached, detached_leaves, detached_uses
+from storage.schema_published import checkpoints, cosignatures, tiles
 from storage.schema_taken import taken as taken  # noqa: PLC0414  # told on, as those above are
 
 __all__ = [
@@ -228,35 +229,6 @@ places = Table(
     *(text_column(name) for name in ("channel", "ts", "shown")),
 )
 """Where each card is."""
-
-tiles = Table(
-    "tiles",
-    metadata,
-    int_column("level"),
-    int_column("place"),
-    bytes_column("hashes"),
-    PrimaryKeyConstraint("level", "place"),
-)
-"""Hashes of the tree over the log, 256 to a tile, derived from the records' bytes for proofs."""
-
-checkpoints = Table(
-    "checkpoints",
-    metadata,
-    Column("size", NUMBER, primary_key=True, autoincrement=False),
-    bytes_column("root"),
-    text_column("note"),
-)
-"""The checkpoints that were signed, which the log has too, by their size."""
-
-cosignatures = Table(
-    "cosignatures",
-    metadata,
-    int_column("size"),
-    text_column("name"),
-    text_column("line"),
-    PrimaryKeyConstraint("size", "name"),
-)
-"""What witnesses signed beneath a checkpoint: one line of each."""
 
 
 def _partial(

@@ -12,7 +12,7 @@ from bot.api import history, wire
 from bot.api.calls import Call, answer
 from bot.api.schemas import ConsumeForm, OutcomeForm
 from bot.scan.scanner import MAX_SCANNED_CHARS, redact, scan
-from governance.action import content_digest
+from governance.digests import content_digest
 from governance.execution import OutputState, RunReport, RunStatus
 from governance.output_safety import OutputPolicy, verdict
 from governance.tickets.commands import ReportOutcome

@@ -13,7 +13,7 @@ from bot.executor.actions import ActionError, ActionRegistry
 from bot.executor.errors import SandboxError
 from bot.executor.launcher import RunResult
 from bot.scan.scanner import MAX_SCANNED_CHARS, redact, scan
-from governance.action import content_digest
+from governance.digests import content_digest
 from governance.execution import OutputState, RunReport, RunStatus, SandboxTier
 from governance.output_safety import OutputPolicy, verdict
 from governance.policy.model import Bundle

@@ -18,7 +18,8 @@ from bot.executor.errors import SandboxError, SpecRefused
 from bot.executor.launcher import Launcher
 from bot.executor.report import Reported, of_failure, of_result
 from bot.executor.sandbox import Limits, SandboxSpec
-from governance.action import ActionRequest, Content, action_digest, parse_content
+from governance.action import ActionRequest, Content, parse_content
+from governance.digests import action_digest
 from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.execution import SandboxTier
 from governance.json_text import to_text

@@ -8,13 +8,8 @@ request; everything that people approve is frozen per revision; a revision voids
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from governance.action import (
-    ActionRequest,
-    Digests,
-    Dispatch,
-    action_digest,
-    digests_of,
-)
+from governance.action import ActionRequest, Digests, Dispatch
+from governance.digests import action_digest, digests_of
 from governance.errors import Code, Refused
 from governance.policy.decision import Decision, Effect, Requirement
 from governance.principal import Agent, Eligible

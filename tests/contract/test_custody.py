@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from governance import control as ctl
-from governance.action import content_digest
 from governance.custody import Custody
+from governance.digests import content_digest
 from governance.errors import Code, InvalidInput, PlacetError, Refused
 from governance.policy.decision import Effect
 from governance.ports import Keys, Result, State

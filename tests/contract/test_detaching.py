@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from governance import proofs
-from governance.action import content_digest
 from governance.custody import Custody
+from governance.digests import content_digest
 from governance.errors import Code, Refused, Unavailable
 from governance.ports import Keys, Result, State
 from governance.retention import Retention
@@ -31,15 +31,7 @@ from storage.verify import verify_database, verify_export
 from tests.support import build
 from tests.support.build import AGENT, ANNA, T0, TENANT, FixedClock
 from tests.support.commits import append, whole
-from tests.support.past import (
-    Past,
-    begin,
-    filled,
-    plain,
-    signed,
-    spoil,
-    whats,
-)
+from tests.support.past import Past, begin, filled, plain, signed, spoil, whats
 from tests.support.postgres import Postgres
 from tests.support.sealing import LATE, RETENTION, administration, checkpoint, chosen, seal
 from tests.unit.storage import story

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from governance import control as ctl
-from governance.action import content_digest
 from governance.audit import GENESIS, Record, encode, hash_of
+from governance.digests import content_digest
 from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.outbox import OwedKind
 from governance.policy.throttle import Bucket

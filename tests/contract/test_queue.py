@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from governance import steps
-from governance.action import Dispatch, content_digest, request_digest
+from governance.action import Dispatch
+from governance.digests import content_digest, request_digest
 from governance.errors import Code, Refused
 from governance.policy.bundle import load
 from governance.policy.decision import Effect

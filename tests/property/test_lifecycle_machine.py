@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from governance import control as ctl
 from governance import control_steps, steps
-from governance.action import Content, Dispatch, content_digest, request_digest
+from governance.action import Content, Dispatch
 from governance.control import EVERYONE, Control
+from governance.digests import content_digest, request_digest
 from governance.errors import Code, PlacetError
 from governance.execution import OutputState, RunStatus, SandboxTier
 from governance.policy.decision import Decision, Effect, RejectPolicy, Requirement

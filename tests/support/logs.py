@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from governance.audit import checkpoint_body, note_key_hash, note_signature, signed_note
+from governance.checkpoint_notes import checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.control import PublicKey
 from governance.note_keys import NoteKey, ecdsa_key
 from governance.ports import Signature

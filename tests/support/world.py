@@ -18,9 +18,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import control as ctl
-from governance.action import Dispatch, content_digest
-from governance.audit import Event, checkpoint_body, note_key_hash, note_signature, signed_note
+from governance.action import Dispatch
+from governance.audit import Event
+from governance.checkpoint_notes import checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.control import PublicKey
+from governance.digests import content_digest
 from governance.ports import Keys, Ledger, Result
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev

@@ -12,18 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from governance.action import (
-    ActionKind,
-    ActionRequest,
-    Content,
-    Dispatch,
-    action_digest,
-    content_digest,
-    request_digest,
-)
-from governance.audit import GENESIS, Record, checkpoint_body, describe, encode, hash_of
+from governance.action import ActionKind, ActionRequest, Content, Dispatch
+from governance.audit import GENESIS, Record, describe, encode, hash_of
 from governance.canonical import canonical_bytes, digest, parse
+from governance.checkpoint_notes import checkpoint_body
 from governance.control import AgentFrozen
+from governance.digests import action_digest, content_digest, request_digest
 from governance.execution import SandboxTier
 from governance.policy.decision import Constraints, RejectPolicy, Requirement, RoleRequirement
 from governance.principal import AgentId, PersonId, TenantId

@@ -1,6 +1,6 @@
 """Runs of jobs that are executed here, for tests of what people say about them afterwards."""
 
-from governance.action import content_digest
+from governance.digests import content_digest
 from governance.execution import OutputState, RunReport, RunStatus, SandboxTier
 from governance.tickets import commands as cmd
 from governance.tickets.ticket import TicketId

@@ -25,9 +25,10 @@ from bot.slack.app import SlackApp
 from bot.slack.cards.offers import offered
 from bot.slack.cards.view import load_card_view
 from bot.slack.sending.client import SlackConfig
-from governance.action import ActionKind, Content, Dispatch, content_digest
+from governance.action import ActionKind, Content, Dispatch
 from governance.administration import Administration
 from governance.control import PublicKey
+from governance.digests import content_digest
 from governance.errors import PlacetError
 from governance.execution import OutputState, RunReport, RunStatus, SandboxTier
 from governance.outbox import Owed, OwedKind, Place

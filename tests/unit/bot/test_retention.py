@@ -6,8 +6,8 @@ import pytest
 
 from bot import retention
 from bot.retention import Eraser, retention_of
-from governance.action import content_digest
 from governance.custody import Custody
+from governance.digests import content_digest
 from governance.errors import Code, Unavailable
 from governance.policy.bundle import load
 from governance.policy.decision import Effect

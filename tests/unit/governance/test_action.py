@@ -17,15 +17,12 @@ from governance.action import (
     ActionRequest,
     Content,
     Dispatch,
-    action_digest,
     check_one_target,
-    content_digest,
-    digests_of,
     needs_full_view,
     parse_content,
-    request_digest,
 )
 from governance.canonical import Json, parse
+from governance.digests import action_digest, content_digest, digests_of, request_digest
 from governance.errors import Code, InvalidInput
 from governance.principal import AgentId, PersonId, TenantId
 from tests.support.core import content, request

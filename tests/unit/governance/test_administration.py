@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import control as ctl
-from governance.action import content_digest
 from governance.administration import CHECKPOINT, Administration, TreeHead
+from governance.digests import content_digest
 from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.policy.bundle import load
 from governance.ports import Keys, Result

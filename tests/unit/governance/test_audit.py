@@ -14,13 +14,12 @@ from governance.audit import (
     Header,
     Record,
     approval_status,
-    checkpoint_body,
     describe,
     encode,
     hash_of,
-    signed_note,
 )
 from governance.canonical import parse
+from governance.checkpoint_notes import checkpoint_body, signed_note
 from governance.execution import RunStatus
 from governance.policy.decision import Effect
 from governance.tickets import events as ev

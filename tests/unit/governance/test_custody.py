@@ -2,8 +2,8 @@
 
 import pytest
 
-from governance.action import content_digest
 from governance.custody import Custody
+from governance.digests import content_digest
 from governance.errors import Code, InvalidInput, Refused
 from governance.policy.decision import Effect
 from governance.ports import Result

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from governance import reassessment, steps
-from governance.action import ActionKind, Dispatch, content_digest
+from governance.action import ActionKind, Dispatch
 from governance.control import Control
+from governance.digests import content_digest
 from governance.errors import Code, Refused, Unavailable
 from governance.execution import RunReport, RunStatus
 from governance.policy.active import ActiveBundle

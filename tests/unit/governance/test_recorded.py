@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from governance.action import ActionRequest, Content, content_digest
+from governance.action import ActionRequest, Content
+from governance.digests import content_digest
 from governance.policy.evaluate import evaluate
 from governance.recorded import ALTERED, UNKEPT_CLAIMS, UNKEPT_CONTENT, recall
 from governance.tickets._opening import ask_of

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from governance import refusals, steps
-from governance.action import ActionKind, Dispatch, content_digest, request_digest
+from governance.action import ActionKind, Dispatch
 from governance.control import Control
+from governance.digests import content_digest, request_digest
 from governance.errors import Code, Refused, Unavailable
 from governance.policy.bundle import load
 from governance.policy.decision import Effect

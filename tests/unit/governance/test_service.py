@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from governance import control as ctl
-from governance.action import ActionKind, ActionRequest, Dispatch, content_digest
+from governance.action import ActionKind, ActionRequest, Dispatch
 from governance.administration import Administration
 from governance.canonical import canonical_bytes
+from governance.digests import content_digest
 from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.policy.bundle import load
 from governance.policy.decision import Effect

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from governance.action import ActionRequest, content_digest
+from governance.action import ActionRequest
 from governance.differences import Answer, Case, answer_of, differs, is_looser
+from governance.digests import content_digest
 from governance.policy.bundle import Bundle
 from governance.policy.decision import Constraints, Effect, RejectPolicy, RoleRequirement
 from governance.policy.evaluate import evaluate

@@ -7,9 +7,10 @@ import pytest
 
 from governance import control as ctl
 from governance import steps
-from governance.action import Dispatch, content_digest, request_digest
+from governance.action import Dispatch
 from governance.canonical import digest
 from governance.control import EVERYONE, Control
+from governance.digests import content_digest, request_digest
 from governance.errors import Code, PlacetError, Refused
 from governance.policy.decision import BucketDemand, Effect
 from governance.policy.throttle import Bucket

@@ -7,9 +7,10 @@ Lives here: the story that verification tests tamper with; keys and signatures a
 from dataclasses import replace
 
 from governance import control as ctl
-from governance.action import Dispatch, content_digest
+from governance.action import Dispatch
 from governance.audit import Event
 from governance.control import PublicKey
+from governance.digests import content_digest
 from governance.execution import RunReport
 from governance.ports import Keys, Ledger, Result
 from governance.tickets import events as ev

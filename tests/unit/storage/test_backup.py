@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from governance.action import content_digest
+from governance.digests import content_digest
 from governance.ports import Keys, Result
 from storage import backup
 from storage.backup import NotCopied

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from governance import retention_events as rt
-from governance.action import content_digest
 from governance.audit import Event
+from governance.digests import content_digest
 from governance.policy.decision import Effect
 from governance.ports import Result
 from governance.principal import TenantId

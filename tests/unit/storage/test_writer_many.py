@@ -4,7 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from governance.action import content_digest
+from governance.digests import content_digest
 from governance.errors import Unavailable
 from governance.ports import Keys, Result, State, Step
 from governance.tickets.ticket import TicketId

@@ -5,16 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from governance.action import Content, Dispatch, action_digest, request_digest
+from governance.action import Content, Dispatch
+from governance.digests import action_digest, request_digest
 from governance.errors import Code, Refused
 from governance.execution import RunStatus, SandboxTier
-from governance.policy.decision import (
-    Constraints,
-    Decision,
-    Effect,
-    TraceLine,
-    Warned,
-)
+from governance.policy.decision import Constraints, Decision, Effect, TraceLine, Warned
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
 from governance.tickets import lifecycle
