@@ -25,7 +25,7 @@ EVERY_S = 2.0
 """One card after so long: 30 calls a minute of the hundreds that Slack takes."""
 REST_S = 60.0
 """From one round to the next at least, also where few cards wait."""
-_PAGE = 50
+PAGE = 50
 
 
 async def repost(outbox: Outbox, clock: Clock, ticket: Ticket, lost: Place) -> None:
@@ -49,6 +49,7 @@ class Rounds:
     leads: Callable[[], Awaitable[bool]]
     every_s: float = EVERY_S
     rest_s: float = REST_S
+    page: int = PAGE
     _last: TicketId | None = None
     _task: "asyncio.Task[None] | None" = field(default=None, repr=False)
 
@@ -82,7 +83,7 @@ class Rounds:
             return self.rest_s
         found = await self._next()
         if found is None:
-            return self.rest_s
+            return self.rest_s if self._last is None else self.every_s
         ticket, place = found
         pause_s = self.every_s
         try:
@@ -98,13 +99,13 @@ class Rounds:
         return pause_s
 
     async def _next(self) -> tuple[Ticket, Place] | None:
-        """The next ticket that has a card; None: the round is over."""
+        """The next ticket that has a card; None: the round is over, or these have none."""
         query = TicketQuery(
             tenant=self.service.tenant,
             states=(TicketState.PENDING,),
             needed_people=True,
             before=self._last,
-            limit=_PAGE,
+            limit=self.page,
             soonest=True,
         )
         page = await self.reader.tickets(query)
@@ -113,6 +114,6 @@ class Rounds:
             if place is not None and place.ts:
                 return ticket, place
             self._last = ticket.id
-        if len(page) < _PAGE:
+        if len(page) < self.page:
             self._last = None
         return None

@@ -125,7 +125,7 @@ class Bulk:
     async def _check_seen(self, ticket: Ticket, person: PersonId) -> None:
         """Refuse a box that was not offered: this person has not had the whole before them."""
         row = await self._row(ticket, person)
-        if not row.may_tick and not row.is_frozen:  # the core answers what is frozen
+        if not row.may_tick:
             raise InvalidInput(Code.FULL_VIEW_REQUIRED, "its line did not show the whole of it")
 
 

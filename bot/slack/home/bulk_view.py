@@ -67,7 +67,7 @@ class Row:
     text: Inert | None
     may_tick: bool
     is_frozen: bool = False
-    """Its agent is: no approval counts, and there is nothing to tick."""
+    """Its agent is: no approval counts, and no box stands there."""
     told: tuple[Block, ...] = ()
     """What ought to make one look twice, by which means, and for whom."""
 
@@ -93,7 +93,6 @@ def row_of(view: CardView, person: PersonId) -> Row:
     is_frozen = view.frozen is not None
     kept = redacted(view)
     told = (*cautions(kept, budget), *parts.named(kept, budget))
-    may_tick = may_tick and not is_frozen
     return Row(ticket=ticket, text=text, may_tick=may_tick, is_frozen=is_frozen, told=told)
 
 
@@ -115,7 +114,7 @@ def page(name: str, rows: Sequence[Row], *, more: int, is_reason_needed: bool) -
     if not rows:
         blocks.append(rich(section([run(ours(gettext(NONE_LEFT)))])))
     boxes: dict[str, object] = {}
-    if any(row.may_tick for row in rows):
+    if any(_has_box(row) for row in rows):
         blocks.append(_reason(is_needed=is_reason_needed))
         boxes["submit"] = plain(ours(gettext("Approve ticked")))
     return modal(
@@ -147,11 +146,15 @@ def _row(row: Row, number: int) -> list[Block]:
         small(reference(ticket)),
         actions(details_button(ticket)),
     ]
-    if row.may_tick:
+    if _has_box(row):
         return [*blocks, _box(ticket, number)]
     if row.is_frozen:
         return blocks
     return [*blocks, rich(section([run(ours(gettext(READ_FIRST)))]))]
+
+
+def _has_box(row: Row) -> bool:
+    return row.may_tick and not row.is_frozen
 
 
 def box_id(number: int) -> str:

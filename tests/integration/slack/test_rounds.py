@@ -88,6 +88,16 @@ async def test_what_is_settled_or_has_no_card_is_not_asked_for(world: World) -> 
     assert asked(world) == 0
 
 
+async def test_many_without_a_card_are_passed_over_before_the_round_rests(world: World) -> None:
+    for number in range(3):
+        ticket = await world.ask(key=f"k-{number}")
+        if number < 2:
+            await world.ledger.put_place(ticket.id, Place(channel="C0APPROVE", ts="", shown=""))
+    going = replace(rounds(world), page=2)
+    assert [await going.step() for _ in range(3)] == [EVERY_S, EVERY_S, REST_S]
+    assert asked(world) == 1
+
+
 async def test_only_the_process_that_speaks_goes_round(world: World) -> None:
     await world.ask()
     assert await replace(rounds(world), leads=_follows).step() == REST_S
