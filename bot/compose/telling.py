@@ -137,4 +137,5 @@ class Telling:
 def _concerns(ticket: Ticket, person: PersonId) -> bool:
     told = {one for reminded in ticket.reminders for one in reminded.people}
     told |= {one for step in ticket.escalated for one in step.people}
-    return person in told and ticket.vote_of(person) is None
+    heard = {who for vote in ticket.votes for who in (vote.person, vote.voice)}
+    return person in told and person not in heard

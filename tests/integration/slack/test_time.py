@@ -247,6 +247,17 @@ async def test_a_voice_that_was_heard_reminds_neither_its_owner_nor_its_delegate
         assert reminded.people == (PersonId(f"slack:{TEAM}/U0OTTO"),)
 
 
+async def test_a_reminder_leaves_out_what_a_delegate_has_voted_on_meanwhile() -> None:
+    async with timed(needs=TWO) as t:
+        await lend(t, "U0OLGA")
+        await t.world.ask()
+        t.clock.pass_(31 * MINUTE)
+        assert await t.delivery.drain() == 1  # the fact
+        await t.world.click("newbie", names.APPROVE)  # in the name of OLGA
+        await t.after(0)
+        assert [len(t.told(user)) for user in ("U0OLGA", "U0NEWBIE", "U0OTTO")] == [0, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("whose", "days", "forbidden"),
     [("U0OLGA", 0.01, []), ("U0OLGA", 1, ["high"]), ("U0OWNER", 1, [])],
