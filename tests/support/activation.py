@@ -45,6 +45,7 @@ def bundle(decision: str = "require_approval", *, name: str = "base", **high: An
             "rules": [{"id": "jobs", "match": {"topics": ["job.*"]}, "decision": decision}],
             "tiers": {"high": tier | high},
             "default_tier": "high",
+            "limits": {"max_pending_per_agent": 50},
             "tools": {
                 "host.restart": {
                     "actions": ["execute"],
