@@ -327,3 +327,19 @@ async def test_the_log_says_who_lent_and_who_ended(house: House):
         ("DelegationGranted", f"person:{ANNA}"),
         ("DelegationRevoked", f"person:{EVE}"),
     ]
+
+
+async def test_who_is_lent_a_voice_may_read_for_as_long_as_it_is_lent(house: House):
+    ticket, eve = await house.ask(), await house.service.person(EVE)
+    assert not (await house.service.readership(eve)).may_read(ticket)
+    lent = await house.lend(ANNA, EVE)
+    assert (await house.service.readership(eve)).may_read(ticket)
+    await house.service.end_delegation(lent.id, EVE)
+    assert not (await house.service.readership(eve)).may_read(ticket)
+
+
+async def test_who_lends_a_voice_may_read_by_their_role_alone(house: House):
+    await house.lend(ANNA, EVE)
+    anna = await house.service.person(ANNA)
+    assert (await house.service.readership(anna)).is_whole
+    assert not (await house.service.readership(replace(anna, roles=frozenset()))).is_whole
