@@ -1,7 +1,10 @@
 """Unguessable names.
 
-Lives here: ticket ids and nonces from the operating system's randomness. Must not live here:
-anything that gives a name a meaning. Law: a ticket id sorts by time of birth and cannot be guessed.
+Lives here: ticket ids, trace ids and nonces from the operating system's randomness. Must not live
+here: anything that gives a name a meaning. Law: ids of tickets and traces sort by time of birth, so
+that what is new lies together in an index; none can be guessed.
+Source: W3C Trace Context, section 3.2.2.3 and level 2 (the last seven bytes of a trace's id are
+random).
 """
 
 import secrets
@@ -33,6 +36,10 @@ class RandomIds:
         if self._born[0] != now_ms:
             self._born = now_ms, "".join([_ALPHABET[now_ms >> by & 31] for by in _TIME_SHIFTS])
         return TicketId(self._born[1] + self._characters.take(13))
+
+    def trace(self) -> str:
+        """A new trace id in hex: 48 bits of time in milliseconds, 80 random."""
+        return f"{time.time_ns() // 1_000_000:012x}{self._hex.take(20)}"
 
     def nonce(self) -> str:
         """128 random bits in hex."""

@@ -64,17 +64,12 @@ def _is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and not issued(text)
 
 
-def new_trace_id() -> str:
-    """128 random bits in hex."""
-    return _RANDOM.nonce()
-
-
 @web.middleware
 async def outermost(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its ids, and make every failure an answer."""
     asked = request.headers.get("X-Request-Id", "")
     ids = Ids(
-        trace_id=trace_id_of(request.headers) or new_trace_id(),
+        trace_id=trace_id_of(request.headers) or _RANDOM.trace(),
         request_id=asked if _is_name(asked) else _RANDOM.short(),
     )
     IDS.set(ids)

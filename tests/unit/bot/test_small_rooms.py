@@ -3,9 +3,11 @@
 import gc
 import json
 import logging
+import re
 import weakref
 
 from bot import memory
+from bot.api.middleware import trace_id_of
 from bot.ids import RandomIds
 from bot.manifest import manifest
 from bot.observability import JsonLines
@@ -24,6 +26,15 @@ def test_a_nonce_is_128_bits_in_hex() -> None:
     made = {ids.nonce() for _ in range(1_000)}
     assert len(made) == 1_000
     assert all(len(item) == 32 and int(item, 16) >= 0 for item in made)
+
+
+def test_trace_ids_are_unique_and_sort_by_time_of_birth() -> None:
+    ids = RandomIds()
+    made = [ids.trace() for _ in range(5_000)]
+    assert len({item[12:] for item in made}) == len(made)
+    assert all(re.fullmatch("[0-9a-f]{32}", item) and int(item, 16) for item in made)
+    assert [item[:12] for item in made] == sorted(item[:12] for item in made)
+    assert all(trace_id_of({"traceparent": f"00-{item}-{'1' * 16}-01"}) == item for item in made)
 
 
 def test_no_random_bits_are_used_twice() -> None:
