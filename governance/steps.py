@@ -162,8 +162,14 @@ def _queue_full(state: State, given: Submission) -> Refused | None:
     if own and state.pending >= given.max_pending - kept:
         return Refused(
             Code.QUEUE_FULL,
-            f"{state.pending} tickets of tenant {given.request.tenant} wait already, "
-            f"at most {given.max_pending}, and the last {kept} are for agents of which none waits",
+            Sentence(
+                "{count} tickets of tenant {tenant} wait already, at most {most}, "
+                "and the last {kept} are for agents of which none waits",
+                count=state.pending,
+                tenant=given.request.tenant,
+                most=given.max_pending,
+                kept=kept,
+            ),
         )
     return None
 

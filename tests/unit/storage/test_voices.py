@@ -118,7 +118,7 @@ async def test_a_vote_of_before_voices_were_lent_is_read_as_ones_own(
     await ledger.close()
     with closing(sqlite3.connect(path)) as connection, connection:
         (body,) = connection.execute("SELECT body FROM tickets").fetchone()
-        older = body.replace(b',"delegator":null,"delegation":""', b"")
+        older = body.replace(b'"delegation":"","delegator":null,', b"")
         assert older != body
         connection.execute("UPDATE tickets SET body = ?", (older,))
     assert verify_database(path).problems == ()
