@@ -4,6 +4,7 @@ Under ``PLACET_REQUIRE_ALL=1`` a skipped test fails; elsewhere it is listed by n
 """
 
 import os
+import signal
 import socket
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING
@@ -44,6 +45,13 @@ def _loopback_only() -> Iterator[None]:
     socket.socket.connect = connect  # type: ignore[method-assign]
     yield
     socket.socket.connect = real  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _interruptible() -> None:
+    """What a shell starts in the background ignores Ctrl-C, and hands that on to its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
