@@ -12,6 +12,7 @@ a writer that begins anew right after each commit would keep it for seconds.
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ ASK_AGAIN_S = 0.001
 """How long whoever waits lies still before it asks again."""
 COURTESY_S = 0.003
 """How long whoever has just written leaves the lock to those who wait."""
+_TRIES = 10
+"""So often whoever waits tries to be seen: others look for an instant, unless they stand still."""
 
 
 class Turns:
@@ -32,8 +35,11 @@ class Turns:
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
-        """Be seen to wait."""
-        self._lock(fcntl.LOCK_SH)
+        """Be seen to wait; where another has the file for itself and keeps it, wait unseen."""
+        for _ in range(_TRIES):
+            if self._lock(fcntl.LOCK_SH | fcntl.LOCK_NB):
+                break
+            time.sleep(ASK_AGAIN_S)
         try:
             yield
         finally:

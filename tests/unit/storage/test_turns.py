@@ -1,5 +1,6 @@
 """Whoever waits for one file's write lock is let in, however much another has to write."""
 
+import fcntl
 import os
 import sqlite3
 import threading
@@ -125,6 +126,29 @@ def test_without_its_file_writing_goes_on(path: Path, tmp_path: Path):
         mine.commit()
         mine.begin()
         mine.rollback()
+
+
+def test_another_that_stands_still_while_it_looks_stops_nobody(path: Path):
+    with closing(_connect(path)) as holder, closing(_connect(path, 0.05)) as other:
+        still = os.open(path.with_name("placet.db.turns"), os.O_RDWR)
+        fcntl.flock(still, fcntl.LOCK_EX)  # as whoever looks holds it, for an instant
+        holder.begin()
+        ended = threading.Event()
+
+        def wait_in_vain() -> None:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                other.begin()
+            ended.set()
+
+        waiting = threading.Thread(target=wait_in_vain, daemon=True)
+        waiting.start()
+        is_over = ended.wait(5)
+        os.close(still)
+        waiting.join()
+        holder.commit()
+        assert is_over
+        other.begin()
+        other.rollback()
 
 
 def test_the_file_tells_nobody_else_anything(path: Path):
