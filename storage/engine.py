@@ -56,7 +56,8 @@ def migrate(url: str) -> None:
 
     Raises:
         InvalidInput: ``invalid_settings``: see ``database``.
-        Unavailable: ``ledger_unavailable``: this role may not; its owner must.
+        Unavailable: ``ledger_unavailable``: this role may not (its owner must), or
+            as ``is_current``.
     """
     db = database(url)
     db.prepare()
@@ -82,9 +83,19 @@ def upgrade(connection: Connection) -> None:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether ``connection``'s database lacks no migration."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
-    return MigrationContext.configure(connection).get_current_revision() == newest
+    """Whether ``connection``'s database lacks no migration.
+
+    Raises:
+        Unavailable: ``ledger_unavailable``: a newer version brought it to a schema of its own.
+    """
+    known = ScriptDirectory.from_config(_config())
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in {one.revision for one in known.walk_revisions()}:
+        raise unavailable(
+            f"the database has schema {found}, which this version of Placet does not know: run the "
+            "newer version that made it, or restore a backup from before"
+        )
+    return found == known.get_current_head()
 
 
 def _config() -> Config:

@@ -35,6 +35,21 @@ def test_migrating_what_is_not_there_says_so(placet: Placet, postgres: Postgres)
 
 
 @pytest.mark.usefixtures("story")
+@pytest.mark.parametrize("command", [("db", "migrate"), ("ticket", "list"), ("serve",)])
+def test_a_ledger_of_a_newer_version_is_left_as_it_is_and_said_to_be_one(
+    placet: Placet, environment: dict[str, str], command: tuple[str, ...]
+):
+    path = Path(environment["PLACET_DATABASE"].removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    ran = placet(*command)
+    assert ran.code == 4
+    assert "schema 9999" in ran.err
+    assert "newer version" in ran.err
+    assert "ledger_unavailable" in ran.err
+
+
+@pytest.mark.usefixtures("story")
 def test_a_copy_is_compared_and_verified(
     placet: Placet, environment: dict[str, str], postgres: Postgres
 ):
