@@ -1,12 +1,15 @@
 """Threat: a person's credential reads over HTTP what Slack does not show that person."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 import pytest
 
 from governance.delegation import Wish
+from governance.ports import Logged
 from governance.principal import PersonId, Scope
+from storage.memory import MemoryLedger
+from storage.past import gone
 from tests.integration.api.world import (
     BUNDLE,
     MERGE,
@@ -124,6 +127,35 @@ async def test_a_trace_shows_a_person_only_the_part_that_concerns_them(world: Wo
     part = (await world.get("traces/one-trace", "owner"))["events"]
     assert {event["agent_id"] for event in whole} == {"merge-bot", "stray-bot"}
     assert {(event["agent_id"], event["type"]) for event in part} == {("merge-bot", "TicketOpened")}
+
+
+class _Archived(MemoryLedger):
+    """What it has recorded up to a number lies in files."""
+
+    upto = 0
+
+    async def timeline(self, trace_id: str) -> Sequence[Logged]:
+        found = await super().timeline(trace_id)
+        if any(record.seq <= self.upto for record in found):
+            raise gone(self.upto, trace_id)
+        return found
+
+
+async def test_that_a_trace_is_archived_is_told_to_those_who_see_a_ticket_of_it():
+    async with running(over=_Archived) as world:
+        world.people.roles[OWNER] = frozenset()
+        job = await world.job()
+        trace = (await world.ticket(job)).ask.trace_id
+        assert isinstance(world.ledger, _Archived)
+        world.ledger.upto = await world.size()
+        for who in ("agent", "owner", "olga", "reader", "admin"):
+            told = await world.get(f"traces/{trace}", who)
+            assert (told.status, told["code"]) == (410, "detached"), who
+        for who in ("nobody", "other"):
+            hidden = await world.get(f"traces/{trace}", who)
+            absent = await world.get("traces/none", who)
+            assert (hidden.status, hidden["code"]) == (404, "not_found"), who
+            assert hidden["error"] == absent["error"]
 
 
 async def test_a_page_is_filtered_and_paging_still_comes_to_every_own_ticket(world: World):
