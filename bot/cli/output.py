@@ -8,6 +8,7 @@ wrote cannot steer the terminal; no command ever ends in a traceback.
 import asyncio
 import functools
 import json
+import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
 import typer
 
 from bot.replies import Exit, exit_code_for
-from governance.errors import PlacetError
+from governance.errors import Code, InvalidInput, PlacetError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 INTERNAL_ERROR = "internal_error"
 """The code of our own faults, the same as over HTTP."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What Python reads such a byte of a command line as."""
 _PIPED_WIDTH = 160
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
@@ -39,6 +42,7 @@ def answered(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         as_json = kwargs.get("as_json") is True
         try:
+            _check_text(kwargs)
             command(*args, **kwargs)
         except PlacetError as error:
             fail(
@@ -58,6 +62,16 @@ def answered(command: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(Exit.UNAVAILABLE) from error
 
     return run
+
+
+def _check_text(given: Mapping[str, object]) -> None:
+    """No text of a command line may hold bytes that are none; a file's name may."""
+    for name, value in given.items():
+        for text in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(text, str) and _SURROGATE.search(text):
+                raise InvalidInput(
+                    Code.INVALID_TEXT, "bytes that are not UTF-8 are not text", pointer=f"/{name}"
+                )
 
 
 def _fault(error: Exception) -> str:

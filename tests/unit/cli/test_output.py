@@ -1,6 +1,7 @@
 """How commands speak."""
 
 import io
+import os
 from datetime import UTC, datetime
 
 import pytest
@@ -11,6 +12,7 @@ from bot.cli import output
 from bot.cli.output import AsJson, answered, facts, span, table, visible
 from bot.replies import Exit
 from governance.errors import Code, InvalidInput, PlacetError, Refused, Unavailable
+from tests.unit.cli.conftest import Placet
 
 SECRET = "hunter2"
 
@@ -94,3 +96,24 @@ def test_json_carries_times_and_sets(capsys: pytest.CaptureFixture[str]) -> None
     at = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
     output.emit_line({"at": at, "set": frozenset({"b", "a"}), "other": Exit})
     assert '"at": "2026-03-01T09:00:00Z", "set": ["a", "b"]' in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("story")
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ticket", "list", "--agent"),
+        ("ticket", "show"),
+        ("token", "revoke"),
+        ("audit", "hold", "add", "--all", "--reason"),
+        ("audit", "hold", "add", "--unseen", "--reason", "case 1", "--agent"),
+        ("audit", "hold", "add", "--reason", "case 1", "--trace"),
+    ],
+)
+def test_bytes_of_a_command_line_that_are_no_text_are_refused(
+    placet: Placet, command: tuple[str, ...]
+):
+    found = placet(*command, os.fsdecode(b"x\xffy"))
+    assert (found.code, found.out) == (Exit.USAGE, "")
+    assert found.err.endswith("(invalid_text)\n")
+    assert "UTF-8" in found.err
