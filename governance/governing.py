@@ -102,13 +102,26 @@ class Governing:
         return tuple(one for one in alive if person_id in (one.delegator, one.delegate))
 
     async def readership(self, person: Person) -> Readership:
-        """What a person may read now."""
+        """What a person may read now.
+
+        Raises:
+            Unavailable: ``identity_unavailable``: whoever lent them a voice cannot be looked up.
+        """
         lent = () if person.roles else await self.delegations(person.id)
+        voices = [one for one in lent if one.delegate == person.id]
         return Readership(
             person=person,
-            is_delegate=any(one.delegate == person.id for one in lent),
+            is_delegate=any([await self._is_voice(one) for one in voices]),
             reminders=self._active.current.reminders,
         )
+
+    async def _is_voice(self, lent: Delegation) -> bool:
+        """Whether whoever lent it may vote still, in a role that it lends."""
+        try:
+            delegator = await self._directory.person(lent.delegator)
+        except Refused:
+            return False
+        return any(map(lent.lends, delegator.roles))
 
     async def _lending(self) -> Lending:
         bundle = self._active.current

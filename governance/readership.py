@@ -16,7 +16,10 @@ from governance.tickets.ticket import Ticket
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Readership:
-    """What one person may read at one moment; ``is_delegate``: a voice is lent to them then."""
+    """What one person may read at one moment.
+
+    ``is_delegate``: a voice is lent to them then, by somebody who has one.
+    """
 
     person: Person
     is_delegate: bool

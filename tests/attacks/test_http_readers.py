@@ -189,6 +189,22 @@ async def test_a_lent_voice_opens_what_waits_until_it_is_taken_back(world: World
     assert (await world.get(f"jobs/{job}", "nobody")).status == 404
 
 
+async def test_a_voice_opens_nothing_once_whoever_lent_it_has_none(world: World):
+    job = await world.job()
+    ends_at = T0 + timedelta(days=1)
+    for roles in (("operator",), ()):
+        wish = Wish(delegator=OLGA, delegate=NOBODY, roles=roles, ends_at=ends_at, reason="away")
+        lent = await world.service.delegate(wish)
+        assert (await world.get(f"jobs/{job}", "nobody")).status == 200
+        world.people.roles[OLGA] = frozenset({"auditor"}) if roles else frozenset()
+        assert (await world.get(f"jobs/{job}", "nobody")).status == 404
+        world.people.roles[OLGA] = frozenset({"operator"})
+        world.people.gone.add(OLGA)
+        assert (await world.get(f"jobs/{job}", "nobody")).status == 404
+        world.people.gone.clear()
+        await world.service.end_delegation(lent.id, OLGA)
+
+
 async def test_who_lost_the_role_reads_no_more_with_the_next_request(world: World):
     job = await world.job()
     assert (await world.get(f"approvals/{job}", "sara")).status == 200

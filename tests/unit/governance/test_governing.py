@@ -343,3 +343,26 @@ async def test_who_lends_a_voice_may_read_by_their_role_alone(house: House):
     anna = await house.service.person(ANNA)
     assert (await house.service.readership(anna)).is_whole
     assert not (await house.service.readership(replace(anna, roles=frozenset()))).is_whole
+
+
+@pytest.mark.parametrize("roles", [frozenset(), None])
+async def test_a_voice_of_whoever_has_none_any_more_opens_nothing(
+    house: House, roles: frozenset[str] | None
+):
+    ticket, eve = await house.ask(), await house.service.person(EVE)
+    await house.lend(ANNA, EVE)
+    if roles is None:
+        house.directory.failing[ANNA] = Refused(Code.VOTER_DEACTIVATED, "gone")
+    else:
+        house.directory.people[ANNA] = roles
+    assert not (await house.service.readership(eve)).may_read(ticket)
+    await house.lend(BEN, EVE)
+    assert (await house.service.readership(eve)).may_read(ticket)
+
+
+async def test_who_may_read_by_a_voice_alone_reads_nothing_while_nobody_can_be_asked(house: House):
+    eve = await house.service.person(EVE)
+    await house.lend(ANNA, EVE)
+    house.directory.is_down = True
+    with pytest.raises(Unavailable):
+        await house.service.readership(eve)
