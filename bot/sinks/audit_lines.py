@@ -213,13 +213,13 @@ def _nothing(_payload: Json) -> str:
 
 def _opened(payload: Json) -> str:
     rules = _list(payload, "ruling", "rule_ids")
-    effect = _word(_at(payload, "ruling", "effect"))
     what = _word(_at(payload, "ask", "tool") or _at(payload, "ask", "topic"))
-    target = _at(payload, "ask", "target")
-    where = _word(_at(payload, "ask", "environment"))
-    on = f" on {_word(target)}" if target else ""
+    target, where = _at(payload, "ask", "target"), _field(payload, "ask", "environment")
+    hidden = {name.casefold() for name in _list(payload, "ruling", "constraints", "redact_deny")}
+    shown = "a target that policy hides" if "target" in hidden else _word(target)
+    on = f" on {shown}" if target else ""
     because = f" by {', '.join(_word(rule) for rule in rules[:3])}" if rules else ""
-    return f"{effect}{because}: {what}{on} in {where}"
+    return f"{_field(payload, 'ruling', 'effect')}{because}: {what}{on} in {where}"
 
 
 def _coalesced(payload: Json) -> str:

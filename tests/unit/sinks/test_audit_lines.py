@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from bot.emulator.limits import check_blocks, is_message_too_long
 from bot.sinks.audit_lines import BACKLOG_OVER, audit_messages
 from governance.audit import Event, describe
 from governance.control import CheckpointSigned
-from governance.policy.decision import Effect
+from governance.policy.decision import Constraints, Effect
 from governance.ports import Logged
 from governance.tickets.ticket import Ticket
 from storage.codec import payload
@@ -70,6 +71,19 @@ def test_a_message_gives_a_tickets_whole_id_once_and_a_short_one_after() -> None
     assert whole.startswith("        ticket 1m7yzw297fnqe6m0bs3tf2 r")
     assert "  ..bs3tf2 " in second
     assert message.text == "Audit log, seq 1-2"
+
+
+@pytest.mark.parametrize("kind", ["opened", "evaluated"])
+def test_a_target_that_a_rule_keeps_off_cards_stands_in_no_line_of_the_channel(kind: str) -> None:
+    hiding = build.ruling(Effect.DENY, constraints=Constraints(redact_deny=("Target",)))
+    made = build.opened() if kind == "opened" else build.evaluated()
+    about = replace(made.ask, target="account-4711")
+    event = replace(made, ask=about, ruling=build.ruling(Effect.DENY))
+    (open_,) = audit_messages([logged(1, event, build.sample_ticket())])
+    assert "on account-4711 in" in open_.lines[0]
+    (kept,) = audit_messages([logged(1, replace(event, ruling=hiding), build.sample_ticket())])
+    assert "4711" not in "".join((kept.text, *kept.lines))
+    assert "on a target that policy hides in" in kept.lines[0]
 
 
 def test_a_checkpoint_shows_its_size_and_root() -> None:
