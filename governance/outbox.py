@@ -142,6 +142,14 @@ class Outbox(Protocol):
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         """Remember where a card is."""
 
+    async def lose_place(
+        self, ticket_id: TicketId, lost: Place, owed: Owed, *, at: datetime
+    ) -> None:
+        """Forget the card at ``lost`` and owe it anew, both or neither.
+
+        Nothing happens where another place was remembered meanwhile.
+        """
+
 
 _FREEZES = (ctl.AgentFrozen, ctl.UnfreezeAsked, ctl.AgentUnfrozen)
 _FIRST_LOOK = timedelta(seconds=60)

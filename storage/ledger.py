@@ -205,6 +205,13 @@ class SqlLedger(Queries):
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         await self._upkeep(partial(outbox.put_place, ticket_id=ticket_id, place=place))
 
+    async def lose_place(
+        self, ticket_id: TicketId, lost: Place, owed: Owed, *, at: datetime
+    ) -> None:
+        await self._upkeep(
+            partial(outbox.lose_place, ticket_id=ticket_id, lost=lost, owed=owed, at=at)
+        )
+
     async def take(self, key: str, *, at: datetime, until: datetime) -> bool:
         """Whether nobody has taken this request yet; see ``storage.taken``.
 

@@ -156,6 +156,13 @@ class MemoryOutbox:
     async def put_place(self, ticket_id: TicketId, place: Place) -> None:
         self._places[ticket_id] = place
 
+    async def lose_place(
+        self, ticket_id: TicketId, lost: Place, owed: Owed, *, at: datetime
+    ) -> None:
+        if self._places.get(ticket_id) == lost:
+            self._places[ticket_id] = replace(lost, ts="", shown="")
+            self.owe_now(owed, at)
+
     async def take(self, key: str, *, at: datetime, until: datetime) -> bool:
         """See ``storage.taken``."""
         self._taken = {one: end for one, end in self._taken.items() if end > at}

@@ -35,6 +35,8 @@ _NOW_PLACED = "UPDATE outbox SET placed = ? WHERE kind = ? AND key = ?"
 _PLACE = """INSERT INTO places (ticket_id, channel, ts, shown) VALUES (?, ?, ?, ?)
     ON CONFLICT (ticket_id) DO UPDATE SET channel = excluded.channel, ts = excluded.ts,
     shown = excluded.shown"""
+_LOST = """UPDATE places SET ts = '', shown = ''
+    WHERE ticket_id = ? AND channel = ? AND ts = ? AND shown = ?"""
 
 
 def claim(
@@ -100,6 +102,16 @@ def put_place(connection: Connection, ticket_id: TicketId, place: Place) -> None
     """Remember where a card is, also on the message that is owed to it."""
     connection.execute(_PLACE, (ticket_id, place.channel, place.ts, place.shown))
     connection.execute(_NOW_PLACED, (int(bool(place.ts)), OwedKind.CARD.value, ticket_id))
+
+
+def lose_place(
+    connection: Connection, ticket_id: TicketId, lost: Place, owed: Owed, *, at: datetime
+) -> None:
+    """Forget the card at ``lost`` and owe it anew, unless another was posted meanwhile."""
+    row = (ticket_id, lost.channel, lost.ts, lost.shown)
+    if connection.execute(_LOST, row).rowcount:
+        owe(connection, owed, at=at)
+        connection.execute(_NOW_PLACED, (0, owed.kind.value, owed.key))
 
 
 def _held(claimed: Claimed) -> tuple[str, str, str]:

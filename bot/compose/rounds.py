@@ -30,11 +30,8 @@ PAGE = 50
 
 async def repost(outbox: Outbox, clock: Clock, ticket: Ticket, lost: Place) -> None:
     """Owe the card of ``ticket`` once more: that at ``lost`` is gone."""
-    if await outbox.place(ticket.id) != lost:
-        return  # another one was posted meanwhile
-    await outbox.put_place(ticket.id, Place(channel=lost.channel, ts="", shown=""))
     owed = Owed(kind=OwedKind.CARD, key=ticket.id, deadline=ticket.expires_at)
-    await outbox.owe(owed, at=clock.now())
+    await outbox.lose_place(ticket.id, lost, owed, at=clock.now())
 
 
 @dataclass(slots=True, kw_only=True)

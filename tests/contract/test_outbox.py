@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from governance.outbox import Claimed, Owed, OwedKind, Place
@@ -199,3 +200,31 @@ async def test_a_card_is_where_it_was_put_last(ledger: AnyLedger):
         place = Place(channel="C1", ts=ts, shown="d" * 64)
         await ledger.put_place(ticket_id, place)
         assert await ledger.place(ticket_id) == place
+
+
+async def test_a_card_that_is_lost_is_owed_anew_unless_another_was_posted_meanwhile(
+    ledger: AnyLedger,
+):
+    ticket_id, card = TicketId("t-1"), CARD
+    lost = Place(channel="C1", ts="1.0", shown="d" * 64)
+    for now in (lost, replace(lost, ts="2.0"), replace(lost, shown="e" * 64)):
+        await ledger.put_place(ticket_id, now)
+        await ledger.lose_place(ticket_id, lost, card, at=T0)
+        is_lost = now == lost
+        place = await ledger.place(ticket_id)
+        assert place == (Place(channel="C1", ts="", shown="") if is_lost else now)
+        found = await ledger.claim([OwedKind.CARD], at=T0, lease_s=5, limit=9, is_placed=False)
+        assert [one.owed.key for one in found] == ["t-1"] * is_lost
+        for one in found:
+            await ledger.done(one)
+
+
+async def test_a_lost_card_that_is_owed_already_waits_to_be_posted(ledger: AnyLedger):
+    ticket_id, card = TicketId("t-1"), CARD
+    lost = Place(channel="C1", ts="1.0", shown="d")
+    await ledger.put_place(ticket_id, lost)
+    await ledger.owe(card, at=T0)
+    await ledger.lose_place(ticket_id, lost, card, at=T0)
+    assert await ledger.unplaced(9) == 1
+    found = await ledger.claim([OwedKind.CARD], at=T0, lease_s=5, limit=9, is_placed=False)
+    assert [one.owed.key for one in found] == ["t-1"]

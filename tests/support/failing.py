@@ -12,7 +12,19 @@ from typing import NoReturn
 from governance.errors import Code, Unavailable
 from storage.memory import MemoryLedger
 
-_WRITES = ("commit", "claim", "done", "retry", "bury", "owe", "advance", "put_place", "forget_keys")
+_WRITES = (
+    "commit",
+    "claim",
+    "done",
+    "retry",
+    "bury",
+    "owe",
+    "advance",
+    "put_place",
+    "lose_place",
+    "take",
+    "forget_keys",
+)
 
 
 @contextmanager
