@@ -28,7 +28,7 @@ from bot.slack.kit.blocks import (
     small,
     with_ids,
 )
-from bot.slack.kit.language import gettext
+from bot.slack.kit.language import gettext, number
 from bot.slack.kit.text import Inert, words
 from governance.control import Control, Frozen
 from governance.ports import Reader, TicketQuery
@@ -99,7 +99,7 @@ def listing(
     for ticket in tickets[:SHOWN_AT_ONCE]:
         blocks += entry(ticket, frozen=control.freeze_of(ticket.ask.agent))
     if len(tickets) > SHOWN_AT_ONCE:
-        left = f"{len(tickets) - SHOWN_AT_ONCE:,}{'+' if is_cut else ''}"
+        left = f"{number(len(tickets) - SHOWN_AT_ONCE)}{'+' if is_cut else ''}"
         more = ours(gettext("and {count} more; decide the most urgent first.", count=left))
         blocks += [divider(), rich(section([run(more)]))]
     return with_ids(blocks[: limits.MESSAGE_BLOCKS], prefix)

@@ -33,7 +33,7 @@ from bot.slack.kit.blocks import (
     section,
     with_ids,
 )
-from bot.slack.kit.language import N_, gettext
+from bot.slack.kit.language import N_, gettext, number
 from bot.slack.kit.text import Inert, clip, inert, words
 from governance.canonical import Json
 from governance.delegation import Delegation
@@ -157,7 +157,7 @@ def _said(text: str) -> Block:
 
 
 def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
-    count = f"{len(inbox.waiting):,}{'+' if inbox.is_cut else ''}"
+    count = f"{number(len(inbox.waiting))}{'+' if inbox.is_cut else ''}"
     blocks = [header(Inert(f"{gettext(WAITING)} ({count})"))]
     if not inbox.waiting:
         return [*blocks, _said(NOTHING_WAITS)]

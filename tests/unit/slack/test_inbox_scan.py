@@ -9,6 +9,7 @@ import pytest
 from bot.slack.home import inbox, lists
 from bot.slack.home import view as home_view
 from bot.slack.home.inbox import LISTED, LOOKED_AT, PAGE
+from bot.slack.kit.language import speaking
 from governance.control import Control
 from governance.ports import TicketQuery
 from governance.tickets.ticket import Ticket
@@ -125,6 +126,10 @@ async def test_a_cut_list_says_that_there_are_more() -> None:
         "x", found.waiting, control=found.control, empty="", prefix="x", is_cut=found.is_cut
     )
     assert "and 990+ more" in _texts(listed)
+    with speaking("de"):
+        assert "(1.000+)" in _texts(home_view.home_view(found, {})["blocks"])
+        many = lists.listing("x", found.waiting * 2, control=found.control, empty="", prefix="x")
+    assert "und 1.990 weitere" in _texts(many)
 
 
 async def _none(_: object) -> tuple[Ticket, ...]:
