@@ -7,7 +7,7 @@ the language that is spoken, English on the command line; names and ids are in n
 
 from collections.abc import Iterator
 
-from bot.language import N_, gettext, told
+from bot.language import N_, gettext, ngettext, told
 from governance.advice import Advice, always_met, never_fired, never_met
 from governance.policy.model import Bundle
 from governance.statistics import Asked, End, Figures, percent
@@ -141,6 +141,8 @@ def load(figures: Figures) -> str:
     total = sum(one.votes for one in figures.loads)
     if not total:
         return gettext("nobody voted")
+    if len(figures.loads) == 1:
+        return spread(figures)
     most = part(figures.loads[0].votes, total)
     return gettext("{votes}, one of them cast {most}", votes=spread(figures), most=most)
 
@@ -149,7 +151,7 @@ def spread(figures: Figures) -> str:
     """How many votes there were, of how many people."""
     total, people = sum(one.votes for one in figures.loads), len(figures.loads)
     if people == 1:
-        return gettext("{votes} votes of 1 person", votes=total)
+        return ngettext("{count} vote of 1 person", "{count} votes of 1 person", total)
     return gettext("{votes} votes of {people} people", votes=total, people=people)
 
 

@@ -148,29 +148,20 @@ def _queue_full(state: State, given: Submission) -> Refused | None:
                 most=given.max_pending_per_agent,
             ),
         )
+    full = Sentence(
+        "{count} tickets of tenant {tenant} wait already, at most {most}",
+        count=state.pending,
+        tenant=given.request.tenant,
+        most=given.max_pending,
+    )
     if state.pending >= given.max_pending:
-        return Refused(
-            Code.QUEUE_FULL,
-            Sentence(
-                "{count} tickets of tenant {tenant} wait already, at most {most}",
-                count=state.pending,
-                tenant=given.request.tenant,
-                most=given.max_pending,
-            ),
-        )
+        return Refused(Code.QUEUE_FULL, full)
     kept = given.max_pending // _KEPT
     if own and state.pending >= given.max_pending - kept:
-        return Refused(
-            Code.QUEUE_FULL,
-            Sentence(
-                "{count} tickets of tenant {tenant} wait already, at most {most}, "
-                "and the last {kept} are for agents of which none waits",
-                count=state.pending,
-                tenant=given.request.tenant,
-                most=given.max_pending,
-                kept=kept,
-            ),
+        rest = Sentence(
+            "{full}, and the last {kept} are for agents of which none waits", full=full, kept=kept
         )
+        return Refused(Code.QUEUE_FULL, rest)
     return None
 
 

@@ -83,7 +83,7 @@ def _why(frozen: Frozen, budget: Budget) -> Inert:
     if frozen.target != EVERYONE:
         what = gettext("agent {agent}", agent=words(frozen.target, budget.at_most(60)))
     said = gettext(
-        " stopped {what}: nothing of it starts and approvals are refused until two people agree.",
+        " stopped {what}: nothing new starts and approvals are refused until two people agree.",
         what=what,
     )
     if not frozen.reason:

@@ -262,9 +262,12 @@ class Commands:
             return say(
                 Inert(gettext("{who} is no longer frozen.", who=shown)), block_id="placet.unfrozen"
             )
-        text = gettext(
-            "You asked to unfreeze {who}. A second person must type the same.", who=shown
-        )
+        text = gettext("You asked to unfreeze every agent. A second person must type the same.")
+        if target != EVERYONE:
+            text = gettext(
+                "You asked to unfreeze agent {agent}. A second person must type the same.",
+                agent=inert(target),
+            )
         return say(Inert(text), block_id="placet.unfreeze_asked")
 
     async def _is_known(self, target: str) -> bool:

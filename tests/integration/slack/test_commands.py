@@ -54,6 +54,12 @@ async def test_status_of_nothing_is_a_kind_refusal(world: World) -> None:
     assert ticket.binding[:12] in shown
 
 
+async def test_lifting_a_freeze_of_everyone_is_asked_for_in_a_sentence(world: World) -> None:
+    await world.emu.command("olga", "/placet", "freeze all odd")
+    asked = said(await world.emu.command("olga", "/placet", "unfreeze all"))
+    assert "You asked to unfreeze every agent." in asked
+
+
 async def test_one_person_freezes_and_two_unfreeze(world: World) -> None:
     ticket = await world.ask()
     shown = said(await world.emu.command("olga", "/placet", "freeze deploy-bot acts &lt;odd"))

@@ -108,6 +108,17 @@ def test_no_word_of_the_figures_goes_past_the_catalogue(of: Figures) -> None:
     assert not left_over(stats._blocks(of, BUNDLE, note), NAMES)
 
 
+def test_one_vote_is_told_as_one_and_one_person_as_all_of_them() -> None:
+    tally = Tally(since=T0, until=T0 + timedelta(days=7))
+    vote = Fact(seq=1, at=T0, type="VoteCast", ticket_id="t", who="slack:T1/U1", word="approve")
+    tally.add([vote])
+    assert figure_words.load(tally.figures()) == "1 vote of 1 person"
+    with speaking("de"):
+        assert figure_words.load(tally.figures()) == "1 Stimme von 1 Person"
+    tally.add([vote])
+    assert figure_words.load(tally.figures()) == "2 votes of 1 person"
+
+
 @pytest.mark.usefixtures("_wordless")
 def test_no_word_of_a_suggestion_goes_past_the_catalogue() -> None:
     made = Advice(
