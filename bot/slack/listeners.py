@@ -120,7 +120,8 @@ class Listeners:
             is_deed = action_id in names.DEEDS
             bolt.action(action_id)(heard(self._framed(listener, is_deed=is_deed)))
         for callback_id, submitted in self.on_forms().items():
-            bolt.view(callback_id)(heard(self._form_framed(submitted)))
+            is_deed = callback_id != names.PICK_VIEW
+            bolt.view(callback_id)(heard(self._form_framed(submitted, is_deed=is_deed)))
         for callback_id, chosen in self.on_shortcuts().items():
             bolt.shortcut(callback_id)(heard(self._shortcut_framed(chosen)))
         bolt.options(names.PICK_TICKET)(heard(self._on_options))
@@ -165,9 +166,12 @@ class Listeners:
 
         return on_event
 
-    def _form_framed(self, listener: _OnForm) -> Callable[[AsyncAck, _Body], Awaitable[None]]:
+    def _form_framed(
+        self, listener: _OnForm, *, is_deed: bool
+    ) -> Callable[[AsyncAck, _Body], Awaitable[None]]:
         async def on_submission(ack: AsyncAck, body: _Body) -> None:
-            task = self.desk.background.start(shielded(self._submit(listener, body), field_error))
+            work = self._submit(listener, body, is_deed=is_deed)
+            task = self.desk.background.start(shielded(work, field_error))
             done, _ = await asyncio.wait({task}, timeout=limits.ACK_BUDGET_S)
             if done:
                 await ack(**task.result().to_ack())  # type: ignore[arg-type]  # Slack's own fields
@@ -201,8 +205,8 @@ class Listeners:
         done, _ = await asyncio.wait({task}, timeout=limits.ACK_BUDGET_S)
         await ack(options=task.result() if done else [])
 
-    async def _submit(self, listener: _OnForm, body: _Body) -> FormAnswer:
-        if not await self.once.is_first(body):
+    async def _submit(self, listener: _OnForm, body: _Body, *, is_deed: bool) -> FormAnswer:
+        if is_deed and not await self.once.is_first(body):
             return FormAnswer()
         return await listener(read(Submission, body))
 
@@ -221,9 +225,11 @@ class Listeners:
         self.desk.background.start(self._command_late(task, body))
 
     async def _command(self, body: _Body) -> Said | None:
-        if not await self.once.is_first(body):
+        command = read(Command, body)
+        first = next(iter(command.text.split()), "").lower()
+        if first not in names.READING and not await self.once.is_first(body):
             return None
-        return await self.commands.run(read(Command, body))
+        return await self.commands.run(command)
 
     async def _command_late(self, task: "asyncio.Task[Said | None]", body: _Body) -> None:
         said, url = await task, body.get("response_url")

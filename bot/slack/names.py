@@ -55,6 +55,8 @@ ACTIONS = (
 )
 DEEDS = frozenset({APPROVE, WITHDRAW, STOP, END_DELEGATION})
 """Buttons that change something at once; the others open or show something."""
+READING = frozenset({"", "help", "list", "mine", "status", "why"})
+"""First words of commands that only tell something to whoever typed them."""
 BALLOT_VIEW = "placet.view.ballot"
 DEED_VIEW = "placet.view.deed"
 DETAILS_VIEW = "placet.view.details"

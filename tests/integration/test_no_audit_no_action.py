@@ -21,6 +21,7 @@ from bot.forgetting import forget_keys
 from bot.replies import reply_for
 from bot.scheduler import JumpGuard, Sweeper
 from bot.slack import names
+from bot.slack.commands import picking
 from governance.errors import Code, Unavailable
 from governance.outbox import OwedKind
 from governance.tickets.ticket import TicketState
@@ -338,6 +339,31 @@ async def test_without_a_log_nobody_is_sent_the_last_page_that_would_let_them_vo
     assert "placet.notice.ledger_unavailable" in str(shown.blocks)
     assert names.APPROVE not in str(shown.blocks)
     assert (await workspace.ticket(ticket.id)).full_views == ()
+
+
+async def test_without_a_log_a_command_that_only_tells_something_still_does(
+    workspace: slack.World,
+):
+    ticket = await workspace.ask()
+    with failing.down(workspace.ledger):
+        for text in ("", "help", "list", "mine", f"status {ticket.id}", f"why {ticket.id}"):
+            result = await workspace.emu.command("olga", names.COMMAND, text)
+            assert slack.code_of(result) == "", text
+            assert result.ephemerals, text
+        for text in ("freeze all odd", "unfreeze all", "delegate @otto 2d away"):
+            result = await workspace.emu.command("olga", names.COMMAND, text)
+            assert slack.code_of(result) == "ledger_unavailable", text
+
+
+async def test_without_a_log_the_form_that_asks_which_ticket_tells_of_it(workspace: slack.World):
+    ticket = await workspace.ask()
+    with failing.down(workspace.ledger):
+        await workspace.emu.command("olga", names.COMMAND, "status")
+        form = workspace.emu.modal("olga")
+        assert form is not None
+        await workspace.emu.suggest("olga", form.id, names.PICK_TICKET)
+        told = await workspace.emu.submit("olga", form.id, {picking.PICK_BLOCK: ticket.id})
+    assert not told.errors
 
 
 # Messages owed
