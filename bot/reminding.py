@@ -137,7 +137,8 @@ class Watch:
         voices = {one: held & {*roles} for one, held in eligible.items() if one not in spent}
         if not self._service.bundle.delegation.admits(requirement.tier):
             return sorted(voices)
-        return sorted({*voices, *_lent(await self._reader.control(), voices, now)})
+        lendable = {one: held for one, held in voices.items() if one != requirement.reviewer}
+        return sorted({*voices, *_lent(await self._reader.control(), lendable, now)})
 
     async def _awake_at(
         self, person: PersonId, quiet: QuietHours | None, now: datetime

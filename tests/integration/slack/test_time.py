@@ -274,6 +274,15 @@ async def test_a_voice_that_cannot_be_used_reminds_nobody(
         assert t.told("U0OLGA")
 
 
+async def test_the_named_reviewer_is_reminded_and_nobody_to_whom_they_lent_their_voice() -> None:
+    async with timed(needs=TWO | {"reviewer": f"slack:{TEAM}/U0OLGA"}) as t:
+        await lend(t, "U0OLGA")
+        await t.world.ask()
+        await t.after(31)
+        assert not t.told("U0NEWBIE")
+        assert t.told("U0OLGA")
+
+
 async def test_whoever_sleeps_is_reminded_when_their_night_ends() -> None:
     at = datetime(2026, 1, 12, 6, 20, tzinfo=UTC)
     async with timed(at, {"U0OLGA": "Etc/UTC"}) as t:
