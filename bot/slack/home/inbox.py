@@ -37,6 +37,8 @@ class Lent:
 
     delegation: Delegation
     roles: frozenset[str]
+    barred: frozenset[str] = frozenset()
+    """Tiers in which it does not count."""
 
 
 class Scan:
@@ -141,7 +143,11 @@ async def lent_to(service: Service, person: Person) -> tuple[Lent, ...]:
     known = await service.delegations(person.id)
     return tuple(
         [
-            Lent(delegation=one, roles=await _roles(service, one))
+            Lent(
+                delegation=one,
+                roles=await _roles(service, one),
+                barred=service.bundle.delegation.barred,
+            )
             for one in known
             if one.delegate == person.id
         ]
@@ -190,7 +196,13 @@ def _votes(ticket: Ticket, person: Person, taken: Iterable[Lent]) -> list[tuple[
     if requirement is None:
         return []
     voices = [(person.id, person.roles)]
-    voices += [(one.delegation.delegator, one.roles) for one in taken]
+    if requirement.reviewer not in person.names:
+        voices += [
+            (one.delegation.delegator, one.roles)
+            for one in taken
+            if requirement.tier not in one.barred
+            and requirement.reviewer != one.delegation.delegator
+        ]
     heard = {vote.voice for vote in ticket.votes}
     return [
         (voice, item.role)

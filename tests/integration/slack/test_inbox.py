@@ -295,6 +295,18 @@ async def test_a_delegate_votes_and_the_card_says_for_whom(inbox: World) -> None
     assert (await inbox.ticket(ticket.id)).state == "APPROVED"
 
 
+@pytest.mark.parametrize(("forbidden", "count"), [([], 1), (["high"], 0)])
+async def test_what_takes_no_vote_by_delegation_is_not_in_a_delegates_inbox(
+    forbidden: list[str], count: int
+) -> None:
+    delegation = {"max_days": 7, "forbidden_tiers": forbidden}
+    async with open_inbox_world(bundle=INBOX_BUNDLE | {"delegation": delegation}) as world:
+        await lend(world)
+        await world.ask()
+        shown = said(await world.emu.command("newbie", "/placet", "mine"))
+        assert shown.count("deploy-bot wants") == count
+
+
 async def test_who_has_a_role_of_their_own_chooses_in_whose_name(inbox: World) -> None:
     await lend(inbox, "rita", "U0OLGA")
     ticket = await inbox.ask()

@@ -81,6 +81,18 @@ def test_what_one_could_vote_on_in_anothers_name_waits_until_that_voice_was_hear
     assert not inbox.waits_for(heard, me, [lent(ANNA, OPERATOR)])
 
 
+def test_what_takes_no_vote_by_delegation_waits_for_no_delegate() -> None:
+    one, me, of = ticket(), person(DAN, "reader"), lent(ANNA, OPERATOR)
+    requirement = one.ruling.requirement
+    assert requirement is not None
+    barred = replace(of, barred=frozenset({requirement.tier}))
+    assert not inbox.waits_for(one, me, [barred])
+    for reviewer in (ANNA, DAN):
+        named = replace(requirement, reviewer=reviewer)
+        ruled = replace(one, ruling=replace(one.ruling, requirement=named))
+        assert not inbox.waits_for(ruled, me, [of])
+
+
 def test_the_least_time_left_comes_first_then_what_lacks_only_my_vote() -> None:
     me = person(BEN)
     soon, later = ticket("a", left_s=60), ticket("b", left_s=6_000)
