@@ -154,6 +154,8 @@ class Ticker:
                 await work()
             except PlacetError as error:
                 _log.warning("%s: %s (%s)", name, error.message, error.code)
+            except asyncio.CancelledError:
+                return  # it ticks no more; raised, the scheduler would log it as an error
 
         first = datetime.now(UTC) + timedelta(seconds=0 if at_once else seconds)
         self._scheduler.add_job(

@@ -206,6 +206,26 @@ async def test_a_clock_that_is_set_back_puts_off_no_tick(clock: FixedClock) -> N
         ticker.stop()
 
 
+async def test_a_turn_that_a_stop_cuts_short_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    ticker = Ticker()
+    ticker.every(3600, "work", work, at_once=True)
+    ticker.start()
+    await asyncio.wait_for(begun.wait(), 5)
+    ticker.stop()
+    await asyncio.wait_for(ended.wait(), 5)
+    await asyncio.sleep(0)
+    assert not [one for one in caplog.records if one.levelname in {"ERROR", "WARNING"}]
+
+
 def test_a_small_correction_of_the_clock_is_no_jump(clock: FixedClock) -> None:
     steady = Steady()
     guard = JumpGuard(clock, monotonic=steady)
