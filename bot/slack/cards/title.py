@@ -10,7 +10,7 @@ import re
 from enum import Enum, auto
 
 from bot.slack.kit.language import N_, gettext
-from bot.slack.kit.text import Inert, words
+from bot.slack.kit.text import Inert, clip, inert, words
 from governance.action import ActionKind
 from governance.tickets.ticket import Ask, Ticket, TicketState
 
@@ -19,6 +19,12 @@ _AGENT, _TARGET, _TOOL, _ENVIRONMENT = 27, 34, 27, 12
 _PLAIN_NAME = re.compile(r"[!#-\[\]-~]+")
 """Visible ASCII in one word, without the quotation mark and the backslash of an escape."""
 _SPACED_NAME = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
+
+_MARKS = re.compile(
+    '["\u00ab\u00bb\u02ba\u02ee\u05f4\u201c-\u201f\u2033\u2034\u2036\u2037\u275d\u275e\u301d-\u301f\uff02]'
+    "|['`\u00b4\u02b9\u02bc\u2018-\u201b\u2032\u2035\uff07]{2,}"
+)
+"""What could pass for the end of what stands in quotes."""
 
 _PREFIX = {
     TicketState.APPROVED: N_("Approved: "),
@@ -184,5 +190,11 @@ def _is_whole(value: str, most: int) -> bool:
 
 def _name(value: str, most: int) -> str:
     """One plain word as it is; everything else in quotes, so that it cannot extend the sentence."""
-    shown = words(value, most)
-    return shown if _PLAIN_NAME.fullmatch(value) else f"\u201c{shown}\u201d"
+    if _PLAIN_NAME.fullmatch(value):
+        return words(value, most)
+    shown = _MARKS.sub(_escaped, inert(value))
+    return gettext("\u201c{name}\u201d", name=clip(Inert(shown), most) or "-")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"\\u{{{ord(char):x}}}" for char in found.group())

@@ -123,6 +123,25 @@ def test_the_headline_is_plain_words(
     assert card_title.title(one) == f"deployer {said}"
 
 
+@pytest.mark.parametrize(
+    "mark", ['"', "\u201d", "\u201c", "\u00bb", "\u2033", "\uff02", "''", "\u2019\u2019"]
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_name_ends_the_quotes_in_which_it_stands(mark: str, language: str) -> None:
+    spelled = "".join(f"\\u{{{ord(char):x}}}" for char in mark)
+    with speaking(language):
+        said = card_title.title(ticket(ask=build.ask(target=f"x{mark} in {mark}y")))
+    assert f"x{spelled} in " in said
+    inside = said[said.index("x") : said.rindex("y")]
+    assert mark not in inside
+    assert "Olivia's own" in card_title.title(ticket(ask=build.ask(target="Olivia's own")))
+
+
+def test_german_quotes_are_german() -> None:
+    with speaking("de"):
+        assert "\u201ea in dev\u201c" in card_title.title(ticket(ask=build.ask(target="a in dev")))
+
+
 @pytest.mark.parametrize("state", list(TicketState))
 @pytest.mark.parametrize("action", list(ActionKind))
 def test_the_longest_headline_is_not_cut(state: TicketState, action: ActionKind) -> None:
