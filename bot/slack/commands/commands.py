@@ -150,17 +150,17 @@ class Commands:
     async def _list(self, person: Person, _rest: str, _sent: Command) -> Said:
         service = self.desk.service
         every = await lists.open_tickets(self.desk.reader, service.tenant)
-        found = await readable(service, person, every)
+        found, is_cut = await readable(service, person, every), len(every) >= inbox.LISTED
         blocks = lists.listing(
             N_("Open now"),
             found,
             control=await self.desk.reader.control(),
             empty=N_("Nothing is open."),
             prefix="placet.list",
+            is_cut=is_cut,
         )
-        return say_blocks(
-            ours(ngettext("{count} ticket open.", "{count} tickets open.", len(found))), blocks
-        )
+        text = ngettext("{count} ticket open.", "{count} tickets open.", len(found))
+        return say_blocks(ours(gettext(MORE_WAIT) if is_cut else text), blocks)
 
     async def _mine(self, person: Person, _rest: str, _sent: Command) -> Said:
         service = self.desk.service

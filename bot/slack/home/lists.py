@@ -28,7 +28,7 @@ from bot.slack.kit.blocks import (
     small,
     with_ids,
 )
-from bot.slack.kit.language import gettext, number
+from bot.slack.kit.language import N_, gettext, number
 from bot.slack.kit.text import Inert, words
 from governance.control import Control, Frozen
 from governance.ports import Reader, TicketQuery
@@ -37,6 +37,7 @@ from governance.tickets.lifecycle import LIVE, MAY_EXPIRE
 from governance.tickets.ticket import Ticket, TicketState
 
 SHOWN_AT_ONCE = 10
+NONE_SEEN = N_("None of the most urgent is for you; more wait than can be looked at.")
 
 
 async def open_tickets(reader: Reader, tenant: TenantId) -> Sequence[Ticket]:
@@ -95,7 +96,7 @@ def listing(
     """
     blocks: list[Block] = [header(ours(gettext(title)))]
     if not tickets:
-        blocks.append(rich(section([run(ours(gettext(empty)))])))
+        blocks.append(rich(section([run(ours(gettext(NONE_SEEN if is_cut else empty)))])))
     for ticket in tickets[:SHOWN_AT_ONCE]:
         blocks += entry(ticket, frozen=control.freeze_of(ticket.ask.agent))
     if len(tickets) > SHOWN_AT_ONCE:

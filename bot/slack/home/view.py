@@ -160,7 +160,7 @@ def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
     count = f"{number(len(inbox.waiting))}{'+' if inbox.is_cut else ''}"
     blocks = [header(Inert(f"{gettext(WAITING)} ({count})"))]
     if not inbox.waiting:
-        return [*blocks, _said(NOTHING_WAITS)]
+        return [*blocks, _said(lists.NONE_SEEN if inbox.is_cut else NOTHING_WAITS)]
     if inbox.is_cut:
         blocks.append(_said(MORE_WAIT))
     alike = [one for one in likes(inbox.waiting[:_LIKES_AMONG]) if one.count > 1]

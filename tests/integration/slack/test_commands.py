@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+
 from bot.emulator.acts import ActResult
 from bot.slack import names
+from bot.slack.home import inbox, lists
 from governance.tickets.ticket import Ticket
 from tests.integration.slack.world import World, code_of
 
@@ -52,6 +55,20 @@ async def test_status_of_nothing_is_a_kind_refusal(world: World) -> None:
     ticket = await world.ask()
     shown = said(await world.emu.command("olga", "/placet", f"status {ticket.id}"))
     assert ticket.binding[:12] in shown
+
+
+async def test_a_list_of_more_than_it_looks_at_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (inbox, lists):
+        monkeypatch.setattr(module, "LISTED", 2)
+    for number in range(3):
+        await world.ask(key=f"k-{number}")
+    shown = await world.emu.command("olga", "/placet", "list")
+    assert shown.ephemerals[0].text.startswith("More wait than can be listed here")
+    stranger = said(await world.emu.command("newbie", "/placet", "list"))
+    assert lists.NONE_SEEN in stranger
+    assert "Nothing is open" not in stranger
 
 
 async def test_lifting_a_freeze_of_everyone_is_asked_for_in_a_sentence(world: World) -> None:

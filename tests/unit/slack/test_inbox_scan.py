@@ -132,6 +132,28 @@ async def test_a_cut_list_says_that_there_are_more() -> None:
     assert "und 1.990 weitere" in _texts(many)
 
 
+async def test_where_not_everything_was_looked_at_nobody_reads_that_nothing_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inbox, "LOOKED_AT", PAGE)
+    service: Any = SimpleNamespace(
+        bundle=SimpleNamespace(delegation=SimpleNamespace(max_days=0)), delegations=_none
+    )
+    seen = await inbox.scan(await queue(PAGE + 1, PAGE), TENANT)  # type: ignore[arg-type]
+    found = await inbox.inbox_of(service, person(ANNA, ADMIN), seen)
+    listed = lists.listing(
+        "x",
+        found.waiting,
+        control=found.control,
+        empty=home_view.NOTHING_WAITS,
+        prefix="x",
+        is_cut=found.is_cut,
+    )
+    for shown in (_texts(home_view.home_view(found, {})["blocks"]), _texts(listed)):
+        assert lists.NONE_SEEN in shown
+        assert home_view.NOTHING_WAITS not in shown
+
+
 async def _none(_: object) -> tuple[Ticket, ...]:
     return ()
 
