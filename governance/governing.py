@@ -5,6 +5,7 @@ the only one to build it. Must not live here: who may (``freezing``, ``delegatio
 operators do (``administration``). Law: whoever acts was looked up in the directory just now.
 """
 
+from contextlib import suppress
 from functools import partial
 
 from governance import control_steps
@@ -107,21 +108,23 @@ class Governing:
         Raises:
             Unavailable: ``identity_unavailable``: whoever lent them a voice cannot be looked up.
         """
-        lent = () if person.roles else await self.delegations(person.id)
-        voices = [one for one in lent if one.delegate == person.id]
         return Readership(
             person=person,
-            is_delegate=any([await self._is_voice(one) for one in voices]),
+            is_delegate=not person.roles and await self._has_a_voice(person.id),
             reminders=self._active.current.reminders,
         )
 
-    async def _is_voice(self, lent: Delegation) -> bool:
-        """Whether whoever lent it may vote still, in a role that it lends."""
-        try:
-            delegator = await self._directory.person(lent.delegator)
-        except Refused:
+    async def _has_a_voice(self, person_id: PersonId) -> bool:
+        """Whether somebody lent them one that could count: with the lender's roles it is gone."""
+        if not self._active.current.delegation.max_days:
             return False
-        return any(map(lent.lends, delegator.roles))
+        for lent in await self.delegations(person_id):
+            if lent.delegate == person_id:
+                with suppress(Refused):
+                    delegator = await self._directory.person(lent.delegator)
+                    if any(lent.lends(role) for role in delegator.roles):
+                        return True
+        return False
 
     async def _lending(self) -> Lending:
         bundle = self._active.current

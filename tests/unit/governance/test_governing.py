@@ -7,7 +7,7 @@ import pytest
 
 from governance.action import ActionKind, Dispatch
 from governance.administration import Administration
-from governance.delegation import Delegation, Wish
+from governance.delegation import Delegation, DelegationPolicy, Wish
 from governance.errors import Code, PlacetError, Refused, Unavailable
 from governance.policy.active import ActiveBundle
 from governance.policy.bundle import load
@@ -336,6 +336,27 @@ async def test_who_is_lent_a_voice_may_read_for_as_long_as_it_is_lent(house: Hou
     assert (await house.service.readership(eve)).may_read(ticket)
     await house.service.end_delegation(lent.id, EVE)
     assert not (await house.service.readership(eve)).may_read(ticket)
+
+
+@pytest.mark.parametrize("gone", ["role", "lender", "policy"])
+async def test_a_lent_voice_that_cannot_count_any_more_opens_nothing(house: House, gone: str):
+    ticket, eve = await house.ask(), await house.service.person(EVE)
+    await house.lend(ANNA, EVE)
+    if gone == "role":
+        house.directory.people[ANNA] = frozenset()
+    elif gone == "lender":
+        house.directory.failing[ANNA] = Refused(Code.VOTER_DEACTIVATED, "gone")
+    else:
+        house.active.replace(replace(bundle(), delegation=DelegationPolicy()))
+    assert not (await house.service.readership(eve)).may_read(ticket)
+
+
+async def test_who_reads_by_a_lent_voice_waits_for_the_directory(house: House):
+    eve = await house.service.person(EVE)
+    await house.lend(ANNA, EVE)
+    house.directory.is_down = True
+    with pytest.raises(Unavailable):
+        await house.service.readership(eve)
 
 
 async def test_who_lends_a_voice_may_read_by_their_role_alone(house: House):
