@@ -197,6 +197,8 @@ def recorded(text: str) -> str:
 
 def each_recorded(text: str) -> str:
     """The same of several that were written one after the other."""
+    if len(text) > _LONGEST:
+        return text
     return "; ".join(recorded(part) for part in text.split("; "))
 
 

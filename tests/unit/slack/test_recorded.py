@@ -267,6 +267,13 @@ def test_notes_of_a_rule_are_told_one_by_one() -> None:
     assert told == "writes to prod; trifft nur nach Angaben des Agenten zu, und die lockern nichts"
 
 
+def test_notes_beyond_any_length_of_ours_stand_as_they_are() -> None:
+    long = "; ".join(["no rule matches"] * 200)
+    with speaking("de"):
+        assert each_recorded(long) == long
+        assert each_recorded(long[:1_000]) != long[:1_000]
+
+
 def test_who_took_a_request_back_is_quoted() -> None:
     ours = ticket(state=TicketState.CANCELLED, decided_by=table.SYSTEM, note="the run failed")
     theirs = replace(ours, decided_by="agent:deployer")
