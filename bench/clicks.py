@@ -7,6 +7,8 @@ as well.
 
 import asyncio
 import tempfile
+from http import HTTPStatus
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,9 @@ from bot.demo.client import Client
 from bot.emulator.emulator import Emulator
 from bot.manifest import manifest
 from bot.slack import names
+
+_WAITING_OF_ONE = 20
+"""So many of one agent may wait, unless the bundle says otherwise."""
 
 
 async def clicks(count: int) -> dict[str, Any]:
@@ -36,14 +41,19 @@ async def clicks(count: int) -> dict[str, Any]:
             "PLACET_SLACK_AUDIT_CHANNEL": seed.AUDIT,
             "PLACET_SLACK_API_URL": emulator.base_url,
         }
-        token = (await run_json(settings, "token", "create", "--agent", "bench"))["token"]
+        tokens = [
+            (await run_json(settings, "token", "create", "--agent", f"bench-{number}"))["token"]
+            for number in range(ceil(count / _WAITING_OF_ONE))
+        ]
         serve = await start("serve", settings)
         try:
             await emulator.connect(request_url=f"{serve.ready['base_url']}/slack/events")
             async with Client(str(serve.ready["base_url"])) as client:
                 for number in range(count):
                     body = {**jobs.EXECUTED.body, "idempotency_key": f"click-{number}"}
-                    await client.post("/api/v1/jobs", body, token=token)
+                    token = tokens[number // _WAITING_OF_ONE]
+                    asked = await client.post("/api/v1/jobs", body, token=token)
+                    assert asked.status == HTTPStatus.OK, asked
             cards = await _cards(emulator, count)
             for ts in cards:
                 await emulator.click("U0OLIVIA", seed.APPROVALS, ts, names.APPROVE, settle=False)

@@ -179,7 +179,7 @@ def main() -> None:
     """Parse, run, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
-    parser.add_argument("--clicks", type=int, default=50, help="at most 50 wait per agent; 0: none")
+    parser.add_argument("--clicks", type=int, default=50, help="at most 90 wait; 0: none")
     parser.add_argument("--fsync-ms", type=float, default=0.0, help="added to every sync")
     parser.add_argument("--postgres", action="store_true", help="the same on PostgreSQL")
     options = parser.parse_args()

@@ -27,6 +27,7 @@ from pathlib import Path
 
 from bench.append import append_alone
 from bench.verify_story import Signing, write
+from bot import memory
 from bot.scheduler import WallClock
 from storage.ledger import SqlLedger
 from storage.verify import verify_database
@@ -127,6 +128,7 @@ def measured(part: str, path: Path, jobs: int, first: int) -> Part:
         "signatures": lambda: _signatures(path),
         "whole": lambda: _whole(path, jobs),
     }
+    memory.settle()  # as the command does
     items, seconds, problems = parts[part]()
     return Part(
         part=part,

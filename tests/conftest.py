@@ -3,6 +3,7 @@
 Under ``PLACET_REQUIRE_ALL=1`` a skipped test fails; elsewhere it is listed by name at the end.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -52,6 +53,16 @@ def _interruptible() -> None:
     """What a shell starts in the background ignores Ctrl-C, and hands that on to its children."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """A command that runs in this process settles its memory; what is tested next has not."""
+    before = gc.get_threshold()
+    yield
+    if gc.get_threshold() != before:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 @pytest.fixture(scope="session")

@@ -102,6 +102,7 @@ def verify(
     segments are detached, --segments reads them from their files; without it, it begins at the
     newest of them, with its state in PLACET_SEGMENTS, and says what it did not look at.
     """
+    from bot import memory
     from bot.compose import verification
     from bot.compose.segments import given
 
@@ -114,6 +115,7 @@ def verify(
     if not (database or export or checkpoints):
         outside = verification.published_checkpoints(settings)
     known = _keys(keys) if keys else None
+    memory.settle()
     with bar("verifying") as progress:
         if export:
             verdict = verification.verify_exported(
