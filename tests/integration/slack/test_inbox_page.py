@@ -44,7 +44,7 @@ async def test_a_voice_is_lent_in_the_form(world: World, page: Page) -> None:
     await form.locator(f'select[data-block-id="{lending.WHO_BLOCK}"]').select_option("U0NEWBIE")
     await form.locator(f'textarea[data-block-id="{names.REASON_BLOCK}"]').fill("on leave")
     await form.locator("[data-submit]").click()
-    await expect(form).to_contain_text("votes in your name")
+    await expect(form.locator('[data-block-id="placet.lent"]')).to_contain_text("until")
     (lent,) = await world.service.delegations(account("U0OLGA"))
     assert (lent.delegate, lent.reason) == (account("U0NEWBIE"), "on leave")
 
