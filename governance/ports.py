@@ -82,9 +82,8 @@ class State:
 class Result(Generic[T]):
     """What a step wants committed, and what its caller gets after that.
 
-    ``contents`` maps content digests to bytes for the payload table. What a flood counts is
-    durable without an event. A ``reply`` that is a
-    ``PlacetError`` is raised to the caller after the events were committed.
+    ``contents`` maps content digests to bytes for the payload table. What a flood counts is durable
+    without an event. A ``PlacetError`` as ``reply`` is raised after the events were committed.
     """
 
     reply: T | PlacetError
@@ -110,9 +109,10 @@ class Ledger(Protocol):
     """The one writer. Everything that changes state goes through ``commit``."""
 
     async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
-        """Run ``step`` inside a transaction and answer once its events are durable.
+        """Run ``step`` in a transaction, that takes the request in hand; answer when durable.
 
         Raises:
+            RepeatedError: that request (``governance.once``) was acted on before; nothing happened.
             Unavailable: ``ledger_unavailable`` or ``ledger_busy``; nothing was written.
             PlacetError: what the step replied, after its events were committed.
         """
@@ -120,7 +120,7 @@ class Ledger(Protocol):
     async def commit_all(
         self, items: Sequence[tuple[Keys, Step[T]]]
     ) -> Sequence[Committed[T] | PlacetError]:
-        """Commit each of ``items`` as by itself, all asked for at once; what each came to."""
+        """Commit each of ``items`` as by itself, for no request; what each came to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

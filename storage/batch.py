@@ -20,6 +20,7 @@ from governance.digests import content_digest
 from governance.errors import Code, PlacetError, Unavailable
 from governance.idempotency import kept_until
 from governance.keys import head_message
+from governance.once import RepeatedError
 from governance.outbox import owed
 from governance.policy.throttle import Bucket
 from governance.ports import HeadSigner, Keys, Remembered, Signature, Step
@@ -45,8 +46,10 @@ _COUNTED = (ev.TicketOpened, ev.SubmissionThrottled, ev.DecisionEvaluated)
 class Outcome(Generic[T]):
     """What the caller of one step gets once the batch is durable."""
 
-    reply: T | PlacetError
+    reply: T | PlacetError | RepeatedError
     seqs: tuple[int, ...] = ()
+    has_taken: bool = False
+    """Whether the request that it was done for was taken with it."""
 
 
 class Batch:
@@ -211,6 +214,6 @@ def unavailable(message: str) -> Unavailable:
 
 def raised(outcome: Outcome[T]) -> T:
     """The reply, or the error raised that stands in its place."""
-    if isinstance(outcome.reply, PlacetError):
+    if isinstance(outcome.reply, PlacetError | RepeatedError):
         raise outcome.reply
     return outcome.reply

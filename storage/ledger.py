@@ -13,9 +13,11 @@ from typing import Self, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
+from governance import once
 from governance.errors import PlacetError, Unavailable
 from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.ports import Clock, Committed, HeadSigner, Keys, Step
+from governance.replacing import replace
 from governance.tickets.ticket import TicketId
 from storage import forgetting, outbox, taken
 from storage.batch import Batch, Outcome, raised, unavailable
@@ -127,10 +129,20 @@ class SqlLedger(Queries):
 
     async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
         """See ``governance.ports.Ledger``; a cancelled caller's step may still be committed."""
+        request = once.untaken()
+        if request is None:
+            return _committed(await self._done(keys, _attempting(keys, step)))
+        async with request.turn:
+            if request.is_taken:
+                return _committed(await self._done(keys, _attempting(keys, step)))
+            outcome = await self._done(keys, _taking(request, _attempting(keys, step)))
+            request.is_taken = outcome.has_taken
+        return _committed(outcome)
 
+    async def _done(self, keys: Keys, act: Act[T]) -> Outcome[T]:
         future: asyncio.Future[Outcome[T]] = asyncio.get_running_loop().create_future()
-        self._writer.submit(Job(_attempting(keys, step), keys, future))
-        return _committed(await future)
+        self._writer.submit(Job(act, keys, future))
+        return await future
 
     async def commit_all(
         self, items: Sequence[tuple[Keys, Step[T]]]
@@ -257,6 +269,15 @@ class SqlLedger(Queries):
 
 def _attempting(keys: Keys, step: Step[T]) -> Act[T]:
     return lambda batch, _: batch.attempt(keys, step)
+
+
+def _taking(request: once.Request, act: Act[T]) -> Act[T]:
+    def take_and_act(batch: Batch, connection: Connection) -> Outcome[T]:
+        if not taken.take(connection, request.key, at=request.at, until=request.until):
+            return Outcome(reply=once.RepeatedError())
+        return replace(act(batch, connection), has_taken=True)
+
+    return take_and_act
 
 
 def _committed(outcome: Outcome[T]) -> Committed[T]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
+from governance import once
 from governance.control import Control
 from governance.digests import content_digest
 from governance.errors import PlacetError
@@ -58,6 +59,11 @@ class MemoryLedger(MemoryOutbox):
 
     async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
         """See ``governance.ports.Ledger``."""
+        request = once.untaken()
+        if request is not None:
+            if not await self.take(request.key, at=request.at, until=request.until):
+                raise once.RepeatedError
+            request.is_taken = True
         batch = Batch(MemorySource(self._tables), self._tables.head, self._clock.now())
         outcome = batch.attempt(keys, step)
         self._apply(batch.changes, batch.now)

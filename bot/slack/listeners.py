@@ -142,9 +142,10 @@ class Listeners:
         return on_click
 
     async def _click(self, listener: _OnClick, body: _Body, *, is_deed: bool) -> Said | None:
-        if is_deed and not await self.once.is_first(body):
-            return None
-        return await listener(read(Click, body))
+        async def work() -> Said | None:
+            return await listener(read(Click, body))
+
+        return await self.once.act(body, work, repeated=None) if is_deed else await work()
 
     async def _after_click(self, task: "asyncio.Task[Said | None]", body: _Body) -> None:
         said = await task
@@ -206,9 +207,10 @@ class Listeners:
         await ack(options=task.result() if done else [])
 
     async def _submit(self, listener: _OnForm, body: _Body, *, is_deed: bool) -> FormAnswer:
-        if is_deed and not await self.once.is_first(body):
-            return FormAnswer()
-        return await listener(read(Submission, body))
+        async def work() -> FormAnswer:
+            return await listener(read(Submission, body))
+
+        return await self.once.act(body, work, repeated=FormAnswer()) if is_deed else await work()
 
     async def _finish_late(self, task: "asyncio.Task[FormAnswer]", body: _Body) -> None:
         answer = await task
@@ -227,9 +229,12 @@ class Listeners:
     async def _command(self, body: _Body) -> Said | None:
         command = read(Command, body)
         first = next(iter(command.text.split()), "").lower()
-        if first not in names.READING and not await self.once.is_first(body):
-            return None
-        return await self.commands.run(command)
+        is_deed = first not in names.READING
+
+        async def work() -> Said | None:
+            return await self.commands.run(command)
+
+        return await self.once.act(body, work, repeated=None) if is_deed else await work()
 
     async def _command_late(self, task: "asyncio.Task[Said | None]", body: _Body) -> None:
         said, url = await task, body.get("response_url")

@@ -1,21 +1,29 @@
 """Each request is acted on once, whichever process it reaches.
 
-Lives here: the name of a request, and asking whether it was taken already. Must not live here: the
-process's own memory of signed bytes (``guard``), which only spares the question. Law: what changes
-something is done at the first arrival alone, also where several processes serve and after a
-restart: a vote that was withdrawn does not come back by its old bytes, nor by an envelope that
-Slack sends again. Where it cannot be known to be the first, nothing is done and the person is told.
+Lives here: the name of a request, and the frame around whatever acts on one. Must not live here:
+the process's own memory of signed bytes (``guard``), which only spares the question. Law: what
+changes something is done at the first arrival alone, also where several processes serve and after
+a restart: a vote that was withdrawn does not come back by its old bytes, nor by an envelope that
+Slack sends again. The ledger takes a request with the first thing that it commits for it; what
+changed nothing is taken afterwards, so that a refusal, too, is the end of these bytes.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bot.slack.guard import REMEMBER
+from governance.errors import Unavailable
+from governance.once import RepeatedError, Request, in_hand
 from governance.ports import Clock
+
+T = TypeVar("T")
+_log = logging.getLogger("placet.slack")
 
 
 class Requests(Protocol):
@@ -32,23 +40,40 @@ class Requests(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
-    """Asks ``requests``; None: this process's own memory has to do."""
+    """Acts once on what ``requests`` knows; None: this process's own memory has to do."""
 
     requests: Requests | None
     clock: Clock
 
-    async def is_first(self, body: Mapping[str, object]) -> bool:
-        """Whether this request has not been acted on; from now on it has.
+    async def act(
+        self, body: Mapping[str, object], work: Callable[[], Awaitable[T]], *, repeated: T
+    ) -> T:
+        """Do ``work`` for this request; ``repeated`` where it was acted on before.
 
-        Each carries a trigger of its own, so equal payloads are one act of one person.
+        Each request carries a trigger of its own, so equal payloads are one act of one person.
 
         Raises:
-            Unavailable: ``ledger_unavailable``.
+            Exception: what ``work`` raises.
         """
         if self.requests is None:
-            return True
+            return await work()
         now = self.clock.now()
-        return await self.requests.take(_name(body), at=now, until=now + REMEMBER)
+        request = Request(key=_name(body), at=now, until=now + REMEMBER, turn=asyncio.Lock())
+        try:
+            with in_hand(request):
+                return await work()
+        except RepeatedError:
+            return repeated
+        finally:
+            if not request.is_taken:
+                await self._take(self.requests, request)
+
+    async def _take(self, requests: Requests, request: Request) -> None:
+        """Take what nothing was committed for; it was taken before where it is a repetition."""
+        try:
+            await requests.take(request.key, at=request.at, until=request.until)
+        except Unavailable as error:
+            _log.warning("a request was answered and not taken: %s", error.code)
 
 
 def _name(body: Mapping[str, object]) -> str:

@@ -1,6 +1,7 @@
-"""A request is acted on once, and not at all where it cannot be known to be the first."""
+"""A request is acted on once, and what it changed is committed with its taking or not at all."""
 
 import json
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from bot.slack.guard import MAX_AGE_S
 from bot.slack.once import Once
-from governance.errors import Code, Unavailable
+from governance.errors import Code, Refused, Unavailable
+from governance.ports import Keys, Result, State
 from storage.memory import MemoryLedger
 from tests.support.build import FixedClock
 
@@ -22,32 +24,62 @@ class Stuck:
         raise Unavailable(Code.LEDGER_UNAVAILABLE, "not now")
 
 
+def _deed(ledger: MemoryLedger) -> Callable[[], Awaitable[str]]:
+    """What commits something and tells that it was done."""
+
+    def step(_: State) -> Result[str]:
+        return Result(reply="done")
+
+    async def work() -> str:
+        return (await ledger.commit(Keys(), step)).reply
+
+    return work
+
+
 async def test_two_processes_on_one_ledger_act_once_on_one_request() -> None:
     clock = FixedClock()
     ledger = MemoryLedger(clock)
     one, other = (Once(requests=ledger, clock=clock) for _ in range(2))
-    assert await one.is_first(CLICK)
+    assert await one.act(CLICK, _deed(ledger), repeated="again") == "done"
     again: Any = json.loads(json.dumps(dict(reversed(CLICK.items()))))
-    assert not await other.is_first(again)
-    assert await other.is_first({**CLICK, "trigger_id": "1.2.abd"})
+    assert await other.act(again, _deed(ledger), repeated="again") == "again"
+    later = {**CLICK, "trigger_id": "1.2.abd"}
+    assert await other.act(later, _deed(ledger), repeated="again") == "done"
 
 
 async def test_it_is_remembered_for_as_long_as_any_signature_is_good() -> None:
     clock = FixedClock()
-    once = Once(requests=MemoryLedger(clock), clock=clock)
-    assert await once.is_first(CLICK)
+    ledger = MemoryLedger(clock)
+    once = Once(requests=ledger, clock=clock)
+    assert await once.act(CLICK, _deed(ledger), repeated="again") == "done"
     clock.pass_(2 * MAX_AGE_S - 1)  # signed 300 s ahead of our clock
-    assert not await once.is_first(CLICK)
+    assert await once.act(CLICK, _deed(ledger), repeated="again") == "again"
     clock.pass_(timedelta(seconds=2).total_seconds())
-    assert await once.is_first(CLICK)
+    assert await once.act(CLICK, _deed(ledger), repeated="again") == "done"
 
 
-async def test_what_cannot_be_known_to_be_the_first_is_refused() -> None:
-    once = Once(requests=Stuck(), clock=FixedClock())
-    with pytest.raises(Unavailable, match="not now"):
-        await once.is_first(CLICK)
+async def test_what_was_refused_before_anything_was_committed_does_not_come_back() -> None:
+    clock = FixedClock()
+    ledger = MemoryLedger(clock)
+    one, other = (Once(requests=ledger, clock=clock) for _ in range(2))
+
+    async def refused() -> str:
+        raise Refused(Code.WRONG_ROLE, "no role of yours")
+
+    with pytest.raises(Refused, match="no role"):
+        await one.act(CLICK, refused, repeated="again")
+    assert await other.act(CLICK, _deed(ledger), repeated="again") == "again"
+
+
+async def test_what_changed_nothing_is_answered_where_the_ledger_cannot_be_written() -> None:
+    async def look() -> str:
+        return "seen"
+
+    assert await Once(requests=Stuck(), clock=FixedClock()).act(CLICK, look, repeated="") == "seen"
 
 
 async def test_without_a_ledger_each_process_has_its_own_memory_alone() -> None:
+    ledger = MemoryLedger(FixedClock())
     once = Once(requests=None, clock=FixedClock())
-    assert await once.is_first(CLICK)
+    for _ in range(2):
+        assert await once.act(CLICK, _deed(ledger), repeated="again") == "done"
