@@ -9,7 +9,8 @@ machine's.
 
 ``--fsync-ms 2`` makes every sync of the service 2 ms longer (needs gcc), since a write-back cache
 syncs faster than a disk that keeps its promises. ``--postgres`` adds the same on PostgreSQL, whose
-own syncs stay as they are. The last line is JSON.
+own syncs stay as they are. ``--processes 2`` has two of them serve each ledger, with half of the
+connections each. The last line is JSON.
 """
 
 import argparse
@@ -62,21 +63,27 @@ ON_SERVER, SINGLY_ON_SERVER = "on PostgreSQL", "one by one, PostgreSQL"
 class Build:
     """A server that is measured, and what it was seen to do."""
 
-    server: Started
+    servers: list[Started]
+    """Processes on one ledger; what is asked is spread over them."""
     request: Callable[[], bytes]
     seen: list[Measured] = field(default_factory=list)
 
 
 async def decisions(
-    seconds: float, *, more: Mapping[str, str], postgres: Callable[[], str] | None
+    seconds: float,
+    *,
+    processes: int,
+    more: Mapping[str, str],
+    postgres: Callable[[], str] | None,
 ) -> dict[str, Any]:
-    """Echo and every build, in turn; ``more`` is added to the environment of the latter."""
+    """Echo and every build, in turn; the latter in so many ``processes`` each, with ``more`` in
+    their environment."""
     with tempfile.TemporaryDirectory(prefix="placet-bench-") as folder:
         builds: dict[str, Build] = {}
         try:
             plain = post("/echo", json.dumps(JOB).encode())
             echo = await launch(["-m", "bench.echo"], {})
-            builds[ECHO] = Build(server=echo, request=lambda: plain)
+            builds[ECHO] = Build(servers=[echo], request=lambda: plain)
             for name in (GROUPED, SINGLY) + ((ON_SERVER, SINGLY_ON_SERVER) if postgres else ()):
                 home = Path(folder) / str(len(builds))
                 home.mkdir()
@@ -84,38 +91,38 @@ async def decisions(
                 if postgres and name in (ON_SERVER, SINGLY_ON_SERVER):
                     settings["PLACET_DATABASE"] = postgres()
                 is_singly = name in (SINGLY, SINGLY_ON_SERVER)
-                builds[name] = await _service(settings, more, is_singly=is_singly)
+                build = builds[name] = Build(servers=[], request=await _job(settings))
+                for _ in range(processes):
+                    server = await _started({**settings, **more}, is_singly=is_singly)
+                    build.servers.append(server)
             for _ in range(ROUNDS):
                 for build in builds.values():
                     build.seen.append(await _drive(build, seconds))
         finally:
             for build in builds.values():
-                await build.server.stop()
+                for server in build.servers:
+                    await server.stop()
     return {name: _told(build, builds[ECHO]) for name, build in builds.items()}
 
 
-async def _service(
-    settings: Mapping[str, str], more: Mapping[str, str], *, is_singly: bool
-) -> Build:
+async def _job(settings: Mapping[str, str]) -> Callable[[], bytes]:
+    """What makes requests that the ledger of ``settings`` has not seen."""
     token = (await run_json(settings, "token", "create", "--agent", "bench"))["token"]
-    environment = {**settings, **more}
     body = json.dumps({**JOB, "idempotency_key": _KEY.decode()}).encode()
     before, _, after = post("/api/v1/jobs", body, token).partition(_KEY)
     numbers = itertools.count()
+    return lambda: b"%bbench-%09d%b" % (before, next(numbers), after)
 
-    def job() -> bytes:
-        return b"%bbench-%09d%b" % (before, next(numbers), after)
 
+async def _started(environment: Mapping[str, str], *, is_singly: bool) -> Started:
     if is_singly:
-        server = await launch(["-m", "bench.one_by_one", "serve", "--json"], environment)
-    else:
-        server = await start("serve", environment)
-    return Build(server=server, request=job)
+        return await launch(["-m", "bench.one_by_one", "serve", "--json"], environment)
+    return await start("serve", environment)
 
 
 async def _drive(build: Build, seconds: float) -> Measured:
-    port = int(str(build.server.ready["base_url"]).rsplit(":", 1)[1])
-    return await drive(port, build.request, connections=CONNECTIONS, seconds=seconds)
+    ports = [int(str(one.ready["base_url"]).rsplit(":", 1)[1]) for one in build.servers]
+    return await drive(ports, build.request, connections=CONNECTIONS, seconds=seconds)
 
 
 def _told(build: Build, echo: Build) -> dict[str, float]:
@@ -182,12 +189,14 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=50, help="at most 90 wait; 0: none")
     parser.add_argument("--fsync-ms", type=float, default=0.0, help="added to every sync")
     parser.add_argument("--postgres", action="store_true", help="the same on PostgreSQL")
+    parser.add_argument("--processes", type=int, default=1, help="of each service, on one ledger")
     options = parser.parse_args()
     with (
         slower_syncs(options.fsync_ms) as more,
         postgres_server(is_wanted=options.postgres) as postgres,
     ):
-        found = run_quickly(decisions(options.seconds, more=more, postgres=postgres))
+        work = decisions(options.seconds, processes=options.processes, more=more, postgres=postgres)
+        found = run_quickly(work)
     for name, told in found.items():
         print(
             f"{name:<23}{told['per_s']:>7} /s   {told['of_echo']} of the echo; "
@@ -202,6 +211,7 @@ def main() -> None:
         "not_200": sum(told["not_200"] for told in found.values()),
         "times_one_by_one": round(found[GROUPED]["per_s"] / found[SINGLY]["per_s"], 1),
         "fsync_ms": options.fsync_ms,
+        "processes": options.processes,
         "builds": found,
     }
     if options.clicks:

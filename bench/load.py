@@ -6,6 +6,7 @@ so that it is the server that is measured.
 """
 
 import asyncio
+import itertools
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -34,9 +35,9 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 async def drive(
-    port: int, request: Callable[[], bytes], *, connections: int, seconds: float
+    ports: Sequence[int], request: Callable[[], bytes], *, connections: int, seconds: float
 ) -> Measured:
-    """Send what ``request`` makes over ``connections`` connections for ``seconds``.
+    """Send what ``request`` makes over ``connections`` connections, in turn to each of ``ports``.
 
     Raises:
         ConnectionError: the server closed a connection, or answers what is not understood.
@@ -45,7 +46,7 @@ async def drive(
     told = _Told(request=request, until=time.perf_counter() + seconds)
     made: list[_Connection] = []
     begun = time.perf_counter()
-    for _ in range(connections):
+    for _, port in zip(range(connections), itertools.cycle(ports), strict=False):
         _, connection = await loop.create_connection(lambda: _Connection(told), "127.0.0.1", port)
         made.append(connection)
     await asyncio.gather(*(connection.ended for connection in made))

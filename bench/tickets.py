@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.verify_story import BODY, TENANT, opened
+from bot import memory
 from bot.compose.core import NoDirectory
 from bot.ids import RandomIds
 from bot.scheduler import JumpGuard, Sweeper
@@ -79,6 +80,7 @@ async def measured(url: str, tickets: int, runs: int) -> dict[str, float]:
             "pending": pending,
             "write_s": time.perf_counter() - begun,
         }
+        memory.settle()  # as every process that serves does
         sweeper = sweeper_of(ledger, clock)
         states = (TicketState.PENDING,)
         inbox = TicketQuery(tenant=TENANT, states=states, needed_people=True, limit=51)
