@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ASK_AGAIN_S = 0.001
+ASK_AGAIN_S = 0.0003
 """How long whoever waits lies still before it asks again."""
 COURTESY_S = 0.003
 """How long whoever has just written leaves the lock to those who wait."""

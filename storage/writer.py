@@ -67,6 +67,8 @@ class Writer:
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._work, name="placet-ledger", daemon=True)
         self._is_open = False
+        self._is_last = False
+        """Whether nothing comes after what was gathered."""
         self._growth: Growth | None = None
 
     def start(self, on_growth: Callable[[int], None]) -> None:
@@ -113,11 +115,10 @@ class Writer:
 
     def _work(self) -> None:
         try:
-            while (first := self._queue.get()) is not None:
-                jobs, is_last = self._drain(first)
-                self._process(jobs)
-                if is_last:
-                    break
+            while not self._is_last and (first := self._queue.get()) is not None:
+                jobs = [first]
+                self._gather(jobs)
+                self._process(jobs, may_grow=True)
         finally:
             self._is_open = False
             self._disconnect()
@@ -126,22 +127,21 @@ class Writer:
                 if left is not None:
                     self._fail_all([left], unavailable(Sentence("the ledger is closed")))
 
-    def _drain(self, first: AnyJob) -> tuple[list[AnyJob], bool]:
-        """What waits already: the commit in progress was the window in which it gathered."""
-        jobs = [first]
-        while len(jobs) < self._batch_limit:
+    def _gather(self, jobs: list[AnyJob]) -> None:
+        """Add what waits already: the commit in progress was the window in which it gathered."""
+        while not self._is_last and len(jobs) < self._batch_limit:
             try:
                 job = self._queue.get_nowait()
             except Empty:
-                break
+                return
             if job is None:
-                return jobs, True
-            jobs.append(job)
-        return jobs, False
+                self._is_last = True
+            else:
+                jobs.append(job)
 
-    def _process(self, jobs: Sequence[AnyJob], tries: int = TRIES) -> None:
+    def _process(self, jobs: list[AnyJob], tries: int = TRIES, *, may_grow: bool = False) -> None:
         try:
-            answers, grown_to = self._transact(jobs)
+            answers, grown_to = self._transact(jobs, may_grow=may_grow)
         except Exception as error:  # noqa: BLE001  # whatever one item broke must not reach others
             self._recover(jobs, error, tries - 1)
         else:
@@ -150,7 +150,7 @@ class Writer:
             if grown_to:
                 self._on_commit()
 
-    def _recover(self, jobs: Sequence[AnyJob], error: Exception, tries: int) -> None:
+    def _recover(self, jobs: list[AnyJob], error: Exception, tries: int) -> None:
         trouble = self._db.trouble(error)
         if trouble is Trouble.DOWN:
             # The database itself: one by one would only wait for the same again and again.
@@ -166,18 +166,24 @@ class Writer:
         else:
             self._fail_all(jobs, error)
 
-    def _transact(self, jobs: Sequence[AnyJob]) -> tuple[list[Callable[[], None]], int]:
-        """Do all of ``jobs`` in one transaction; their answers, and the log's size if it grew."""
-        wanted = [job.keys for job in jobs if job.keys is not None]
-        if not wanted:
+    def _transact(
+        self, jobs: list[AnyJob], *, may_grow: bool
+    ) -> tuple[list[Callable[[], None]], int]:
+        """Do all of ``jobs`` in one transaction; their answers, and the log's size if it grew.
+
+        ``may_grow``: what came while others wrote is added to ``jobs``, and done with them.
+        """
+        if all(job.keys is None for job in jobs):
             connection, _ = self._begun(lambda usable: usable.begin())
             answers = [job.run(None, connection) for job in jobs]
             connection.commit()
             return answers, 0
         connection, (row, its_time) = self._begun(lambda usable: usable.begin_chain())
+        if may_grow:
+            self._gather(jobs)
         head = head_of(row)
         source = RowSource(connection)
-        source.preload(wanted)
+        source.preload([job.keys for job in jobs if job.keys is not None])
         batch = Batch(source, head, self._now(its_time))
         answers = [job.run(batch, connection) for job in jobs]
         if self.heads is not None:

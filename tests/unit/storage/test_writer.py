@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -26,6 +27,14 @@ REST = "at, type, version, tenant, trace_id, ticket_id, agent_id, 'x', body"
 
 def connect(path: Path) -> closing[sqlite3.Connection]:
     return closing(sqlite3.connect(path, isolation_level=None))
+
+
+def until_taken(ledger: SqliteLedger) -> None:
+    """Wait until the writer has what was queued."""
+    patience_ends = time.monotonic() + 30
+    while not ledger._writer._queue.empty():
+        assert time.monotonic() < patience_ends
+        time.sleep(0.001)
 
 
 async def code_of(awaitable: asyncio.Future[object]) -> Code:
@@ -174,6 +183,35 @@ async def test_what_waits_together_is_committed_together(url: str, clock: FixedC
         await asyncio.to_thread(gate.set)
         await asyncio.gather(first, *rest)
     assert [inside.count(value) for value in sorted(set(inside))] == [8, 8, 4]
+
+
+@pytest.mark.parametrize("is_closed_meanwhile", [False, True])
+async def test_what_comes_while_another_process_writes_is_committed_with_what_waited(
+    url: str, path: Path, clock: FixedClock, is_closed_meanwhile: bool
+):
+    inside: list[int] = []
+    ledger = await SqliteLedger(url, clock, batch_limit=8).start()
+
+    def noting(_: State) -> Result[None]:
+        connection = ledger._writer._connection
+        assert connection is not None
+        inside.append(connection.total_changes)
+        return Result(reply=None, events=(build.evaluated(),))
+
+    with connect(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        tasks = [asyncio.create_task(ledger.commit(Keys(), noting))]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(until_taken, ledger)
+        tasks += [asyncio.create_task(ledger.commit(Keys(), noting)) for _ in range(9)]
+        await asyncio.sleep(0)
+        closing_ = asyncio.create_task(ledger.close()) if is_closed_meanwhile else None
+        await asyncio.sleep(0.01)
+        other.execute("ROLLBACK")
+        found = await asyncio.gather(*tasks)
+        await (closing_ or ledger.close())
+    assert [one.seqs for one in found] == [(number,) for number in range(1, 11)]
+    assert [inside.count(value) for value in sorted(set(inside))] == [8, 2]
 
 
 async def test_what_a_constraint_refuses_fails_alone(ledger: SqliteLedger, path: Path):
