@@ -22,7 +22,7 @@ def shown_of(ticket: Ticket) -> names.Shown:
 
 def row(ticket: Ticket, action_ids: Iterable[str]) -> Block | None:
     """A row of these buttons, None where there is none."""
-    found = [_button(ticket, action_id) for action_id in action_ids]
+    found = [button_of(ticket, action_id) for action_id in action_ids]
     return actions(*found) if found else None
 
 
@@ -30,17 +30,17 @@ def approve_button(ticket: Ticket) -> Block:
     """Approve: a click, or a form where the tier asks for a reason."""
     requirement = ticket.ruling.requirement
     asks_why = requirement is not None and requirement.comment_required
-    return _button(ticket, names.APPROVE_WITH_COMMENT if asks_why else names.APPROVE)
+    return button_of(ticket, names.APPROVE_WITH_COMMENT if asks_why else names.APPROVE)
 
 
 def reject_button(ticket: Ticket) -> Block:
     """Reject: opens a form that asks why."""
-    return _button(ticket, names.REJECT)
+    return button_of(ticket, names.REJECT)
 
 
 def details_button(ticket: Ticket) -> Block:
     """Details: the whole action, page by page."""
-    return _button(ticket, names.DETAILS)
+    return button_of(ticket, names.DETAILS)
 
 
 _LOOKS = {
@@ -92,7 +92,8 @@ def _dialog(action_id: str) -> Block | None:
     return None
 
 
-def _button(ticket: Ticket, action_id: str) -> Block:
+def button_of(ticket: Ticket, action_id: str) -> Block:
+    """The button of one offered action."""
     text, label, style = _LOOKS[action_id]
     return button(
         gettext(text),

@@ -164,6 +164,8 @@ _ON_CARDS = frozenset(
         names.STOP,
         names.TOOK_EFFECT,
         names.NO_EFFECT,
+        names.RELEASE_OUTPUT,
+        names.DISCARD_OUTPUT,
     }
 )
 

@@ -6,19 +6,22 @@ knowledge asks for the evidence first; what only takes back is done at once.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot import deeds
 from bot.slack import names
 from bot.slack.desk import Desk
-from bot.slack.kit import limits
+from bot.slack.kit import limits, modals
+from bot.slack.kit.blocks import Block, ours
 from bot.slack.kit.language import N_, gettext
 from bot.slack.kit.text import Inert, is_blank
 from bot.slack.payloads import Click, ShownForm, Submission, person_of, read_shown
-from bot.slack.said import Said, say
+from bot.slack.said import Said, refusal_text, say
 from bot.slack.voting import forms
 from bot.slack.voting.actions import Clicks
-from governance.errors import Code, InvalidInput, Refused, Unavailable
+from bot.slack.voting.details import TITLE
+from governance.errors import Code, InvalidInput, PlacetError, Refused, Unavailable
 from governance.sentences import Sentence
 from governance.steps import Handled
 from governance.tickets.ticket import TicketState
@@ -39,6 +42,7 @@ _FORMS = {
     names.RELEASE_OUTPUT: forms.Deed.RELEASE,
     names.DISCARD_OUTPUT: forms.Deed.DISCARD,
 }
+_Deed = Callable[[deeds.Deed], Awaitable[Handled]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,16 +58,37 @@ class Acts:
 
     async def withdraw(self, click: Click) -> Said | None:
         """Take one's vote back, on the revision that the card showed."""
-        return _done(await self._deeds.withdraw(_of_click(click)), WITHDRAWN)
+        return await self._at_once(click, self._deeds.withdraw, WITHDRAWN)
 
     async def stop(self, click: Click) -> Said | None:
         """Stop what is approved and has not started."""
-        return _done(await self._deeds.stop(_of_click(click)), STOPPED)
+        return await self._at_once(click, self._deeds.stop, STOPPED)
+
+    async def _at_once(self, click: Click, deed: _Deed, text: str) -> Said | None:
+        """Do what needs no form; in Details the modal says what came of it."""
+        if click.view is None:
+            return say(_done(await deed(_of_click(click)), text))
+        try:
+            view = modals.notice(_done(await deed(_of_click(click)), text), title=gettext(TITLE))
+        except PlacetError as error:
+            view = _refused(error)
+        await self.desk.update_view(click.view.id, view)
+        return None
 
     async def ask(self, click: Click) -> Said | None:
-        """Open the form for the evidence; for a release with what would be shown."""
+        """Open the form for the evidence; for a release with what would be shown.
+
+        Raises:
+            Refused: as ``_preview``; where Details were open, the modal says it.
+        """
         form, deed = read_shown(click.action.value), _FORMS[click.action.action_id]
-        preview = await self._preview(click, form) if deed is forms.Deed.RELEASE else None
+        try:
+            preview = await self._preview(click, form) if deed is forms.Deed.RELEASE else None
+        except Refused as error:
+            if click.view is None:
+                raise
+            await self.desk.update_view(click.view.id, _refused(error))
+            return None
         await self.clicks.open_form(click, forms.evidence(form.shown, deed, preview=preview))
         return None
 
@@ -88,7 +113,7 @@ class Acts:
             return None
         return None if shown is None else shown.decode("utf-8")
 
-    async def submitted(self, sent: Submission) -> Said:
+    async def submitted(self, sent: Submission) -> Inert:
         """Do what a form of evidence is for.
 
         Raises:
@@ -122,6 +147,10 @@ class Acts:
                 return await self._deeds.discard(wish)
 
 
+def _refused(error: PlacetError) -> Block:
+    return modals.notice(refusal_text(error), title=gettext(TITLE), code=error.code.value)
+
+
 def _of_click(click: Click) -> deeds.Deed:
     form = read_shown(click.action.value)
     return deeds.Deed(
@@ -131,5 +160,5 @@ def _of_click(click: Click) -> deeds.Deed:
     )
 
 
-def _done(handled: Handled, text: str) -> Said:
-    return say(Inert(gettext(text if handled.is_changed else SO_ALREADY)))
+def _done(handled: Handled, text: str) -> Inert:
+    return ours(gettext(text if handled.is_changed else SO_ALREADY))

@@ -3,13 +3,14 @@
 Lives here: pure functions from a full view to views. Must not live here: what is in it
 (``full_view``), opening and turning (``reading``). Law: Approve and Reject stand on the last page
 only, or behind the word that the file was read, with exactly the revision and binding that were
-shown; every page says which of how many it is.
+shown; every page says which of how many it is, and offers whatever else the card offers.
 """
 
 from bot.slack import names
 from bot.slack.cards import title as card_title
-from bot.slack.cards.buttons import approve_button, reject_button, shown_of
+from bot.slack.cards.buttons import approve_button, button_of, reject_button, shown_of
 from bot.slack.cards.cautions import freeze_lines
+from bot.slack.cards.offers import offered
 from bot.slack.cards.parts import says
 from bot.slack.cards.standing import reference
 from bot.slack.cards.view import CardView
@@ -43,6 +44,8 @@ TITLE = N_("Details")
 _WORDS_CHARS = 8 * PIECE_CHARS
 """Of the agent's own words on the last page; they are not what is approved."""
 DIGEST_DIGITS = 32
+_ELSEWHERE = frozenset({names.APPROVE, names.APPROVE_WITH_COMMENT, names.REJECT, names.DETAILS})
+"""Offers that stand on the last page only, or have led here."""
 
 
 def page(view: CardView, whole: FullView, number: int, *, may_vote: bool) -> Block:
@@ -62,6 +65,7 @@ def page(view: CardView, whole: FullView, number: int, *, may_vote: bool) -> Blo
     row = _turns(ticket, number, is_last=is_last)
     if may_vote and is_last and ticket.state is TicketState.PENDING:
         row += _decisions(view)
+    row += _deeds(ticket)
     if row:
         blocks.append(actions(*row))
     return _modal(ticket, blocks, f"{number}", page_number=number)
@@ -169,6 +173,11 @@ def _decisions(view: CardView) -> list[Block]:
 def fine_print(ticket: Ticket) -> Block:
     """Which revision and binding a message or a view is about."""
     return small(reference(ticket))
+
+
+def _deeds(ticket: Ticket) -> list[Block]:
+    """What else its card offers: nobody needs the card to stop something, or to say what it did."""
+    return [button_of(ticket, one) for one in offered(ticket) if one not in _ELSEWHERE]
 
 
 def _lead(ticket: Ticket, where: str) -> Block:

@@ -75,8 +75,7 @@ class Views:
 
     async def submit_deed(self, sent: Submission) -> FormAnswer:
         """Do what a form of evidence is for; what is wrong stays in the form."""
-        said = await self.acts.submitted(sent)
-        return FormAnswer(view=modals.notice(ours(said.text)))
+        return FormAnswer(view=modals.notice(await self.acts.submitted(sent)))
 
     async def vote_in_details(self, click: Click) -> Said | None:
         """Count an approval given on the last page; the modal then says what it led to."""
