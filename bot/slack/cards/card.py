@@ -44,9 +44,7 @@ _STANDING = {
     TicketState.REJECTED: N_("Rejected. Nothing ran."),
     TicketState.EXPIRED: N_("Expired. Nothing more will run."),
     TicketState.CANCELLED: N_("Cancelled. Nothing more will run."),
-    TicketState.UNKNOWN: N_(
-        "Nobody knows whether it took effect. An approver must find out and say."
-    ),
+    TicketState.UNKNOWN: standing.NOBODY_KNOWS,
 }
 
 
@@ -113,9 +111,7 @@ def _standing(view: CardView, shown: Shown, budget: parts.Budget) -> list[Block]
     out += standing.trace_link(view, budget)
     if ticket.state is TicketState.PENDING and shown.is_cut:
         out += line(run(ours(gettext(READ_FIRST))))
-    if ticket.state in (TicketState.PENDING, TicketState.APPROVED):
-        out += standing.expiry(ticket)
-    return out
+    return out + standing.expiry(ticket)
 
 
 def _state_words(view: CardView) -> Inert:

@@ -16,6 +16,7 @@ from governance.action import Dispatch
 from governance.execution import OutputState, RunStatus
 from governance.policy.decision import Requirement
 from governance.tickets.binding import SHOWN_DIGITS
+from governance.tickets.lifecycle import MAY_EXPIRE
 from governance.tickets.ticket import Choice, Ticket, TicketState, Vote
 
 _RUNS = {
@@ -31,6 +32,8 @@ _CAUSES = {
 """Why a ticket ended as rejected, in words that people use."""
 _APPROVED = N_(" approved as {role} (weight {weight}) at ")
 _REJECTED = N_(" rejected as {role} (weight {weight}) at ")
+NOBODY_KNOWS = N_("Nobody knows whether it took effect. An approver must find out and say.")
+HELD_BACK = N_("The output is quarantined: nobody sees it before a release.")
 _WEAKER = {"A-": N_(" (held by rlimits and the wall clock, without a control group)")}
 
 
@@ -132,7 +135,9 @@ def trace_link(view: CardView, budget: Budget) -> list[Block]:
 
 
 def expiry(ticket: Ticket) -> list[Block]:
-    """Until when it may be decided, or used."""
+    """Until when it may be decided, or used; nothing once neither is so."""
+    if ticket.state not in MAY_EXPIRE:
+        return []
     is_open = ticket.state is TicketState.PENDING
     label = gettext("Decide before") if is_open else gettext("Good until")
     return labelled(label, instant(ticket.expires_at))
@@ -197,7 +202,7 @@ def output(view: CardView, budget: Budget) -> list[Block]:
     if report is None or not report.output_digest:
         return []
     held = {
-        OutputState.QUARANTINED: N_("The output is quarantined: nobody sees it before a release."),
+        OutputState.QUARANTINED: HELD_BACK,
         OutputState.DISCARDED: N_("The output was discarded."),
     }
     if report.output_state in held:

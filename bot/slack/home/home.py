@@ -179,4 +179,6 @@ def _concerns(ticket: Ticket, person: Person, shown: Shown) -> bool:
     if person.names & ticket.ask.excluded or inbox.has_decided(ticket, person):
         return True
     held = person.roles.union(*(one.roles for one in shown.taken))
-    return requirement is not None and any(item.role in held for item in requirement.roles)
+    if requirement is None:
+        return ticket.run is not None and bool(person.roles)
+    return any(item.role in held for item in requirement.roles)

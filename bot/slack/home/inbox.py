@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bot.slack import names
+from bot.slack.cards.offers import offered
 from governance.control import Control
 from governance.delegation import Delegation
 from governance.errors import Refused
@@ -27,6 +29,8 @@ PAGE = 100
 """Read at once: others have their turn in between."""
 RECENT = 300
 """Tickets that needed people and are looked at for what somebody decided or asked."""
+_WORDS = frozenset({names.TOOK_EFFECT, names.NO_EFFECT, names.RELEASE_OUTPUT, names.DISCARD_OUTPUT})
+"""What is left to people once something ran."""
 Key = tuple[int | str, ...]
 """Where an entry stands in its list: pages go on behind one."""
 
@@ -45,11 +49,18 @@ class Scan:
     """The tickets that a moment's lists are made of; what waits is read as far as it is needed."""
 
     def __init__(
-        self, reader: Reader, tenant: TenantId, *, recent: Sequence[Ticket], control: Control
+        self,
+        reader: Reader,
+        tenant: TenantId,
+        *,
+        recent: Sequence[Ticket],
+        lost: Sequence[Ticket],
+        control: Control,
     ) -> None:
         self._reader = reader
         self._tenant = tenant
         self.recent = recent
+        self.lost = lost
         self.control = control
         self._seen: list[Ticket] = []
         self._is_whole = False
@@ -96,6 +107,8 @@ class Inbox:
     asked: tuple[Ticket, ...]
     given: tuple[Delegation, ...]
     taken: tuple[Lent, ...]
+    left: tuple[Ticket, ...] = ()
+    """What ran and waits for their word: what became of it, or whether its output may be seen."""
     is_cut: bool = False
     """Whether more may wait for this person than are listed."""
     control: Control = field(default_factory=Control)
@@ -106,10 +119,11 @@ class Inbox:
 
 
 async def scan(reader: Reader, tenant: TenantId) -> Scan:
-    """Everything that waits, and what was lately asked of people."""
+    """Everything that waits, what was lately asked of people, and what nobody knows the end of."""
     lately = TicketQuery(tenant=tenant, needed_people=True, limit=RECENT)
-    recent, control = await reader.tickets(lately), await reader.control()
-    return Scan(reader, tenant, recent=recent, control=control)
+    unknown = TicketQuery(tenant=tenant, states=(TicketState.UNKNOWN,), limit=RECENT)
+    recent, lost = await reader.tickets(lately), await reader.tickets(unknown)
+    return Scan(reader, tenant, recent=recent, lost=lost, control=await reader.control())
 
 
 async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
@@ -121,6 +135,7 @@ async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
     known = await service.delegations(person.id)
     taken = await lent_to(service, person)
     waiting, is_cut = await seen.waiting(lambda one: waits_for(one, person, taken))
+    ran = {one.id: one for one in (*seen.lost, *seen.recent)}.values()
     return Inbox(
         person=person,
         waiting=tuple(sorted(waiting, key=lambda one: urgency(one, person, taken))),
@@ -128,6 +143,7 @@ async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
         asked=tuple(one for one in seen.recent if person.names & one.ask.excluded),
         given=tuple(one for one in known if one.delegator == person.id),
         taken=taken,
+        left=tuple(one for one in ran if awaits_word(one, person)),
         is_cut=is_cut,
         control=seen.control,
         may_delegate=bool(person.roles) and service.bundle.delegation.max_days > 0,
@@ -167,6 +183,17 @@ def waits_for(ticket: Ticket, person: Person, taken: Iterable[Lent] = ()) -> boo
     if ticket.state is not TicketState.PENDING or person.names & ticket.ask.excluded:
         return False
     return ticket.vote_of(person.id) is None and bool(_votes(ticket, person, taken))
+
+
+def awaits_word(ticket: Ticket, person: Person) -> bool:
+    """Whether this person may say what became of its run or its output, and has not."""
+    if not _WORDS & {*offered(ticket)} or person.names & ticket.ask.excluded:
+        return False
+    is_unknown, requirement = ticket.state is TicketState.UNKNOWN, ticket.ruling.requirement
+    if is_unknown and any(one.person in person.names for one in ticket.attested):
+        return False
+    judges = person.roles if requirement is None else {item.role for item in requirement.roles}
+    return bool(person.roles & judges)
 
 
 def urgency(ticket: Ticket, person: Person, taken: Iterable[Lent] = ()) -> Key:

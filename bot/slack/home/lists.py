@@ -8,10 +8,12 @@ checked again when it is used.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.slack import names
 from bot.slack.cards import card as cards
-from bot.slack.cards import needs
+from bot.slack.cards import needs, standing
 from bot.slack.cards import title as card_title
 from bot.slack.cards.cautions import freeze_lines
+from bot.slack.cards.offers import offered
 from bot.slack.home.inbox import LISTED
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import (
@@ -54,6 +56,10 @@ def state_text(ticket: Ticket) -> Inert:
     requirement = ticket.ruling.requirement
     if requirement is not None and ticket.state is TicketState.PENDING:
         return needs.needs_text(requirement, ticket)
+    if ticket.state is TicketState.UNKNOWN:
+        return ours(gettext(standing.NOBODY_KNOWS))
+    if {*offered(ticket)} & {names.RELEASE_OUTPUT}:
+        return ours(gettext(standing.HELD_BACK))
     return ours(gettext("It is {state}.", state=card_title.state_word(ticket.state)))
 
 
@@ -63,9 +69,12 @@ def entry(ticket: Ticket, *, frozen: Frozen | None = None, with_button: bool = T
     said = line(run(card_title.title(ticket), bold=True))
     if requirement is not None and ticket.state is TicketState.PENDING:
         said += [run(needs.needs_text(requirement, ticket)), run(ours(gettext(" Decide before ")))]
-    else:
+    elif ticket.state is TicketState.APPROVED:
         said += [run(ours(gettext("Good until ")))]
-    said += [instant(ticket.expires_at), run(ours("."))]
+    else:
+        said += [run(state_text(ticket))]
+    if ticket.state in MAY_EXPIRE:
+        said += [instant(ticket.expires_at), run(ours("."))]
     if frozen is not None and ticket.state in MAY_EXPIRE:
         said += [*line(), *freeze_lines(frozen)]
     blocks = [rich(section(said)), small(*_small_words(ticket))]

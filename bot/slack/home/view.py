@@ -44,6 +44,7 @@ T = TypeVar("T")
 WAITING = N_("Waiting for you")
 NOTHING_WAITS = N_("Nothing waits for your vote.")
 MORE_WAIT = N_("More wait than can be listed here; these are the most urgent of them.")
+LEFT = N_("Waiting for your word")
 DECIDED = N_("What you decided")
 NOTHING_DECIDED = N_("You have decided nothing lately.")
 ASKED = N_("What your agents asked")
@@ -53,16 +54,18 @@ NOTHING_LENT = N_("Nobody votes in your name, and you vote in nobody else's.")
 TROUBLES = N_("Delivery has a problem")
 _YOU_APPROVED, _YOU_REJECTED = N_("You approved as {role}"), N_("You rejected as {role}")
 STILL_DECIDABLE = N_("Every ticket can still be decided here, with /placet, and over HTTP.")
-_SIZES = {"w": 8, "d": 6, "a": 6, "g": 8}
+_SIZES = {"w": 8, "l": 4, "d": 6, "a": 6, "g": 8}
 _LIKES_SHOWN = 3
 _FIRST_OF = {
     "w": N_("First of waiting tickets"),
+    "l": N_("First of what waits for your word"),
     "d": N_("First of your decisions"),
     "a": N_("First of what your agents asked"),
     "g": N_("First of your delegations"),
 }
 _MORE_OF = {
     "w": N_("More of waiting tickets"),
+    "l": N_("More of what waits for your word"),
     "d": N_("More of your decisions"),
     "a": N_("More of what your agents asked"),
     "g": N_("More of your delegations"),
@@ -76,6 +79,7 @@ class Part(StrEnum):
     """The lists of the tab that have pages; the value travels in buttons."""
 
     WAITING = "w"
+    LEFT = "l"
     DECIDED = "d"
     ASKED = "a"
     LENT = "g"
@@ -122,6 +126,7 @@ def home_view(inbox: Inbox, pages: Pages) -> Block:
     """The whole tab."""
     blocks = _troubles(inbox.troubles)
     blocks += _waiting(inbox, pages.get(Part.WAITING))
+    blocks += _left(inbox, pages.get(Part.LEFT))
     blocks += _decided(inbox, pages.get(Part.DECIDED))
     blocks += _asked(inbox, pages.get(Part.ASKED))
     blocks += _lent(inbox, pages.get(Part.LENT))
@@ -174,6 +179,17 @@ def _waiting(inbox: Inbox, after: Key | None) -> list[Block]:
     for ticket in page.shown:
         blocks += lists.entry(ticket, frozen=inbox.control.freeze_of(ticket.ask.agent))
     return blocks + _turns(Part.WAITING, page)
+
+
+def _left(inbox: Inbox, after: Key | None) -> list[Block]:
+    """What ran and is not over; nothing where nothing is left to say, as nearly always."""
+    if not inbox.left:
+        return []
+    page = page_of(inbox.left, recency, after, _SIZES[Part.LEFT])
+    blocks = [header(Inert(f"{gettext(LEFT)} ({number(len(inbox.left))})"))]
+    for ticket in page.shown:
+        blocks += _line_of(ticket, [run(lists.state_text(ticket))])
+    return blocks + _turns(Part.LEFT, page)
 
 
 def _like_row(like: Like) -> Block:

@@ -11,6 +11,7 @@ import pytest
 from bot.emulator.view_desk import View
 from bot.slack import names
 from bot.slack.cards.offers import offered
+from bot.slack.home import view as home_view
 from governance.execution import OutputState
 from governance.tickets.ticket import TicketState
 from tests.integration.slack.stage import Stage, open_stage
@@ -113,3 +114,54 @@ async def test_an_orphan_that_asks_about_an_output_loses_its_buttons(
     await stage.emu.click("olga", "approvals", orphan.ts, action_id)
     [retired] = [one for one in stage.world.cards() if one.ts == orphan.ts]
     assert "retired" in str(retired.current.blocks)
+
+
+def _left(stage: Stage, user: str) -> list[str]:
+    """The part of the home tab that waits for this person's word; empty where there is none."""
+    tab = stage.emu.home(user)
+    assert tab is not None
+    heads = [str(block) if block["type"] == "header" else "" for block in tab.blocks]
+    start = next((n for n, said in enumerate(heads) if home_view.LEFT in said), None)
+    if start is None:
+        return []
+    end = next(n for n, said in enumerate(heads) if said and n > start)
+    return [str(block) for block in tab.blocks[start:end]]
+
+
+async def test_what_became_of_a_run_waits_on_the_home_tab_of_who_may_say(stage: Stage) -> None:
+    await stage.unknown()
+    for user in ("olga", "otto", "owen", "newbie"):
+        await stage.emu.open_home(user)
+    shown = str(_left(stage, "olga"))
+    assert "Nobody knows whether it took effect" in shown
+    assert stage.ticket_id in shown
+    assert _left(stage, "owen") == _left(stage, "newbie") == []
+    await _press(stage, "olga", names.TOOK_EFFECT)
+    await stage.fill("olga", WHY)
+    await stage.emu.open_home("olga")
+    assert _left(stage, "olga") == []
+    assert _left(stage, "otto") != []
+    tab = stage.emu.home("otto")
+    assert tab is not None
+    await stage.emu.click_view("otto", tab.id, names.DETAILS, value=_buttons(tab)[names.DETAILS])
+    await stage.emu.click_view("otto", _modal(stage, "otto").id, names.TOOK_EFFECT)
+    await stage.fill("otto", WHY)
+    await stage.check(S.EXECUTED, OutcomeAttested=2, UnknownResolved=1, runs=1)
+
+
+async def test_a_held_back_output_waits_on_the_home_tab_until_it_was_judged(stage: Stage) -> None:
+    await stage.held_back(SECRET)
+    await stage.emu.open_home("olga")
+    assert "The output is quarantined" in str(_left(stage, "olga"))
+    await _press(stage, "otto", names.DISCARD_OUTPUT)
+    await stage.fill("otto", WHY)
+    await stage.emu.open_home("olga")
+    assert _left(stage, "olga") == []
+
+
+async def test_nothing_is_said_to_be_good_that_is_over(stage: Stage) -> None:
+    await stage.unknown()
+    for words in (f"status {stage.ticket_id}", "list"):
+        told = str((await stage.emu.command("olga", names.COMMAND, words)).ephemerals[0].blocks)
+        assert "Good until" not in told, words
+        assert "Outcome unknown: " in told, words

@@ -66,6 +66,7 @@ _INBOX = Inbox(
     asked=(ticket(state=TicketState.REJECTED),),
     given=(),
     taken=(),
+    left=(ticket(state=TicketState.UNKNOWN),),
     is_cut=True,
     may_delegate=True,
     troubles=("the approvals channel is archived",),

@@ -215,6 +215,7 @@ def test_any_inbox_is_a_legal_tab(
         asked=tickets,
         given=given_,
         taken=tuple(Lent(delegation=one, roles=frozenset(one.roles)) for one in given_),
+        left=tuple(replace(one, state=TicketState.UNKNOWN) for one in tickets),
         is_cut=True,
         may_delegate=True,
         troubles=tuple(troubles),
