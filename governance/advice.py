@@ -6,7 +6,7 @@ loads and differs from the bundle; little evidence suggests nothing; a rule that
 suggested away because it did not fire: that it is known may be why.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,15 +81,21 @@ def _is_never(asked: Asked) -> bool:
     return asked.decided >= NEVER and not asked.of(End.APPROVED)
 
 
+def _is_unwanted(asked: Asked) -> bool:
+    """Never approved, and not for want of time."""
+    return _is_never(asked) and asked.of(End.REJECTED) > asked.of(End.EXPIRED)
+
+
 def _all(figures: Figures, bundle: Bundle) -> Iterator[Advice]:
     if figures.decisions >= MANY_DECISIONS:
         yield from _unused(figures, bundle)
     for rule, asked in figures.rules.items():
         if _is_always(asked):
             yield from _decided(bundle, Kind.ALLOW, rule, asked)
-        elif _is_never(asked) and asked.of(End.REJECTED) > asked.of(End.EXPIRED):
+        elif _is_unwanted(asked):
             yield from _decided(bundle, Kind.DENY, rule, asked)
     for tier, asked in figures.tiers.items():
+        yield from _of_tier(bundle, tier, asked, figures.rules)
         expired = percent(asked.of(End.EXPIRED), asked.decided)
         if asked.decided >= NEVER and expired >= OFTEN_EXPIRED:
             yield from _longer(bundle, tier, asked, expired)
@@ -111,16 +117,24 @@ def _unused(figures: Figures, bundle: Bundle) -> Iterator[Advice]:
 
 
 def _decided(bundle: Bundle, kind: Kind, rule: str, asked: Asked) -> Iterator[Advice]:
+    change = Sentence("decision: {decision} for rule {rule}", decision=kind.value, rule=rule)
+    yield _instead(bundle, kind, rule, asked, ids={rule}, change=change)
+
+
+def _instead(
+    bundle: Bundle, kind: Kind, subject: str, asked: Asked, *, ids: Set[str], change: Sentence
+) -> Advice:
+    """Rules that decide in place of people."""
     approved, decided = asked.of(End.APPROVED), asked.decided
     rules = [
-        _without_people(one, kind.value) if one.get("id") == rule else one
+        _without_people(one, kind.value) if one.get("id") in ids else one
         for one in _rules(bundle.source)
     ]
-    yield Advice(
+    return Advice(
         kind=kind,
-        subject=rule,
+        subject=subject,
         evidence=Sentence("people approved {count} of {whole}", count=approved, whole=decided),
-        change=Sentence("decision: {decision} for rule {rule}", decision=kind.value, rule=rule),
+        change=change,
         candidate={**bundle.source, "rules": rules},
     )
 
@@ -129,6 +143,31 @@ def _without_people(rule: Mapping[str, Json], word: str) -> Mapping[str, Json]:
     """A rule that decides by itself; who would be asked then has no meaning."""
     kept = {name: value for name, value in rule.items() if name not in ("tier", "effect")}
     return {**kept, "decision": word}
+
+
+def _of_tier(
+    bundle: Bundle, tier: str, asked: Asked, by_rule: Mapping[str, Asked]
+) -> Iterator[Advice]:
+    """What a tier always or never approves, where that is more than some of its rules say alone."""
+    if _is_always(asked):
+        kind = Kind.ALLOW
+        alone = {rule for rule, one in by_rule.items() if _is_always(one)}
+    elif _is_unwanted(asked):
+        kind = Kind.DENY
+        alone = {rule for rule, one in by_rule.items() if _is_unwanted(one)}
+    else:
+        return
+    ids = {
+        rule.id
+        for rule in bundle.rules.rules
+        if rule.effect is Effect.REQUIRE_APPROVAL and (rule.tier or bundle.default_tier) == tier
+    }
+    if ids <= alone:
+        return  # each was suggested by itself, or no rule asks this tier's people
+    change = Sentence(
+        "decision: {decision} for every rule of tier {tier}", decision=kind.value, tier=tier
+    )
+    yield _instead(bundle, kind, tier, asked, ids=ids, change=change)
 
 
 def _longer(bundle: Bundle, tier: str, asked: Asked, expired: int) -> Iterator[Advice]:

@@ -117,6 +117,52 @@ def test_where_much_expires_people_may_be_given_longer(tier: str, ttl: str, seco
     assert suggested(figures(tiers={tier: asked(approved=3, expired=1)})) == []
 
 
+TWO = {
+    **SOURCE,
+    "rules": [
+        *SOURCE["rules"],
+        {"id": "more", "match": {"topics": ["more.*"]}, "decision": "require_approval"},
+        {
+            "id": "other",
+            "match": {"topics": ["other.*"]},
+            "decision": "require_approval",
+            "tier": "odd",
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("answers", "kind", "effect"),
+    [
+        (asked(approved=ALWAYS), Kind.ALLOW, Effect.ALLOW),
+        (asked(rejected=NEVER), Kind.DENY, Effect.DENY),
+    ],
+)
+def test_a_tier_that_is_always_or_never_met_may_be_tried_without_people(
+    answers: Asked, kind: Kind, effect: Effect
+) -> None:
+    found = figures(
+        tiers={"high": answers},
+        rules={"deploys": asked(approved=2), "more": asked(rejected=2)},
+        fired={"deploys": 1, "reads": 1, "more": 1, "other": 1},
+    )
+    (advice,) = advise(found, load(TWO))
+    assert (advice.kind, advice.subject) == (kind, "high")
+    assert advice.change == f"decision: {kind.value} for every rule of tier high"
+    rules = {rule.id: rule.effect for rule in load(advice.candidate).rules.rules}
+    assert rules["deploys"] is rules["more"] is effect
+    assert rules["other"] is Effect.REQUIRE_APPROVAL
+    assert rules["never"] is Effect.DENY
+
+
+@pytest.mark.parametrize("answers", [asked(approved=ALWAYS), asked(rejected=NEVER)])
+def test_of_a_tier_nothing_is_said_twice_nor_where_no_rule_asks_it(answers: Asked) -> None:
+    found = figures(tiers={"high": answers}, rules={"deploys": answers})
+    assert [subject for _, subject in suggested(found)] == ["deploys"]
+    assert suggested(figures(tiers={"odd": answers})) == []
+
+
 def test_nothing_is_suggested_that_changes_nothing_or_does_not_load() -> None:
     assert suggested(figures(tiers={"long": asked(expired=9)})) == []  # 48 hours already
     assert suggested(figures(tiers={"unknown": asked(expired=9)})) == []
