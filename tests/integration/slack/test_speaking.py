@@ -24,6 +24,7 @@ from bot.emulator.messages import Message
 from bot.manifest import manifest
 from bot.settings import Language, Settings, SlackMode
 from bot.slack import names
+from bot.slack.home import view as home_view
 from bot.slack.sending import publisher
 from bot.slack.sending.digest import DIGEST_AT
 from governance.outbox import Owed, OwedKind
@@ -66,6 +67,26 @@ class Service:
             path = f"/api/v1/approvals/{ticket}/approve"
             answer = await self.client.post(path, {}, token=self.people[person])
             assert answer.status == 200, answer
+
+    async def decide_at_home(self, ticket: TicketId, user: str, trouble: str) -> None:
+        """Vote in the home tab, which says what is wrong: another way that is left."""
+        tab = await self.emu.open_home(user)
+        assert tab is not None
+        assert home_view.TROUBLES in str(tab.blocks)
+        assert trouble in str(tab.blocks)
+        [details] = [
+            element["value"]
+            for block in tab.blocks
+            for element in block.get("elements", ())
+            if element.get("action_id") == names.DETAILS and ticket in element["value"]
+        ]
+        await self.emu.click_view(user, tab.id, names.DETAILS, value=details)
+        opened = self.emu.modal(user)
+        assert opened is not None
+        await self.emu.click_view(user, opened.id, names.APPROVE)
+        decided = self.emu.modal(user)
+        assert decided is not None
+        assert "Your vote counts" in str(decided.blocks)
 
     async def state(self, ticket: TicketId) -> TicketState:
         return (await self.serving.core.service.ticket(ticket)).state
@@ -240,7 +261,8 @@ async def test_without_its_channel_everything_is_decided_and_the_cards_come_once
         await service.until_true(is_told)
         calls = len(service.emu.calls("chat.postMessage"))
         assert calls <= 8  # it finds out by single calls, not by one for every card
-        await service.approve(tickets[0], ADA, BEN)
+        await service.decide_at_home(tickets[0], ADA, word)
+        await service.approve(tickets[0], BEN)
         assert await service.state(tickets[0]) is TicketState.APPROVED
         assert not list(await service.serving.core.ledger.dead())
         service.emu.workspace.replace_channel(replace(channel, **back))  # type: ignore[arg-type]
