@@ -99,6 +99,7 @@ def cover(view: CardView, whole: FullView) -> Block:
             ),
         ),
         reject_button(ticket),
+        *_deeds(ticket),
     )
     return _modal(ticket, [_lead(ticket, ""), *_freeze(view), _line(text), row], "cover")
 
@@ -153,7 +154,7 @@ def decide(view: CardView, *, digest: str) -> Block:
     )
     blocks = [_lead(ticket, ""), _line(text)]
     if ticket.state is TicketState.PENDING:
-        blocks += [*_freeze(view), actions(*_decisions(view))]
+        blocks += [*_freeze(view), actions(*_decisions(view), *_deeds(ticket))]
     return _modal(ticket, blocks, "decide")
 
 

@@ -465,3 +465,12 @@ def test_very_many_words_of_the_agent_are_cut_and_counted() -> None:
 
 def test_our_numbers_are_within_the_emulators() -> None:
     assert limits.MESSAGE_JSON_CHARS < 13_200
+
+
+def test_whoever_voted_can_withdraw_from_every_page_of_details() -> None:
+    sample = view(ticket(votes=(build.vote(),)), content=Content(arguments={"x": "y" * 90_000}))
+    whole = full_view(sample)
+    pages = [details.page(sample, whole, one, may_vote=True) for one in range(whole.count)]
+    for body in (*pages, details.cover(sample, whole), details.decide(sample, digest="f" * 64)):
+        assert names.WITHDRAW in json.dumps(body)
+        assert check_view(body, "modal") == []
