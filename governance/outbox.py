@@ -14,6 +14,7 @@ from typing import Protocol
 from governance import control as ctl
 from governance.action import Dispatch
 from governance.audit import Event
+from governance.execution import OutputState
 from governance.policy.decision import Effect
 from governance.policy.emergency import LABEL as EMERGENCY_LABEL
 from governance.tickets import events as ev
@@ -157,6 +158,13 @@ STEP = "\n"
 """Between a ticket's id and what stands behind it in a key; no id holds it."""
 _MAY_WAIT = (ev.TicketOpened, ev.TicketRevised, ev.QuorumLost)
 _MAY_START = (ev.TicketOpened, ev.TicketApproved, ev.TicketUpheld)
+_AFTERMATH = (
+    run_ev.ExecutionLost,
+    run_ev.OutcomeAttested,
+    run_ev.UnknownResolved,
+    run_ev.OutputReleased,
+    run_ev.OutputDiscarded,
+)
 _SILENT = (
     ev.VoteRefused,
     run_ev.ExecutionCleared,
@@ -166,11 +174,13 @@ _SILENT = (
 
 
 def _asked_people(event: Event, after: Ticket) -> bool:
-    """Whether a card shows this ticket."""
+    """Whether a card shows this ticket: people were asked, or what came of it is theirs to say."""
     if isinstance(event, ev.TicketDenied):
         # The denial took the place of the ruling by which people were asked.
         return after.basis is not Basis.POLICY
-    return after.ruling.effect is Effect.REQUIRE_APPROVAL
+    if after.ruling.effect is Effect.REQUIRE_APPROVAL or isinstance(event, _AFTERMATH):
+        return True
+    return after.report is not None and after.report.output_state is OutputState.QUARANTINED
 
 
 def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:

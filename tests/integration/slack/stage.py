@@ -56,8 +56,23 @@ from tests.integration.slack.world import (
 from tests.support.world import pem_of, sign
 
 PURPOSES = ("vote:operator", "vote:reviewer")
-TOOL = "site.restart"
+TOOL, FREE_TOOL = "site.restart", "site.check"
 NO_TICKET = TicketId("")
+_RUNS: dict[str, Any] = {
+    "actions": ["execute"],
+    "classification": "internal",
+    "target": "host",
+    "run": {
+        "title": "See to a site",
+        "arguments": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["host"],
+            "properties": {"host": {"type": "string"}},
+        },
+        "runner": {"argv": ["/bin/true"]},
+    },
+}
 STAGED: dict[str, Any] = {
     **BUNDLE,
     "rules": [
@@ -92,23 +107,8 @@ STAGED: dict[str, Any] = {
         },
     ],
     "tools": {
-        TOOL: {
-            "actions": ["execute"],
-            "classification": "internal",
-            "requires_approval": True,
-            "tier": "high",
-            "target": "host",
-            "run": {
-                "title": "Restart a site",
-                "arguments": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["host"],
-                    "properties": {"host": {"type": "string"}},
-                },
-                "runner": {"argv": ["/bin/true"]},
-            },
-        }
+        TOOL: {**_RUNS, "requires_approval": True, "tier": "high"},
+        FREE_TOOL: {**_RUNS, "actions": ["read"]},
     },
     "minimum_sandbox": "A-",
     "tiers": {
@@ -173,6 +173,15 @@ class TrueSigner:
         )
 
 
+def _run_of(tool: str, action: ActionKind) -> dict[str, Any]:
+    return {
+        "tool": tool,
+        "action": action,
+        "dispatch": Dispatch.EXECUTE,
+        "content": Content(arguments={"host": "web-1"}),
+    }
+
+
 @dataclass(kw_only=True)
 class Stage:
     """A world, its file, its clock, and what the acts of a test led to."""
@@ -193,13 +202,13 @@ class Stage:
 
     async def ask_to_run(self) -> Ticket:
         """An agent asks for something that is executed here."""
-        return await self.ask(
-            "job.restart",
-            tool=TOOL,
-            action=ActionKind.EXECUTE,
-            dispatch=Dispatch.EXECUTE,
-            content=Content(arguments={"host": "web-1"}),
-        )
+        return await self.ask("job.restart", **_run_of(TOOL, ActionKind.EXECUTE))
+
+    async def allowed(self) -> None:
+        """What is executed here and policy alone allows."""
+        ticket = await self.world.ask(topic="job.check", **_run_of(FREE_TOOL, ActionKind.READ))
+        assert ticket.state is TicketState.APPROVED, ticket.ruling.reason
+        self.ticket_id = ticket.id
 
     @property
     def emu(self) -> Any:
