@@ -111,6 +111,10 @@ class Connection(Protocol):
         """Make it durable."""
         ...
 
+    def tidy(self) -> None:
+        """Do what need not be waited for, after a commit; it never fails."""
+        ...
+
     def rollback(self) -> None:
         """Undo it; nothing where nothing was begun."""
         ...

@@ -60,6 +60,9 @@ class PostgresConnection:
         cursor.executemany(in_style(sql, _STYLE), rows)
         return cursor
 
+    def tidy(self) -> None:
+        """Nothing: the server does."""
+
     def announce(self, size: int) -> None:
         """With the commit, and only with it."""
         self._notice = f"SELECT pg_notify('{CHANNEL}', '{self._token} {size:d}'); "

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,8 @@ from storage.wakes import SocketWakes
 
 READERS = 4
 """Connections that read at the same time."""
+TIDY_AFTER = 1500
+"""Rows changed, until they are brought into the file: those of some 250 decisions."""
 _SQLITE = Dialect(skip_locked="", rows_at_once=16)
 """A writer has the whole file to itself."""
 
@@ -45,6 +47,8 @@ class SqliteConnection(sqlite3.Connection):
     check_file: Callable[[], None]
     turns: Turns
     busy_timeout_s: float
+    _tidied = 0
+    """How many rows had been changed when it last was."""
     _is_last = False
     """Whether it had the lock already, so that it is others' turn."""
 
@@ -86,6 +90,14 @@ class SqliteConnection(sqlite3.Connection):
 
     def announce(self, size: int) -> None:
         """Nothing: a socket tells the others, once it is committed."""
+
+    def tidy(self) -> None:
+        """Bring what was committed into the file, at times: no commit waits for it, and no lock."""
+        if self.total_changes - self._tidied < TIDY_AFTER:
+            return
+        self._tidied = self.total_changes
+        with suppress(sqlite3.Error):  # it is durable without; the next commit finds out
+            self.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def commit(self) -> None:
         """Make it durable, in the file that the others open by its name."""
@@ -210,6 +222,7 @@ def _pragmas() -> tuple[str, ...]:
         "PRAGMA foreign_keys=ON",
         "PRAGMA recursive_triggers=ON",
         "PRAGMA journal_size_limit=67108864",
+        "PRAGMA wal_autocheckpoint=4000",  # pages; nearly all of it is done outside commits
         "PRAGMA cache_size=-65536",
         "PRAGMA temp_store=MEMORY",
         "PRAGMA secure_delete=ON",

@@ -149,6 +149,8 @@ class Writer:
             _send(jobs, answers, heard)
             if grown_to:
                 self._on_commit()
+            if self._connection is not None:
+                self._connection.tidy()
 
     def _recover(self, jobs: list[AnyJob], error: Exception, tries: int) -> None:
         trouble = self._db.trouble(error)
