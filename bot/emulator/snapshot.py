@@ -95,6 +95,7 @@ def directory(ws: Workspace, config: AppConfig) -> JsonObject:
                 "real_name": u.real_name,
                 "title": u.title,
                 "tz": u.tz,
+                "locale": u.locale,
                 "deleted": u.deleted,
                 "is_bot": u.is_bot,
                 "is_guest": u.is_restricted or u.is_ultra_restricted or bool(u.is_stranger),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -76,3 +77,15 @@ async def test_a_command_typed_in_the_box_answers_only_its_person(bench: Bench, 
     await expect(page.locator(".is-ephemeral")).to_contain_text("You said hello")
     await page.locator('[data-user-id="U0BOB"]').click()
     await expect(page.locator(".is-ephemeral")).to_have_count(0)
+
+
+async def test_dates_and_times_are_in_the_readers_language(bench: Bench, page: Page) -> None:
+    now = int(time.time())
+    said = f"<!date^1772366400^{{date_long}} {{time}}|x>; <!date^{now}^{{date_pretty}}|x>"
+    ts = await bench.post_card(text=said)
+    message = page.locator(f'[data-ts="{ts}"]')
+    await page.goto(f"{bench.emulator.workspace_url}?user=U0BOB&channel=ops")
+    await expect(message).to_contain_text("Sunday, March 1, 2026 12:00\u202fPM; today")
+    await bench.emulator.set_user("bob", locale="de-DE")
+    await page.goto(f"{bench.emulator.workspace_url}?user=U0BOB&channel=ops")
+    await expect(message).to_contain_text("Sonntag, 1. März 2026 12:00; heute")

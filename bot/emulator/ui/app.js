@@ -44,11 +44,13 @@ function adopt(next) {
 }
 
 function context() {
+  const reader = state.users.find((u) => u.id === state.user);
   return {
     users: new Map(state.users.map((u) => [u.id, u])),
     usergroups: new Map(state.usergroups.map((g) => [g.id, g.handle])),
     channelNames: state.channel_names,
-    tz: state.users.find((u) => u.id === state.user)?.tz ?? "UTC",
+    tz: reader?.tz ?? "UTC",
+    locale: reader?.locale ?? "en-US",
   };
 }
 
@@ -130,9 +132,9 @@ function drawBar() {
   $("say").disabled = Boolean(channel?.is_archived);
 }
 
-function clock(ts, tz) {
+function clock(ts, { tz, locale }) {
   const at = new Date(Number(ts) * 1000);
-  try { return at.toLocaleTimeString("en-US", { hour: "numeric", minute: "2-digit", timeZone: tz }); } catch { return at.toISOString().slice(11, 16); }
+  try { return at.toLocaleTimeString(locale, { hour: "numeric", minute: "2-digit", timeZone: tz }); } catch { return at.toISOString().slice(11, 16); }
 }
 
 function body(message, place, ctx) {
@@ -166,7 +168,7 @@ function messageNode(message, ctx) {
       message.versions.map((_, n) => el("button", { type: "button", class: "chip", "aria-pressed": String(n === place), on: { click: () => show(n) } }, n === last ? "now" : String(n + 1))));
   };
   const head = el("header", {}, el("strong", {}, isSystem ? "Slackbot" : person?.real_name ?? message.user),
-    (message.is_app || isSystem) && el("span", { class: "app-tag" }, "APP"), el("time", {}, clock(message.ts, ctx.tz)),
+    (message.is_app || isSystem) && el("span", { class: "app-tag" }, "APP"), el("time", {}, clock(message.ts, ctx)),
     last > 0 && el("button", { type: "button", class: "edited", title: "Show older versions", on: { click: () => show(history.hidden ? last - 1 : last) } }, "(edited)"));
   const article = el("article", {
     class: `message ${message.is_ephemeral ? "is-ephemeral" : ""} ${message.thread_ts && message.thread_ts !== message.ts ? "is-reply" : ""} ${isSystem ? "is-system" : ""}`,

@@ -1,4 +1,4 @@
-// Text as people read it: mrkdwn, plain text, rich text, dates in the reader's time zone.
+// Text as people read it: mrkdwn, plain text, rich text, dates in the reader's zone and language.
 
 import { el } from "/ui/dom.js";
 
@@ -16,14 +16,14 @@ function link(url, label) {
   return el("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, label);
 }
 
-export function formatDate(stamp, format, tz) {
+export function formatDate(stamp, format, { tz, locale }) {
   const at = new Date(Number(stamp) * 1000);
-  const say = (options) => new Intl.DateTimeFormat("en-US", { timeZone: zone(tz), ...options }).format(at);
+  const say = (options) => new Intl.DateTimeFormat(locale, { timeZone: zone(tz), ...options }).format(at);
   const day = (d) => new Intl.DateTimeFormat("en-CA", { timeZone: zone(tz) }).format(d);
   const pretty = (long) => {
     const shift = (days) => day(new Date(Date.now() + days * 86400000));
-    const near = { [shift(0)]: "today", [shift(-1)]: "yesterday", [shift(1)]: "tomorrow" }[day(at)];
-    return near ?? say(long);
+    const near = [0, -1, 1].find((days) => shift(days) === day(at));
+    return near === undefined ? say(long) : new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(near, "day");
   };
   const words = { month: "long", day: "numeric", year: "numeric" };
   const short = { month: "short", day: "numeric", year: "numeric" };
@@ -32,7 +32,7 @@ export function formatDate(stamp, format, tz) {
     const s = Math.round((Date.now() - at) / 1000), far = Math.abs(s);
     const [n, unit] = far < 90 ? [far, "second"] : far < 5400 ? [Math.round(far / 60), "minute"]
       : far < 129600 ? [Math.round(far / 3600), "hour"] : [Math.round(far / 86400), "day"];
-    return new Intl.RelativeTimeFormat("en").format(s > 0 ? -n : n, unit);
+    return new Intl.RelativeTimeFormat(locale).format(s > 0 ? -n : n, unit);
   };
   const tokens = {
     date_num: () => day(at), date: () => say(words), date_short: () => say(short), date_long: () => say(long),
@@ -60,7 +60,7 @@ function token(inner, ctx) {
   if (head[0] === "#") return mention(`#${ctx.channelNames[head.slice(1)] ?? (label || head.slice(1))}`);
   if (head.startsWith("!date^")) {
     const [, stamp, format, url] = head.split("^");
-    const said = /^\d+$/.test(stamp) ? formatDate(stamp, unescape(format ?? ""), ctx.tz) : label;
+    const said = /^\d+$/.test(stamp) ? formatDate(stamp, unescape(format ?? ""), ctx) : label;
     return url ? link(unescape(url), said) : el("time", {}, said);
   }
   if (head.startsWith("!subteam^")) return mention(`@${ctx.usergroups.get(head.slice(9)) ?? (label || head)}`);
@@ -132,7 +132,7 @@ function part(one, ctx) {
     case "usergroup": return mention(`@${ctx.usergroups.get(one.usergroup_id) ?? one.usergroup_id}`);
     case "broadcast": return mention(`@${one.range}`);
     case "emoji": return EMOJI[one.name] ?? `:${one.name}:`;
-    case "date": return styled(el("time", {}, formatDate(one.timestamp, one.format, ctx.tz)), one.style);
+    case "date": return styled(el("time", {}, formatDate(one.timestamp, one.format, ctx)), one.style);
     default: return `[${one.type}]`;
   }
 }
