@@ -1,17 +1,19 @@
 """Takes the pictures of the docs from the running demo: ``python docs/screenshots.py [FOLDER]``.
 
-Lives here: which moments are shown, and how each is cut out. Must not live here: anything drawn by
-hand. Law: every picture is of the real page, with the real service behind it. Needs Debian's
-``chromium`` (or the path in CHROMIUM) and ``playwright``.
+Lives here: which moments of a ticket are shown. Must not live here: how a picture is cut out
+(``camera``), what concerns one person (``inboxes``), anything drawn by hand. Law: every picture is
+of the real page, with the real service behind it.
 """
 
 import asyncio
-import os
 import sys
-from math import ceil
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from playwright.async_api import Browser, FloatRect, Locator, Page, async_playwright
+from camera import Camera, new_page, running_browser
+from inboxes import NAMES as INBOXES
+from inboxes import NEXT_NOTE, inboxes
+from playwright.async_api import Browser
 
 from bot.demo import jobs
 from bot.demo.moves import Moves
@@ -20,17 +22,6 @@ from bot.slack import names
 from bot.slack.commands import break_glass
 
 IMAGES = Path(__file__).resolve().parent / "images"
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NAMES = (
     "card-pending",
     "card-phone",
@@ -45,83 +36,18 @@ NAMES = (
     "file",
     "refusal",
     "audit-channel",
-    "app-home",
     "like-tickets",
     "card-emergency",
     "help",
     "workspace",
+    *INBOXES,
 )
 """Every picture, without its suffix."""
 _PHONE = 430
-_WIDTH, _LOW, _HEIGHT, _TALL = 960, 690, 820, 2400
-_SCALE = 1.25  # the side bar then ends on a whole pixel
-_AIR = 10
-_TRIES, _PAUSE_S = 50, 0.1
+_LOW = 678
 _AUDIT_PAUSE_S = 2.5
 """The audit channel gets at most one message a second; so long, and all is said."""
-
-
-class Camera:
-    """One page in a browser, pointed at one world."""
-
-    def __init__(self, page: Page, world: World, folder: Path) -> None:
-        self._page = page
-        self._world = world
-        self._folder = folder
-
-    async def look(
-        self,
-        user: str,
-        place: str = "channel=approvals",
-        height: int = _TALL,
-        width: int = _WIDTH,
-    ) -> None:
-        """Open the page as ``user``, tall enough that nothing has to be scrolled."""
-        await self._page.set_viewport_size({"width": width, "height": height})
-        await self._page.goto(f"{self._world.emulator.workspace_url}?user={user}&{place}")
-        await self._page.wait_for_selector("#people button")
-
-    async def card(
-        self, ticket_id: str, name: str, user: str, part: str = "", width: int = _WIDTH
-    ) -> None:
-        """Take the ticket's card (or ``part`` of it) as ``user`` sees it, once it stands still."""
-        await self._world.emulator.settle()
-        await self.look(user, width=width)
-        message = self._world.hands.card(ticket_id)
-        if message is None:
-            raise LookupError(f"no card of {ticket_id}")
-        await self.take(self._page.locator(f'article[data-ts="{message.ts}"] {part}'), name)
-
-    async def take(self, what: Locator, name: str, *, air: int = 0) -> None:
-        """Save what ``what`` shows (from its first match to its last), with ``air`` around it."""
-        await what.first.wait_for()
-        await self._page.evaluate("document.fonts.ready")
-        boxes = await self._boxes(what)
-        left = ceil(min(box["x"] for box in boxes)) - air
-        top = min(box["y"] for box in boxes) - air
-        right = max(box["x"] + box["width"] for box in boxes) + air
-        bottom = max(box["y"] + box["height"] for box in boxes) + air
-        await self._page.screenshot(
-            path=self._folder / f"{name}.png",
-            clip={"x": left, "y": top, "width": right - left, "height": bottom - top},
-        )
-
-    async def _boxes(self, what: Locator) -> list[FloatRect]:
-        """Where the matches are, once the page is not being drawn anew."""
-        for _ in range(_TRIES):
-            boxes = [box for one in await what.all() if (box := await one.bounding_box())]
-            if boxes:
-                return boxes
-            await asyncio.sleep(_PAUSE_S)
-        raise LookupError(f"{what} does not stand still")
-
-    async def window(self, name: str) -> None:
-        """Save the whole page."""
-        await self._page.screenshot(path=self._folder / f"{name}.png")
-
-    @property
-    def page(self) -> Page:
-        return self._page
+Scene = Callable[[Camera, World], Awaitable[None]]
 
 
 async def _before_the_run(camera: Camera, world: World) -> None:
@@ -139,7 +65,7 @@ async def _before_the_run(camera: Camera, world: World) -> None:
     await moves.reaches(ticket, "APPROVED")
     await camera.card(ticket, "card-approved", "U0OLIVIA")
     long = await moves.pending(jobs.LONG)
-    await camera.card(long, "card-cut", "U0OLIVIA", part=".body > :nth-child(-n+6)")
+    await camera.card(long, "card-cut", "U0OLIVIA")
     change = await moves.pending(jobs.EDITED)
     await camera.card(change, "card-change", "U0OLIVIA")
     await _file(camera, world, await moves.pending(jobs.HUGE))
@@ -164,7 +90,7 @@ async def _file(camera: Camera, world: World, ticket: str) -> None:
 
 async def _modals(camera: Camera, world: World, ticket: str) -> None:
     page, modal = camera.page, camera.page.locator("#modal")
-    await camera.look("U0RUTH", height=_HEIGHT)
+    await camera.look("U0RUTH")
     card = world.hands.card(ticket)
     if card is None:
         raise LookupError(f"no card of {ticket}")
@@ -172,13 +98,13 @@ async def _modals(camera: Camera, world: World, ticket: str) -> None:
     await article.locator(f'[data-action-id="{names.DETAILS}"]').click()
     await page.wait_for_selector("#modal[open] pre")
     await world.emulator.settle()
-    await camera.take(modal, "details", air=_AIR)
+    await camera.take(modal, "details")
     await page.locator("#modal .x").click()
     await article.locator(f'[data-action-id="{names.REJECT}"]').click()
     await page.wait_for_selector("#modal[open] textarea")
     await page.locator("#modal [data-submit]").click()
     await page.wait_for_selector("#modal [role=alert]")
-    await camera.take(modal, "reject-error", air=_AIR)
+    await camera.take(modal, "reject-error")
     await page.locator("#modal .x").click()
     await world.emulator.settle()
 
@@ -218,10 +144,6 @@ async def _elsewhere(camera: Camera, world: World, ticket: str) -> None:
     await camera.look("U0OLIVIA", "channel=placet-audit")
     await page.wait_for_selector("#messages article")
     await camera.take(page.locator("#messages article", has_text=ticket), "audit-channel")
-    await world.emulator.open_home("U0OLIVIA")
-    await world.emulator.settle()
-    await camera.look("U0OLIVIA", "home=1")
-    await camera.take(page.locator("section.home"), "app-home")
     await world.hands.command("U0RIN", "help")
     await camera.look("U0RIN")
     await camera.take(page.locator("article.is-ephemeral").last, "help")
@@ -235,14 +157,14 @@ async def _for_approvers(camera: Camera, world: World, moves: Moves) -> None:
     """Deciding side by side, and an emergency."""
     page = camera.page
     await moves.pending(jobs.RELEASED)
-    await moves.pending(jobs.RELEASED)
+    await moves.pending(NEXT_NOTE)
     await world.emulator.open_home("U0OMAR")
     await world.emulator.settle()
-    await camera.look("U0OMAR", "home=1", height=_HEIGHT)
+    await camera.look("U0OMAR", "home=1")
     await page.locator(f'[data-action-id="{names.BULK}"]').first.click()
     await page.wait_for_selector("#modal[open] input[type=checkbox]")
     await world.emulator.settle()
-    await camera.take(page.locator("#modal"), "like-tickets", air=_AIR)
+    await camera.take(page.locator("#modal"), "like-tickets")
     await page.locator("#modal .x").click()
     await world.hands.command("U0OLIVIA", "break-glass")
     form = world.emulator.modal("U0OLIVIA")
@@ -261,23 +183,19 @@ async def _for_approvers(camera: Camera, world: World, moves: Moves) -> None:
     await camera.take(page.locator("#messages article").last, "card-emergency")
 
 
-async def _in_world(browser: Browser, folder: Path, *, with_executor: bool) -> None:
-    page = await browser.new_page(device_scale_factor=_SCALE, reduced_motion="reduce")
+async def _in_world(browser: Browser, folder: Path, scene: Scene, *, with_executor: bool) -> None:
+    page = await new_page(browser)
     async with run_world(port=0, policies=None, with_executor=with_executor) as world:
-        camera = Camera(page, world, folder)
-        await (_to_the_end if with_executor else _before_the_run)(camera, world)
+        await scene(Camera(page, world, folder), world)
         await page.close()
 
 
 async def photograph(folder: Path) -> None:
     """Take every picture into ``folder``, which exists."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        try:
-            await _in_world(browser, folder, with_executor=False)
-            await _in_world(browser, folder, with_executor=True)
-        finally:
-            await browser.close()
+    async with running_browser() as browser:
+        await _in_world(browser, folder, _before_the_run, with_executor=False)
+        await _in_world(browser, folder, _to_the_end, with_executor=True)
+        await _in_world(browser, folder, inboxes, with_executor=False)
 
 
 if __name__ == "__main__":

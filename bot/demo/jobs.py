@@ -153,9 +153,8 @@ LONG = Job(
         "arguments": {
             "title": "Incident 118",
             "body": "\n".join(
-                f"{minute // 60 + 9:02}:{minute % 60:02} checkout error rate at {minute % 17} %, "
-                f"pool {80 + minute % 21} of 100 connections"
-                for minute in range(300)
+                f"{minute // 60 + 9:02}:{minute % 60:02} errors {minute % 17} %"
+                for minute in range(600)
             ),
         },
         "justification": "Everybody asked what happened.",

@@ -5,6 +5,7 @@ Lives here: what several of these tests need. Must not live here: assertions.
 
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -83,7 +84,9 @@ def _blocks(page: Path) -> Iterator[str]:
 
 
 def script(name: str) -> ModuleType:
-    """A script of the docs, as a module."""
+    """A script of the docs, as a module; it may use the modules beside it, as when it is run."""
+    if str(DOCS) not in sys.path:
+        sys.path.append(str(DOCS))
     spec = importlib.util.spec_from_file_location(f"docs_{name}", DOCS / f"{name}.py")
     if spec is None or spec.loader is None:
         raise FileNotFoundError(name)
