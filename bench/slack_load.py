@@ -79,6 +79,8 @@ class Run:
     """Operators whose click was taken, by ticket."""
     refused: int = 0
     other_answers: int = 0
+    is_over: bool = False
+    """Whether people have stopped clicking."""
 
 
 async def measured(tickets: int, watch_s: float, seed: int = 1) -> dict[str, Any]:
@@ -99,8 +101,8 @@ async def measured(tickets: int, watch_s: float, seed: int = 1) -> dict[str, Any
             took_s = time.perf_counter() - begun
             run.ended_at = datetime.now(UTC)
             await asyncio.sleep(watch_s)
-            clicking.cancel()
-            await asyncio.gather(clicking, return_exceptions=True)
+            run.is_over = True
+            await clicking
             await emulator.settle(within_s=30)
         finally:
             await serve.stop()
@@ -155,9 +157,9 @@ async def _ask(base: str, token: str, tickets: int, run: Run) -> None:
 
 
 async def _click(emulator: Emulator, run: Run) -> None:
-    """Have people click on every card that appears, until cancelled."""
+    """Have people click on every card that appears; no click is left half done at the end."""
     chance = random.Random(run.seed)  # noqa: S311  # a workload, no secret
-    while True:
+    while not run.is_over:
         for message in emulator.messages(APPROVALS):
             ticket = ticket_of(message)
             if ticket and ticket not in run.approved_by:
@@ -267,7 +269,9 @@ def _wrong(run: Run, states: dict[str, Ticket]) -> int:
         voted = {vote.person.rpartition("/")[2] for vote in ticket.votes}
         state = TicketState.APPROVED if len(said) >= ENOUGH else TicketState.PENDING
         is_right = ticket.state is state and voted <= said
-        wrong += not is_right or len(voted) != min(len(said), ENOUGH)
+        if not is_right or len(voted) != min(len(said), ENOUGH):
+            wrong += 1
+            print(f"{name} is {ticket.state.value} by {voted}, clicked by {said}", file=sys.stderr)
     return wrong
 
 
