@@ -67,6 +67,7 @@ class Once:
         finally:
             if not request.is_taken:
                 await self._take(self.requests, request)
+            request.is_taken = True  # whatever it started and left running acts by itself
 
     async def _take(self, requests: Requests, request: Request) -> None:
         """Take what nothing was committed for; it was taken before where it is a repetition."""

@@ -1,5 +1,6 @@
 """A request is acted on once, and what it changed is committed with its taking or not at all."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -76,6 +77,25 @@ async def test_what_changed_nothing_is_answered_where_the_ledger_cannot_be_writt
         return "seen"
 
     assert await Once(requests=Stuck(), clock=FixedClock()).act(CLICK, look, repeated="") == "seen"
+
+
+async def test_what_a_request_started_may_commit_when_that_request_is_over() -> None:
+    clock = FixedClock()
+    ledger, is_over = MemoryLedger(clock), asyncio.Event()
+    started: list[asyncio.Task[str]] = []
+
+    async def later() -> str:
+        await is_over.wait()
+        return await _deed(ledger)()
+
+    async def start() -> str:
+        started.append(asyncio.create_task(later()))
+        return "started"
+
+    once = Once(requests=ledger, clock=clock)
+    assert await once.act(CLICK, start, repeated="again") == "started"
+    is_over.set()
+    assert await started[0] == "done"
 
 
 async def test_without_a_ledger_each_process_has_its_own_memory_alone() -> None:
