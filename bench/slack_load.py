@@ -2,9 +2,9 @@
 
 ``python -m bench.slack_load`` has ``placet serve`` take 10,000 requests that need people, 167 a
 second or as fast as it can, and posts their cards into an emulated workspace that answers 429 as
-Slack does. While
-they come and for ``--watch`` seconds afterwards, people click on every card that appears: two
-operators, or one, a third who comes too late, and a stranger. ``--tickets 500`` for a quick look.
+Slack does. While they come and for ``--watch`` seconds afterwards, people click on every card that
+appears: two operators, or one, a third who comes too late, and a stranger. ``--tickets 500`` for a
+quick look.
 
 It holds, and ends with exit code 1 where one of these does not: at most one 429 for each bucket; of
 the cards that waited the earliest deadline was always posted first; every ticket's state in the
@@ -77,10 +77,8 @@ class Run:
     """When each ticket's answer was there, by its id."""
     approved_by: dict[str, set[str]] = field(default_factory=dict)
     """Operators whose click was taken, by ticket."""
-    refused: int = 0
     other_answers: int = 0
     is_over: bool = False
-    """Whether people have stopped clicking."""
 
 
 async def measured(tickets: int, watch_s: float, seed: int = 1) -> dict[str, Any]:
@@ -178,9 +176,7 @@ async def _press(emulator: Emulator, run: Run, person: str, message: Message, ti
     )
     if pressed.status != 200:  # what Slack takes for an ack
         run.other_answers += 1
-    elif person == STRANGER:
-        run.refused += 1
-    else:
+    elif person != STRANGER:
         run.approved_by[ticket].add(person)
 
 
@@ -211,8 +207,7 @@ def _judged(emulator: Emulator, run: Run, states: dict[str, Ticket]) -> dict[str
         for call in emulator.calls()
         if call.status == 429  # too many
     )
-    cards = [(_ticket_in(call.params), call.at) for call in posts]
-    posted = [(ticket, at) for ticket, at in cards if ticket in states]
+    posted = [(name, call.at) for call in posts if (name := _ticket_in(call.params)) in states]
     return {
         "cards_posted": len(posted),
         "cards_waiting": len(states) - len({ticket for ticket, _ in posted}),
@@ -268,8 +263,8 @@ def _wrong(run: Run, states: dict[str, Ticket]) -> int:
         said = run.approved_by.get(name, set())
         voted = {vote.person.rpartition("/")[2] for vote in ticket.votes}
         state = TicketState.APPROVED if len(said) >= ENOUGH else TicketState.PENDING
-        is_right = ticket.state is state and voted <= said
-        if not is_right or len(voted) != min(len(said), ENOUGH):
+        count = min(len(said), ENOUGH)
+        if ticket.state is not state or not voted <= said or len(voted) != count:
             wrong += 1
             print(f"{name} is {ticket.state.value} by {voted}, clicked by {said}", file=sys.stderr)
     return wrong
