@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from governance.errors import Code, InvalidInput, Unavailable
 from governance.ports import Keys, Result, State, TicketQuery
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId
+from storage import sqlite
 from storage.ledger import SqliteLedger
 from tests.support import build
 from tests.support.build import ANNA, BEN, T0, FixedClock
@@ -212,6 +214,25 @@ async def test_what_comes_while_another_process_writes_is_committed_with_what_wa
         await (closing_ or ledger.close())
     assert [one.seqs for one in found] == [(number,) for number in range(1, 11)]
     assert [inside.count(value) for value in sorted(set(inside))] == [8, 2]
+
+
+async def test_a_file_that_cannot_be_tidied_costs_nobody_an_answer(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+):
+    tried: list[str] = []
+
+    class Sick(sqlite.SqliteConnection):
+        def execute(self, sql: str, *more: Any) -> Any:
+            if "wal_checkpoint" in sql:
+                tried.append(sql)
+                raise sqlite3.OperationalError("disk I/O error")
+            return super().execute(sql, *more)
+
+    monkeypatch.setattr(sqlite, "TIDY_AFTER", 1)
+    monkeypatch.setattr(sqlite, "SqliteConnection", Sick)
+    ledger._writer._disconnect()
+    assert [(await append(ledger, build.evaluated())).seqs for _ in range(3)] == [(1,), (2,), (3,)]
+    assert tried
 
 
 async def test_what_a_constraint_refuses_fails_alone(ledger: SqliteLedger, path: Path):
