@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from sqlalchemy.engine import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from storage.pool import Pool
+
 LOG_HEAD = "SELECT seq, hash, at, pending, tree FROM head WHERE id = 1"
 """Where the log ends."""
 
@@ -196,8 +198,8 @@ class Database(Protocol):
         """Asynchronous connections that cannot write."""
         ...
 
-    def points(self, engine: AsyncEngine) -> Points:
-        """Quick reads, over ``engine`` where the database is not beside us."""
+    def points(self, pool: Pool) -> Points:
+        """Quick reads, over ``pool`` where the database is not beside us."""
         ...
 
     def wakes(self) -> Wakes:

@@ -16,11 +16,12 @@ class FileLeader:
     def __init__(self, database: Path) -> None:
         self._database = database
         self._held: dict[str, int] = {}
+        self._is_closed = False
 
     async def leads(self, name: str) -> bool:
         """See ``storage.connection.Leader``; the lock is had or refused at once."""
-        if name in self._held:
-            return True
+        if self._is_closed or name in self._held:
+            return name in self._held
         path = self._database.with_name(f"{self._database.name}.{name}.lock")
         try:
             held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -35,6 +36,7 @@ class FileLeader:
         return True
 
     async def close(self) -> None:
-        """Leave it to others."""
+        """Leave it to others; from now on nobody here leads."""
+        self._is_closed = True
         while self._held:
             os.close(self._held.popitem()[1])

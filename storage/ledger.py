@@ -25,6 +25,7 @@ from storage.bell import Bell
 from storage.connection import Connection
 from storage.engine import database, migrate
 from storage.jobs import Act, Job, Together, Upkeep
+from storage.pool import Pool
 from storage.queries import Queries
 from storage.tile_store import SqlTiles
 from storage.wakes import POLL_S
@@ -56,9 +57,9 @@ class SqlLedger(Queries):
         """
         self._url = url
         self._db = database(url)
-        self._reading_engine = self._db.reading_engine()
-        self._points = self._db.points(self._reading_engine)
-        super().__init__(self._reading_engine, self._points)
+        self._pool = Pool(self._db.reading_engine())
+        self._points = self._db.points(self._pool)
+        super().__init__(self._pool, self._points)
         self._bell = Bell()
         self._wakes = self._db.wakes()
         self._leader = self._db.leader()
@@ -106,7 +107,7 @@ class SqlLedger(Queries):
         await self._wakes.close()
         await self._leader.close()
         self._points.close()
-        await self._reading_engine.dispose()
+        await self._pool.close()
 
     @property
     def tiles(self) -> SqlTiles:

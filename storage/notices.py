@@ -74,17 +74,20 @@ class SessionLeader:
         self._session: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._held: set[str] = set()
         self._opening = asyncio.Lock()
+        self._is_closed = False
 
     async def leads(self, name: str) -> bool:
         """See ``storage.connection.Leader``; whoever cannot ask does not lead."""
         try:
             session = await self._open()
+            if session is None:
+                return False
             sql = "SELECT true" if name in self._held else _TRY
             given = [] if name in self._held else [f"placet/{name}"]
             row = await (await session.execute(sql, given)).fetchone()
         except psycopg.Error as error:
             _log.warning("no word on who leads", extra={"why": type(error).__name__})
-            await self.close()
+            await self._let_go()
             return False
         is_leading = row == (True,)
         if is_leading:
@@ -92,17 +95,24 @@ class SessionLeader:
         return is_leading
 
     async def close(self) -> None:
-        """Leave it to others."""
+        """Leave it to others; from now on nobody here leads."""
+        async with self._opening:
+            self._is_closed = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         session, self._session = self._session, None
         self._held.clear()
         if session is not None:
             # Said, not only implied: the server may notice an end later than another asks.
-            with contextlib.suppress(psycopg.Error):
-                await session.execute("SELECT pg_advisory_unlock_all()")
-            await session.close()
+            try:
+                with contextlib.suppress(psycopg.Error):
+                    await session.execute("SELECT pg_advisory_unlock_all()")
+            finally:
+                await session.close()
 
-    async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+    async def _open(self) -> psycopg.AsyncConnection[tuple[Any, ...]] | None:
         async with self._opening:
-            if self._session is None:
+            if self._session is None and not self._is_closed:
                 self._session = await psycopg.AsyncConnection.connect(**self._link, autocommit=True)
             return self._session

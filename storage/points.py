@@ -24,14 +24,17 @@ class FilePoints:
         self._uri = uri
         self._check_file = check_file
         self._connection: sqlite3.Connection | None = None
+        self._is_closed = False
 
     async def value(self, sql: str, *keys: str) -> bytes | None:
         """See ``storage.connection.Points``; it never waits."""
+        if self._is_closed:
+            raise unavailable("the ledger is closed")
         try:
             self._check_file()
             found = self._open().execute(sql, keys).fetchone()
         except sqlite3.Error as error:
-            self.close()
+            self._let_go()
             raise unavailable(
                 Sentence("the ledger could not be read ({error})", error=type(error).__name__)
             ) from error
@@ -39,7 +42,11 @@ class FilePoints:
         return body
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file for good."""
+        self._is_closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -21,14 +21,10 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.engine.url import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from governance.errors import Code, InvalidInput, PlacetError
-from governance.sentences import Sentence
-from storage.batch import unavailable
 from storage.connection import (
     NUL,
     Leader,
@@ -38,6 +34,7 @@ from storage.connection import (
     in_style,
 )
 from storage.notices import NotifyWakes, SessionLeader
+from storage.pool import Pool
 from storage.postgres_connection import PostgresConnection
 
 READERS = 8
@@ -70,20 +67,15 @@ _PROMISES = """SELECT current_setting('synchronous_commit'), current_setting('fs
 class ServerPoints:
     """Reads of one row over a pool: the loop never waits for the network."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     async def value(self, sql: str, *keys: str) -> bytes | None:
         """See ``storage.connection.Points``."""
         if any(NUL in key for key in keys):
             return None
-        try:
-            async with self._engine.connect() as connection:
-                found = (await connection.exec_driver_sql(in_style(sql, _STYLE), keys)).first()
-        except (DBAPIError, PoolTimeout) as error:
-            raise unavailable(
-                Sentence("the ledger could not be read ({error})", error=type(error).__name__)
-            ) from error
+        async with self._pool.reading(is_one_row=True) as connection:
+            found = (await connection.exec_driver_sql(in_style(sql, _STYLE), keys)).first()
         body: bytes | None = found[0] if found else None
         return body
 
@@ -159,8 +151,8 @@ class PostgresDatabase:
         event.listen(engine.sync_engine, "connect", _prepare_reader)
         return engine
 
-    def points(self, engine: AsyncEngine) -> Points:
-        return ServerPoints(engine)
+    def points(self, pool: Pool) -> Points:
+        return ServerPoints(pool)
 
     def wakes(self) -> Wakes:
         return NotifyWakes(self.link, self.token)

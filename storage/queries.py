@@ -11,7 +11,6 @@ from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, select, text, union_all
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governance.audit import GENESIS
 from governance.control import Control
@@ -27,6 +26,7 @@ from storage import codec, deeds, facts, keeping, merkle, past
 from storage.batch import unavailable
 from storage.connection import NUL, Points, in_style
 from storage.owed_reads import OwedReads
+from storage.pool import Pool
 from storage.schema import contents, credentials, events, head, tickets
 from storage.ticket_pages import soonest, tickets_in
 
@@ -48,10 +48,10 @@ DUE = " UNION ALL ".join(
 
 
 class Queries(OwedReads):
-    """Reads over one engine; every call sees one moment."""
+    """Reads over one pool; every call sees one moment."""
 
-    def __init__(self, engine: AsyncEngine, points: Points) -> None:
-        super().__init__(engine)
+    def __init__(self, pool: Pool, points: Points) -> None:
+        super().__init__(pool)
         self._points = points
 
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:

@@ -1,37 +1,22 @@
 """One read of the database at a time, each at one moment.
 
-Lives here: a connection for a read, and its failure in our words. Must not live here: what is read.
-Law: nothing here writes; an engine that cannot be read is ``ledger_unavailable``.
+Lives here: the shortest ways to rows and to a value. Must not live here: what is read.
+Law: nothing here writes.
 """
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, Select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from governance.sentences import Sentence
-from storage.batch import unavailable
+from storage.pool import Pool
 
 
 class Reading:
-    """Reads over one engine."""
+    """Reads over one pool."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
-
-    @asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.connect() as connection:
-                yield connection
-        except (DBAPIError, PoolTimeout) as error:
-            raise unavailable(
-                Sentence("the ledger could not be read ({error})", error=type(error).__name__)
-            ) from error
+    def __init__(self, pool: Pool) -> None:
+        self._reading = pool.reading
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         async with self._reading() as connection:

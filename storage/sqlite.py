@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from storage.connection import LOG_HEAD, Dialect, Leader, Points, Trouble, Wakes
 from storage.leading import FileLeader
 from storage.points import FilePoints
+from storage.pool import Pool
 from storage.same_file import SameFile
 from storage.turns import ASK_AGAIN_S, COURTESY_S, Turns
 from storage.wakes import SocketWakes
@@ -179,7 +180,7 @@ class SqliteDatabase:
         event.listen(engine.sync_engine, "connect", _prepare_reader)
         return engine
 
-    def points(self, _: AsyncEngine) -> Points:
+    def points(self, _: Pool) -> Points:
         return FilePoints(self.uri("rw"), self.check_file)
 
     def wakes(self) -> Wakes:

@@ -52,7 +52,7 @@ def registered(name: str) -> ctl.KeyRegistered:
 
 async def rows(ledger: SqlLedger) -> list[tuple[Any, ...]]:
     """Every signed head."""
-    async with ledger._reading_engine.connect() as connection:
+    async with ledger._pool.engine.connect() as connection:
         sql = "SELECT seq, origin, key_id, value FROM head_signatures ORDER BY seq"
         return [tuple(row) for row in await connection.exec_driver_sql(sql)]
 

@@ -102,7 +102,7 @@ async def statements(ledger: SqlLedger) -> list[str]:
     def note(_c: object, _cur: object, statement: str, *_: object) -> None:
         seen.append(statement)
 
-    event.listen(ledger._reading_engine.sync_engine, "before_cursor_execute", note)
+    event.listen(ledger._pool.engine.sync_engine, "before_cursor_execute", note)
     await ledger.due(build.T0, clearance_age_s=60, limit=10)
     await ledger.queue(build.TENANT)
     await ledger.timeline("a" * 32)

@@ -114,7 +114,7 @@ async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
     def note(_c: object, _cur: object, statement: str, values: object, *_: object) -> None:
         seen.append((statement, values))
 
-    event.listen(ledger._reading_engine.sync_engine, "before_cursor_execute", note)
+    event.listen(ledger._pool.engine.sync_engine, "before_cursor_execute", note)
     await ledger.due(build.T0, clearance_age_s=60, limit=10)
     await ledger.queue(build.TENANT)
     await ledger.timeline("a" * 32)
