@@ -131,10 +131,18 @@ class Contradiction(Exception):
 
 
 class Points(Protocol):
-    """Reads of one row by its key."""
+    """Reads of one row by its key, or of a page along an index."""
 
     async def value(self, sql: str, *keys: str) -> bytes | None:
         """The first column, bytes, of the row that ``sql`` finds by ``keys``; None without a row.
+
+        Raises:
+            Unavailable: ``ledger_unavailable``.
+        """
+        ...
+
+    async def rows(self, sql: str, *values: str | int) -> Sequence[Sequence[Any]]:
+        """All rows of ``sql``, which an index leads to and a limit bounds; none holds a NUL.
 
         Raises:
             Unavailable: ``ledger_unavailable``.

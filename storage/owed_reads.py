@@ -12,7 +12,10 @@ from sqlalchemy import Select, func, select, text
 from governance.outbox import Backlog, Owed, OwedKind, Place
 from governance.tickets.ticket import TicketId
 from storage.reading import Reading
-from storage.schema import cursors, outbox, places
+from storage.schema import outbox
+
+_PLACE = "SELECT channel, ts, shown FROM places WHERE ticket_id = ?"
+_CURSOR = "SELECT seq FROM cursors WHERE name = ?"
 
 
 class OwedReads(Reading):
@@ -42,11 +45,12 @@ class OwedReads(Reading):
         return int(await self._value(select(func.count()).select_from(bounded)))
 
     async def cursor(self, name: str) -> int:
-        found = await self._value(select(cursors.c.seq).where(cursors.c.name == name))
-        return int(found) if found is not None else 0
+        rows = await self._points.rows(_CURSOR, name)
+        return int(rows[0][0]) if rows else 0
 
     async def place(self, ticket_id: TicketId) -> Place | None:
-        rows = await self._rows(select(places).where(places.c.ticket_id == ticket_id))
+        rows = await self._points.rows(_PLACE, ticket_id)
         if not rows:
             return None
-        return Place(channel=rows[0].channel, ts=rows[0].ts, shown=rows[0].shown)
+        channel, ts, shown = rows[0]
+        return Place(channel=channel, ts=ts, shown=shown)

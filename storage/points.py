@@ -1,14 +1,15 @@
-"""Reads of one row by its key, on the caller's own thread.
+"""Reads of one row by its key, or of a page along an index, on the caller's own thread.
 
 Lives here: one read-only connection of the event loop's thread. Must not live here: anything that
-walks, sorts or waits (``queries`` has connections in threads for that).
+scans, sorts or counts (``queries`` has connections in threads for that).
 Law: a reader of a write-ahead log never waits for the writer, so such a read takes microseconds,
-while handing it to a thread takes as long as that thread waits for the interpreter. Where a
+while handing it to a thread and back costs several times as much, of the loop's time too. Where a
 network lies between (PostgreSQL), nothing here is used: the loop must not wait for that.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from governance.sentences import Sentence
 from storage.batch import unavailable
@@ -28,18 +29,22 @@ class FilePoints:
 
     async def value(self, sql: str, *keys: str) -> bytes | None:
         """See ``storage.connection.Points``; it never waits."""
+        found = await self.rows(sql, *keys)
+        body: bytes | None = found[0][0] if found else None
+        return body
+
+    async def rows(self, sql: str, *values: str | int) -> Sequence[Sequence[Any]]:
+        """See ``storage.connection.Points``; it never waits."""
         if self._is_closed:
             raise unavailable("the ledger is closed")
         try:
             self._check_file()
-            found = self._open().execute(sql, keys).fetchone()
+            return self._open().execute(sql, values).fetchall()
         except sqlite3.Error as error:
             self._let_go()
             raise unavailable(
                 Sentence("the ledger could not be read ({error})", error=type(error).__name__)
             ) from error
-        body: bytes | None = found[0] if found else None
-        return body
 
     def close(self) -> None:
         """Let go of the file for good."""

@@ -26,15 +26,16 @@ class Pool:
         self._is_closed = False
 
     @asynccontextmanager
-    async def reading(self, *, is_one_row: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A connection whose reads see one moment; of one row, without a transaction around it.
+    async def reading(self, *, is_alone: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection whose reads see one moment; for one statement that ``is_alone``, without a
+        transaction around it.
 
         Raises:
             Unavailable: ``ledger_unavailable``: it cannot be read, or the ledger is closed.
         """
         if self._is_closed:
             raise unavailable("the ledger is closed")
-        engine = self._at_once if is_one_row else self.engine
+        engine = self._at_once if is_alone else self.engine
         try:
             async with engine.connect() as connection:
                 try:

@@ -65,7 +65,7 @@ _PROMISES = """SELECT current_setting('synchronous_commit'), current_setting('fs
 
 
 class ServerPoints:
-    """Reads of one row over a pool: the loop never waits for the network."""
+    """The same reads over a pool: the loop never waits for the network."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -74,10 +74,14 @@ class ServerPoints:
         """See ``storage.connection.Points``."""
         if any(NUL in key for key in keys):
             return None
-        async with self._pool.reading(is_one_row=True) as connection:
-            found = (await connection.exec_driver_sql(in_style(sql, _STYLE), keys)).first()
-        body: bytes | None = found[0] if found else None
+        found = await self.rows(sql, *keys)
+        body: bytes | None = found[0][0] if found else None
         return body
+
+    async def rows(self, sql: str, *values: str | int) -> Sequence[Sequence[Any]]:
+        """See ``storage.connection.Points``."""
+        async with self._pool.reading(is_alone=True) as connection:
+            return (await connection.exec_driver_sql(in_style(sql, _STYLE), values)).all()
 
     def close(self) -> None:
         """Nothing: the pool is another's."""

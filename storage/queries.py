@@ -24,16 +24,16 @@ from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage import codec, deeds, facts, keeping, merkle, past
 from storage.batch import unavailable
-from storage.connection import NUL, Points, in_style
+from storage.connection import NUL, in_style
 from storage.owed_reads import OwedReads
-from storage.pool import Pool
 from storage.schema import contents, credentials, events, head, tickets
-from storage.ticket_pages import soonest, tickets_in
+from storage.ticket_pages import newest, soonest
 
 # As text, not as parameters: only so is a partial index known to hold all that is asked for.
 _ALONE = text("events.trace_id <> '' AND events.ticket_id = ''")
 _OF_TICKET = text("events.ticket_id <> ''")
 _EVENT = (events.c.seq, events.c.hash, events.c.body)
+_RECORDS = "SELECT seq, hash, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 _DUE_OF = """SELECT id, {0} AS due_at FROM tickets WHERE {0} <= ? AND {0} IS NOT NULL
     ORDER BY {0}, id LIMIT ?"""
 _DUE = (
@@ -50,10 +50,6 @@ DUE = " UNION ALL ".join(
 class Queries(OwedReads):
     """Reads over one pool; every call sees one moment."""
 
-    def __init__(self, pool: Pool, points: Points) -> None:
-        super().__init__(pool)
-        self._points = points
-
     async def ticket(self, ticket_id: TicketId) -> Ticket | None:
         """See ``governance.ports.Reader``; so are the other reads."""
         body = await self._points.value("SELECT body FROM tickets WHERE id = ?", ticket_id)
@@ -63,16 +59,10 @@ class Queries(OwedReads):
         named = (query.tenant, query.agent, query.trace_id, query.topic, query.before)
         if any(name is not None and NUL in name for name in named):
             return ()
-        if query.soonest:
-            rows_by_end = await self._rows(soonest(query))
-            return [codec.ticket(bytes(row.body)) for row in rows_by_end]
-        async with self._reading() as connection:
-            found: list[tuple[int, bytes]] = []
-            # One indexed walk for each state: a list of states would have to be sorted whole.
-            for state in query.states or (None,):
-                rows = await connection.execute(tickets_in(state, query))
-                found += [(row.opened_seq, row.body) for row in rows]
-        found.sort(reverse=True)
+        page = soonest(query) if query.soonest else newest(query)
+        found = await self._points.rows(page.sql, *page.values)
+        if not query.soonest:
+            found = sorted(found, key=_opened_seq, reverse=True)  # of several states
         return [codec.ticket(bytes(body)) for _, body in found[: query.limit]]
 
     async def content(self, digest: str) -> bytes | None:
@@ -136,15 +126,14 @@ class Queries(OwedReads):
             return await connection.run_sync(_read_contents_of, ticket_id)
 
     async def records(self, after_seq: int, limit: int) -> Sequence[Logged]:
-        query = select(*_EVENT).where(events.c.seq > after_seq).order_by(events.c.seq)
-        rows = await self._rows(query.limit(limit))
-        if rows and rows[0].seq > max(after_seq, 0) + 1:
-            raise past.gone(rows[0].seq - 1, f"event {max(after_seq, 0) + 1}")
-        return [logged(row) for row in rows]
+        rows = await self._points.rows(_RECORDS, after_seq, limit)
+        if rows and rows[0][0] > max(after_seq, 0) + 1:
+            raise past.gone(rows[0][0] - 1, f"event {max(after_seq, 0) + 1}")
+        return [codec.logged(seq, hash_, bytes(body)) for seq, hash_, body in rows]
 
     async def head(self) -> tuple[int, str]:
-        rows = await self._rows(select(head.c.seq, head.c.hash))
-        return (rows[0].seq, rows[0].hash) if rows else (0, GENESIS)
+        rows = await self._points.rows("SELECT seq, hash FROM head")
+        return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
 
     async def tree_head(self) -> tuple[int, bytes, str]:
         """Size, RFC 6962 root and head hash of one moment, for a checkpoint."""
@@ -160,10 +149,7 @@ class Queries(OwedReads):
     async def due(self, at: datetime, *, clearance_age_s: int, limit: int) -> DueWork:
         now, stale = stamp(at), stamp(at - timedelta(seconds=clearance_age_s))
         values = tuple(v for until in (now, now, now, stale, now) for v in (until, limit))
-        async with self._reading() as connection:
-            sql = in_style(DUE, connection.dialect.paramstyle)
-            rows = (await connection.exec_driver_sql(sql, values)).all()
-        by_place = sorted(tuple(row) for row in rows)
+        by_place = sorted(tuple(row) for row in await self._points.rows(DUE, *values))
         found = [tuple(row[2] for row in by_place if row[0] == place) for place in range(5)]
         expiring, overdue, lost, uncleared, ended = found
         return DueWork(
@@ -203,6 +189,11 @@ def _credential(body: bytes) -> Credential:
 
 def _seq_of(row: Row[Any]) -> int:
     seq: int = row.seq
+    return seq
+
+
+def _opened_seq(row: Sequence[Any]) -> int:
+    seq: int = row[0]
     return seq
 
 

@@ -9,14 +9,16 @@ from typing import Any
 
 from sqlalchemy import Row, Select
 
+from storage.connection import Points
 from storage.pool import Pool
 
 
 class Reading:
-    """Reads over one pool."""
+    """Reads over one pool, and quick ones beside it."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, points: Points) -> None:
         self._reading = pool.reading
+        self._points = points
 
     async def _rows(self, query: Select[Any]) -> Sequence[Row[Any]]:
         async with self._reading() as connection:

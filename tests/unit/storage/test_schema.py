@@ -2,8 +2,10 @@
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -107,13 +109,20 @@ def test_a_log_keeps_records_indexes_and_guards_when_its_index_by_hash_goes(url:
                 connection.execute(refused)
 
 
-async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
+async def plans(ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How SQLite would run each statement of a round of reads."""
     seen: list[tuple[str, object]] = []
 
     def note(_c: object, _cur: object, statement: str, values: object, *_: object) -> None:
         seen.append((statement, values))
 
+    quick = ledger._points.rows
+
+    async def rows(sql: str, *values: str | int) -> Sequence[Sequence[Any]]:
+        seen.append((sql, values))
+        return await quick(sql, *values)
+
+    monkeypatch.setattr(ledger._points, "rows", rows)
     event.listen(ledger._pool.engine.sync_engine, "before_cursor_execute", note)
     await ledger.due(build.T0, clearance_age_s=60, limit=10)
     await ledger.queue(build.TENANT)
@@ -143,13 +152,15 @@ async def plans(ledger: SqliteLedger, path: Path) -> list[str]:
         ]
 
 
-async def test_no_read_scans_or_sorts_a_table_that_grows(ledger: SqliteLedger, path: Path):
-    found = await plans(ledger, path)
-    assert len(found) == 1 + 2 + (2 + 2 + 1) + 8
+async def test_no_read_scans_or_sorts_a_table_that_grows(
+    ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    found = await plans(ledger, path, monkeypatch)
+    assert len(found) == 1 + 2 + (2 + 2 + 1) + 7
     for plan in found:
         assert "TEMP B-TREE" not in plan, plan
         # due_0 and its like are no tables, but the few rows that an index has found already.
-        assert not re.search(r"SCAN (?!due_\d)\w+( /|$)", plan), plan
+        assert not re.search(r"SCAN (?!(due|of)_\d)\w+( /|$)", plan), plan
     for index in ("tickets_expiring", "tickets_overdue", "tickets_lease", "tickets_uncleared"):
         assert f"SEARCH tickets USING COVERING INDEX ix_{index} " in found[0]
     by_end = "SEARCH tickets USING INDEX ix_tickets_expiring ((expiring_at,id)>(?,?))"
