@@ -49,6 +49,22 @@ async def test_tickets_are_listed_by_what_they_are(ledger: AnyLedger):
     assert await ids(ledger, needed_people=True) == ["t-3", "t-1"]
 
 
+async def test_a_page_of_several_states_shows_each_ticket_once_while_they_move(ledger: AnyLedger):
+    names = [f"t-{number}" for number in range(60)]
+    await append(ledger, *map(build.opened, names))
+
+    async def move() -> None:
+        for name in reversed(names):
+            await append(ledger, build.on(name, ev.TicketCancelled, actor="agent:deployer"))
+
+    moving = asyncio.create_task(move())
+    while not moving.done():
+        found = await ids(ledger, states=(TicketState.PENDING, TicketState.CANCELLED), limit=100)
+        assert sorted(found) == sorted(names)
+        await asyncio.sleep(0)
+    await moving
+
+
 async def test_tickets_are_listed_by_the_time_that_they_have_left(ledger: AnyLedger):
     ends = {"t-1": 50, "t-2": 10, "t-3": 50, "t-4": 30, "t-5": 40}
     opened = [build.opened(name, expires_at=T0 + timedelta(minutes=m)) for name, m in ends.items()]
