@@ -7,6 +7,7 @@ while handing it to a thread and back costs several times as much, of the loop's
 network lies between (PostgreSQL), nothing here is used: the loop must not wait for that.
 """
 
+import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,12 +30,17 @@ class FilePoints:
 
     async def value(self, sql: str, *keys: str) -> bytes | None:
         """See ``storage.connection.Points``; it never waits."""
-        found = await self.rows(sql, *keys)
+        found = self._found(sql, keys)
         body: bytes | None = found[0][0] if found else None
         return body
 
     async def rows(self, sql: str, *values: str | int) -> Sequence[Sequence[Any]]:
-        """See ``storage.connection.Points``; it never waits."""
+        """See ``storage.connection.Points``; others have their turn before the next page."""
+        found = self._found(sql, values)
+        await asyncio.sleep(0)
+        return found
+
+    def _found(self, sql: str, values: Sequence[str | int]) -> Sequence[Sequence[Any]]:
         if self._is_closed:
             raise unavailable("the ledger is closed")
         try:

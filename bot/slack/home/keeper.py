@@ -24,7 +24,7 @@ GATHER_S = 2.0
 WAIT_S = 5.0
 _REST = 3
 """After a round that took long (a long queue is read for it) others have the longer turn."""
-_AT_ONCE = 1_000
+_AT_ONCE = 250
 _EVERYBODY = frozenset(
     {
         "AgentFrozen",
