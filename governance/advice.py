@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
+from governance.advice_askers import Place, askers, denied, dispensable, without_people
 from governance.canonical import Json
 from governance.errors import InvalidInput
 from governance.policy.bundle import load
@@ -125,17 +126,23 @@ def _instead(
     bundle: Bundle, kind: Kind, subject: str, asked: Asked, *, ids: Set[str], change: Sentence
 ) -> Advice:
     """Rules that decide in place of people."""
-    approved, decided = asked.of(End.APPROVED), asked.decided
     rules = [
         _without_people(one, kind.value) if one.get("id") in ids else one
         for one in _rules(bundle.source)
     ]
+    return _advice(kind, subject, asked, change, {**bundle.source, "rules": rules})
+
+
+def _advice(
+    kind: Kind, subject: str, asked: Asked, change: Sentence, candidate: Mapping[str, Json]
+) -> Advice:
+    approved, decided = asked.of(End.APPROVED), asked.decided
     return Advice(
         kind=kind,
         subject=subject,
         evidence=Sentence("people approved {count} of {whole}", count=approved, whole=decided),
         change=change,
-        candidate={**bundle.source, "rules": rules},
+        candidate=candidate,
     )
 
 
@@ -162,12 +169,31 @@ def _of_tier(
         for rule in bundle.rules.rules
         if rule.effect is Effect.REQUIRE_APPROVAL and (rule.tier or bundle.default_tier) == tier
     }
+    if not ids:
+        yield from _of_others(bundle, kind, tier, asked)
     if ids <= alone:
-        return  # each was suggested by itself, or no rule asks this tier's people
+        return  # each was suggested by itself
     change = Sentence(
         "decision: {decision} for every rule of tier {tier}", decision=kind.value, tier=tier
     )
     yield _instead(bundle, kind, tier, asked, ids=ids, change=change)
+
+
+def _of_others(bundle: Bundle, kind: Kind, tier: str, asked: Asked) -> Iterator[Advice]:
+    """The same of a tier whose people no rule asks."""
+    places = askers(bundle, tier)
+    if kind is Kind.ALLOW:
+        places = dispensable(bundle, places)
+        change = Sentence("ask nobody about {places}", places=_listed(places))
+        candidate = without_people(bundle.source, places)
+    else:
+        change = Sentence("deny what {places} ask people about", places=_listed(places))
+        candidate = denied(bundle.source, places, tier)
+    yield _advice(kind, tier, asked, change, candidate)
+
+
+def _listed(places: Sequence[Place]) -> str:
+    return ", ".join(map(str, places))
 
 
 def _longer(bundle: Bundle, tier: str, asked: Asked, expired: int) -> Iterator[Advice]:
