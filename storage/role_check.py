@@ -12,13 +12,18 @@ import psycopg
 from storage.postgres import PostgresDatabase
 from storage.roles import PRIVILEGES, Role, Standing, every_table, rights, statements
 
-_WHO = """SELECT current_user::text, r.rolsuper OR r.rolbypassrls OR r.rolcreaterole
-    OR EXISTS (SELECT 1 FROM pg_tables WHERE tablename = 'events'
-    AND pg_has_role(current_user, tableowner::name, 'member'))
-    FROM pg_roles r WHERE r.rolname = current_user"""
+_WHO = """SELECT current_user::text, bool_or(r.rolsuper OR r.rolbypassrls OR r.rolcreaterole
+    OR r.rolname IN ('pg_execute_server_program', 'pg_write_server_files')
+    OR r.oid IN (SELECT unnest(ARRAY[relowner, nspowner]) FROM pg_class c
+    JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = to_regclass('events')))
+    FROM pg_roles r WHERE pg_has_role(r.oid, 'member')"""
 _PROMISES = """SELECT current_setting('synchronous_commit'), current_setting('fsync'),
     pg_is_in_recovery()"""
 _SECURED = """SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass('events')"""
+_GUARDED = """SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass('tickets')
+    AND tgname = 'tickets_by_executor' AND tgenabled IN ('O', 'A')"""
+_MOVE = """UPDATE tickets SET state = 'RELEASED' WHERE id =
+    (SELECT id FROM tickets LIMIT 1)"""
 _PROBE = """INSERT INTO events (seq, at, type, version, tenant, trace_id, ticket_id, agent_id, hash,
     body) SELECT coalesce(max(seq), 0) + 1, '', %s, 1, '', '', '', '', 'probe', %s FROM events"""
 _FORBIDDEN = ("VoteCast", "TicketApproved", "TicketOpened", "BundleActivated", "CredentialIssued")
@@ -63,11 +68,15 @@ def _one(connection: psycopg.Connection[tuple[Any, ...]], sql: str) -> tuple[Any
 
 
 def _rights(connection: psycopg.Connection[tuple[Any, ...]]) -> dict[str, tuple[str, ...]]:
-    """Privileges of the connected role by table, in the order of ``PRIVILEGES``; {}: no ledger."""
-    sql = """SELECT t.name, array_agg(p.name ORDER BY p.place)
-        FILTER (WHERE has_table_privilege(to_regclass(t.name), p.name)
+    """Privileges of the connected role by table, in the order of ``PRIVILEGES``; {}: no ledger.
+
+    Those of every role that it is in are its own, since it may become that role.
+    """
+    sql = """SELECT t.name, array_agg(p.name ORDER BY p.place) FILTER (WHERE EXISTS (
+        SELECT FROM pg_roles r WHERE pg_has_role(r.oid, 'member')
+        AND (has_table_privilege(r.oid, to_regclass(t.name), p.name)
         OR p.name = ANY(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES'])
-        AND has_any_column_privilege(to_regclass(t.name), p.name))
+        AND has_any_column_privilege(r.oid, to_regclass(t.name), p.name))))
         FROM unnest(%s::text[]) t(name), unnest(%s::text[]) WITH ORDINALITY p(name, place)
         WHERE to_regclass(t.name) IS NOT NULL GROUP BY t.name"""
     rows = connection.execute(sql, (sorted(every_table()), list(PRIVILEGES)))
@@ -84,18 +93,30 @@ def _role_of(
 
 
 def _is_limited(connection: psycopg.Connection[tuple[Any, ...]]) -> bool:
-    """Whether the server refuses an event that no executor may tell, by its column or its bytes."""
-    if _one(connection, _SECURED) != (True,):
+    """Whether the server refuses what no executor may do: tell an event, by its column or its
+    bytes, or move a ticket.
+    """
+    if _one(connection, _SECURED) != (True,) or not _one(connection, _GUARDED):
+        return False
+    if _one(connection, "SELECT 1 FROM tickets LIMIT 1") and not _refused(connection, _MOVE):
         return False
     told = [(kind, kind) for kind in _FORBIDDEN] + [("ExecutionStarted", "VoteCast")]
-    for column, kind in told:
-        try:
-            with connection.transaction(force_rollback=True):
-                connection.execute(_PROBE, (column, f'{{"type":"{kind}"}}'.encode()))
-        except psycopg.errors.InsufficientPrivilege:
-            continue
-        return False
-    return True
+    return all(
+        _refused(connection, _PROBE, column, f'{{"type":"{kind}"}}'.encode())
+        for column, kind in told
+    )
+
+
+def _refused(connection: psycopg.Connection[tuple[Any, ...]], sql: str, *values: object) -> bool:
+    """Whether this role may not do it; if it may, it is undone."""
+    try:
+        with connection.transaction(force_rollback=True):
+            connection.execute(sql.encode(), values or None)
+    except psycopg.errors.InsufficientPrivilege:
+        return True
+    except psycopg.errors.IntegrityError:
+        pass  # it got further than it may
+    return False
 
 
 def _surplus(found: dict[str, tuple[str, ...]]) -> tuple[str, ...]:

@@ -102,7 +102,6 @@ def statements(prefix: str = "placet") -> Iterator[str]:
     ``prefix`` is letters, digits and underscores.
     """
     names = {role: f"{prefix}_{role}" for role in Role}
-    executor = names[Role.EXECUTOR]
     for name in names.values():
         yield _role(name)
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
@@ -119,8 +118,13 @@ def statements(prefix: str = "placet") -> Iterator[str]:
         yield f"CREATE POLICY {name} ON events {sql}"
     yield _TICKETS
     yield "DROP TRIGGER IF EXISTS tickets_by_executor ON tickets"
+    # Whoever logs in as a member of the role is held to it, too; a role that is gone holds nobody.
+    held, free = (
+        f"pg_has_role(to_regrole('{names[role]}'), 'member')"
+        for role in (Role.EXECUTOR, Role.SERVE)
+    )
     yield f"""CREATE TRIGGER tickets_by_executor BEFORE UPDATE ON tickets FOR EACH ROW
-    WHEN (current_user = '{executor}') EXECUTE FUNCTION tickets_by_executor()"""
+    WHEN ({held} AND {free} IS NOT TRUE) EXECUTE FUNCTION tickets_by_executor()"""
 
 
 def _role(name: str) -> str:

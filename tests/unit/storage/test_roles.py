@@ -284,6 +284,46 @@ def test_the_owner_may_all(shared: Separated):
     assert (found.may_all, found.role) == (True, None)
 
 
+HANDS = """DO $$ BEGIN IF to_regrole('unit_hands') IS NULL THEN
+    CREATE ROLE unit_hands LOGIN IN ROLE unit_executor; END IF; END $$"""
+GUARD = "tickets_by_executor"
+
+
+def test_a_login_that_is_in_the_executors_role_is_held_to_it(separated: Separated):
+    separated.server.execute(HANDS)
+    assert standing(separated.db("hands")).role is Role.EXECUTOR
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="only tells of runs"):
+        separated.run("hands", APPROVED)
+
+
+def test_a_role_that_may_become_another_has_that_ones_rights(separated: Separated):
+    separated.server.execute(HANDS, "GRANT unit_serve TO unit_hands WITH INHERIT FALSE, SET TRUE")
+    try:
+        separated.run("hands", "SET ROLE unit_serve")
+        assert standing(separated.db("hands")).role is Role.SERVE
+        for more in ("pg_write_server_files", "postgres"):
+            separated.server.execute(f"GRANT {more} TO unit_hands WITH INHERIT FALSE, SET TRUE")
+            assert standing(separated.db("hands")).may_all
+            separated.server.execute(f"REVOKE {more} FROM unit_hands")
+    finally:
+        separated.server.execute("DROP ROLE unit_hands")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"DROP TRIGGER {GUARD} ON tickets",
+        f"ALTER TABLE tickets DISABLE TRIGGER {GUARD}",
+        f"ALTER TABLE tickets ENABLE REPLICA TRIGGER {GUARD}",
+        f"""CREATE OR REPLACE FUNCTION {GUARD}() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN RETURN NEW; END $$""",
+    ],
+)
+def test_an_executor_that_nothing_holds_to_its_runs_is_noticed(separated: Separated, change: str):
+    separated.server.execute(change, name=separated.name)
+    assert standing(separated.db("executor")).role is None
+
+
 async def test_a_role_that_may_not_migrate_says_who_must(postgres: Postgres, made: str):
     name = postgres.copy(made)
     postgres.execute("UPDATE alembic_version SET version_num = '0001'", name=name)
