@@ -33,6 +33,7 @@ from tests.integration.slack import world as slack
 from tests.support import failing
 from tests.support.build import FixedClock
 from tests.support.commits import whole
+from tests.support.postgres import Postgres
 
 LONG = {"text": "x" * 5_000}
 Call = Callable[[World], Awaitable[Got]]
@@ -217,8 +218,20 @@ TROUBLES = {
 }
 
 
-@pytest.fixture(params=TROUBLES)
+def on_server(server: Postgres) -> Trouble:
+    name = server.ready()
+
+    def ledger(clock: FixedClock) -> MemoryLedger:
+        made = SqlLedger(server.url(name), clock, trusts_database_time=False)
+        return cast("MemoryLedger", made)
+
+    return Trouble(make=ledger, down=lambda _: failing.shut(server, name))
+
+
+@pytest.fixture(params=[*TROUBLES, "server"])
 def trouble(request: pytest.FixtureRequest, tmp_path: Path) -> Trouble:
+    if request.param == "server":
+        return on_server(request.getfixturevalue("postgres"))
     return TROUBLES[request.param](tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Ledgers that cannot be written for a while: a fake at the port, and a real file.
+"""Ledgers that cannot be written for a while: a fake at the port, a real file, a real server.
 
 Every write fails, messages owed included; reads go on where the trouble leaves them.
 """
@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from governance.errors import Code, Unavailable
 from storage.memory import MemoryLedger
+from tests.support.postgres import Postgres
 
 _WRITES = (
     "commit",
@@ -64,3 +65,17 @@ def gone(path: Path) -> Iterator[None]:
         yield
     finally:
         away.rename(path)
+
+
+@contextmanager
+def shut(server: Postgres, name: str) -> Iterator[None]:
+    """The server ends every connection to the database and takes no new one."""
+    mine = f"datname = '{name}' AND pid <> pg_backend_pid()"
+    server.execute(
+        f"ALTER DATABASE {name} ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE {mine}",
+    )
+    try:
+        yield
+    finally:
+        server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
