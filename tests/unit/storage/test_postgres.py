@@ -25,7 +25,7 @@ from storage.notices import NotifyWakes
 from tests.support import build
 from tests.support.build import T0, FixedClock
 from tests.support.commits import append, appending, whole
-from tests.support.postgres import Postgres, server
+from tests.support.postgres import Postgres, server, standby
 
 ROOT = Path(__file__).parents[3]
 REST = "at, type, version, tenant, trace_id, ticket_id, agent_id, 'x', body"
@@ -236,6 +236,23 @@ async def test_a_server_that_became_a_standby_is_left(ledger: SqlLedger):
         connection.execute("DELETE FROM floods")
     assert ledger._db.trouble(caught.value).name == "DOWN"
     connection.rollback()
+
+
+async def test_a_standby_that_takes_over_has_what_was_acknowledged_and_takes_what_comes(
+    own: Postgres, clock: FixedClock
+):
+    name = own.ready()
+    with standby(own) as second:
+        async with SqlLedger(second.either(name), clock) as ledger:
+            await append(ledger, build.allowed("t-1"))
+            await asyncio.to_thread(own.stop)
+            assert await refused(ledger) is Code.LEDGER_UNAVAILABLE, "a standby takes no writes"
+            await asyncio.to_thread(second.take_over)
+            assert (await append(ledger, build.evaluated())).seqs == (2,)
+            assert await ledger.ticket(TicketId("t-1")) is not None
+            assert isinstance(ledger._wakes, NotifyWakes)
+            await asyncio.wait_for(ledger._wakes.is_listening.wait(), 30)
+            assert await ledger.leads("audit")
 
 
 async def test_a_rollback_that_looks_like_a_commit_is_an_error(ledger: SqlLedger):
