@@ -20,7 +20,7 @@ from bot.settings import PREFIX, Settings
 from bot.slack import names
 from governance.ports import Logged
 from governance.tickets.ticket import TicketId, TicketState
-from tests.support.postgres import Postgres
+from tests.support.postgres import Postgres, server
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox]
 
@@ -83,8 +83,14 @@ async def command(name: str, environment: dict[str, str]) -> AsyncIterator[dict[
 
 @pytest.fixture
 async def cluster(postgres: Postgres) -> AsyncIterator[Cluster]:
-    name = postgres.ready()
-    owner = postgres.url(name)
+    async with cluster_on(postgres) as made:
+        yield made
+
+
+@asynccontextmanager
+async def cluster_on(postgres: Postgres) -> AsyncIterator[Cluster]:
+    """Two services and two executors on a new database."""
+    owner = postgres.url(postgres.ready())
     await asyncio.to_thread(apply_roles, owner, ROLES)
 
     def as_(role: str) -> str:
@@ -203,3 +209,31 @@ async def test_a_service_that_dies_leaves_the_other_at_work(cluster: Cluster):
         "/api/v1/jobs", jobs.ALLOWED.body, token=world.tokens["deploy-bot"]
     )
     assert answer.status == 200, answer.body
+
+
+async def test_a_server_that_is_away_and_comes_back_costs_nothing_that_was_acknowledged():
+    with server() as own:
+        async with cluster_on(own) as cluster:
+            world, doors = cluster.world, (cluster.world.client, cluster.second)
+            token, asked = world.tokens["deploy-bot"], jobs.EXECUTED.body
+            first = await doors[0].post(
+                "/api/v1/jobs", {**asked, "idempotency_key": "1"}, token=token
+            )
+            ticket_id = TicketId(first.body["job_id"])
+            other = {**asked, "idempotency_key": "2"}
+            await asyncio.to_thread(own.stop)
+            for door in doors:
+                away = await door.post("/api/v1/jobs", other, token=token)
+                assert (away.status, away.body["code"]) == (503, "ledger_unavailable")
+            await asyncio.to_thread(own.start)
+            for door in doors:
+                assert (await door.post("/api/v1/jobs", other, token=token)).status == 200
+            for user in (OPERATOR, *REVIEWERS[:2]):
+                path = f"/api/v1/approvals/{ticket_id}/approve"
+                assert (await doors[1].post(path, token=world.tokens[user])).status == 200
+            await asyncio.to_thread(own.stop)  # while the run is due
+            await asyncio.to_thread(own.start)
+            await reaches(world, ticket_id, TicketState.EXECUTED)
+            assert settled_once(await world.core.ledger.history(ticket_id))
+            verdict = await asyncio.to_thread(verify_ledger, cluster.owner)
+            assert verdict.problems == ()
