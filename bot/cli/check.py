@@ -124,6 +124,7 @@ def _bundle(report: _Report, settings: "Settings", policies: Path | None) -> Non
     )
     report.findings += people.people_findings(settings, report.loaded)
     report.findings += machine.action_findings(settings, report.loaded)
+    report.findings += machine.store_findings(settings, report.loaded)
 
 
 def _surroundings(report: _Report, settings: "Settings", manifest: Path | None) -> None:

@@ -27,7 +27,7 @@ from bot.compose.figures import figures_desk, weekly_of
 from bot.compose.following import PolicyFollower
 from bot.compose.keys import open_signer, purposes_of, sign_heads
 from bot.compose.people import directory_of
-from bot.compose.repeats import open_repeats
+from bot.compose.repeats import check_store, open_repeats
 from bot.compose.rollback import check_published
 from bot.compose.speaking import Speaking
 from bot.compose.undelivered import Undelivered
@@ -108,7 +108,7 @@ async def run_serve(
             active=active,
             directory=directory,
             signer=signer,
-            repeats=await stack.enter_async_context(open_repeats(settings)),
+            repeats=await stack.enter_async_context(open_repeats(settings, start.bundle)),
         )
         sign_heads(settings, ledger)
         await core.administration.register_keys()
@@ -154,6 +154,7 @@ async def _policy(
     stack: AsyncExitStack, core: Core, active: ActiveBundle, signer: StoreSigner, disk: str
 ) -> PolicyFollower:
     async def adopt(bundle: Bundle) -> None:
+        check_store(core.settings, bundle)
         await signer.ensure(purposes_of(core.settings.signer, bundle))
         await core.administration.register_keys()
         active.replace(bundle)

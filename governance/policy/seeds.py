@@ -16,6 +16,8 @@ from governance.policy.sections import AuditForm
 MAX_CREDENTIAL_MINUTES = 15
 _EPHEMERAL = re.compile(r"ephemeral-([1-9][0-9]?)m")
 _CPU, _MEMORY = "0.5", "256Mi"
+WANTS_REDIS = "/exception_routing/executor/idempotency_store"
+"""Of the note on a bundle that names Redis."""
 
 
 def check_seeds(form: BundleForm) -> list[Note]:
@@ -77,14 +79,17 @@ def _exception_routing(form: BundleForm) -> list[Note]:
                     text=f"the sandbox's own limit of {fixed} holds for {key}",
                 )
             )
-    if block.executor.idempotency_store not in (None, "ledger"):
-        notes.append(
-            Note(
-                pointer=f"{at}/executor/idempotency_store",
-                text="the ledger keeps idempotency; the setting PLACET_IDEMPOTENCY_STORE "
-                "puts a Redis server before it",
+    match block.executor.idempotency_store:
+        case None | "ledger":
+            pass
+        case "redis":
+            text = (
+                "the ledger decides; the Redis server that is asked before it is named by the "
+                "setting PLACET_IDEMPOTENCY_STORE, without which placet serve does not start"
             )
-        )
+            notes.append(Note(pointer=WANTS_REDIS, text=text))
+        case _:
+            raise refuse(WANTS_REDIS, "the stores of idempotency keys are ledger and redis")
     return notes
 
 

@@ -20,6 +20,8 @@ from governance.action import ActionKind, ActionRequest, Dispatch
 from governance.administration import Administration
 from governance.errors import Code, InvalidInput, Refused
 from governance.idempotency import KEPT_FOR, Repeats
+from governance.policy.bundle import load
+from governance.policy.model import Bundle
 from governance.principal import AgentId
 from governance.service import Service
 from governance.steps import Submitted
@@ -363,9 +365,37 @@ async def test_a_server_that_is_no_redis_changes_nothing(
 # At start
 
 
-async def opened_with(store: str) -> Repeats | None:
-    async with open_repeats(Settings(idempotency_store=store)) as made:
+async def opened_with(store: str, bundle: Bundle = BASE) -> Repeats | None:
+    async with open_repeats(Settings(idempotency_store=store), bundle) as made:
         return made
+
+
+def asking_for(store: str | None) -> Bundle:
+    """A bundle with the block that names a store."""
+    approval = {"roles": {"operator": {"weight": 2, "min_required": 1}}}
+    executor = {} if store is None else {"idempotency_store": store}
+    return load({"exception_routing": {"approval": approval, "executor": executor}})
+
+
+@pytest.mark.parametrize("store", [None, "ledger"])
+async def test_a_bundle_that_names_no_redis_needs_none(store: str | None):
+    assert await opened_with("ledger", asking_for(store)) is None
+
+
+async def test_a_bundle_that_names_redis_does_not_start_without_one():
+    with pytest.raises(InvalidInput, match="PLACET_IDEMPOTENCY_STORE") as caught:
+        await opened_with("ledger", asking_for("redis"))
+    assert caught.value.code is Code.INVALID_SETTINGS
+
+
+def test_a_bundle_that_names_another_store_does_not_load():
+    with pytest.raises(InvalidInput, match="ledger and redis") as caught:
+        asking_for("memcached")
+    assert caught.value.pointer == "/exception_routing/executor/idempotency_store"
+
+
+async def test_a_bundle_that_names_redis_starts_with_one(server: RedisServer):
+    assert isinstance(await opened_with(server.url, asking_for("redis")), RedisRepeats)
 
 
 async def test_the_ledger_alone_is_the_default_and_needs_no_redis():

@@ -147,6 +147,21 @@ def action_findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
             )
 
 
+def store_findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:
+    """Whether the store of idempotency keys that the bundle asks for is named."""
+    from bot.compose.repeats import check_store
+
+    try:
+        check_store(settings, loaded.bundle)
+    except InvalidInput as error:
+        yield Finding(
+            area="settings",
+            level=Level.PROBLEM,
+            text=error.message,
+            place=str(loaded.source.mark(error.pointer)),
+        )
+
+
 async def sandbox_findings(bundle: Bundle) -> tuple[str, list[Finding]]:
     """The sandbox's own sentence about this machine, and what it means for the bundle's tiers."""
     from bot.executor.selftest import establish

@@ -40,6 +40,19 @@ def test_the_demo_bundle_has_no_problem_and_every_fail_mode_is_shown(placet: Pla
         assert text in shown
 
 
+def test_a_bundle_that_names_redis_is_a_problem_until_the_setting_names_it_too(
+    placet: Placet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = "approval: {roles: {approver: {weight: 1, min_required: 2}}}"
+    path = _bundle(
+        tmp_path, "exception_routing:", f"  {block}", "  executor: {idempotency_store: redis}"
+    )
+    (found,) = _found(placet("check", "--policies", path, "--json"), "settings", "idempotency")
+    assert (found["level"], found["place"]) == ("problem", f"{path}:4:14")
+    monkeypatch.setenv("PLACET_IDEMPOTENCY_STORE", "redis://127.0.0.1:6379/0")
+    assert not _found(placet("check", "--policies", path, "--json"), "settings", "idempotency")
+
+
 def test_a_bundle_that_does_not_load_is_named_by_line_and_column(
     placet: Placet, tmp_path: Path
 ) -> None:
