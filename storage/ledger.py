@@ -124,6 +124,15 @@ class SqlLedger(Queries):
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    async def check_writable(self) -> None:
+        """Whether it can be written now, and not only read.
+
+        Raises:
+            Unavailable: ``ledger_unavailable``: it cannot.
+        """
+        # It touches no row: whoever may only read is refused before any is looked for.
+        await self._upkeep(lambda connection: connection.execute("DELETE FROM outbox WHERE 1 = 0"))
+
     async def leads(self, name: str) -> bool:
         """Whether this process does now what only one should; see ``storage.connection.Leader``."""
         return await self._leader.leads(name)

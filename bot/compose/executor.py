@@ -60,10 +60,11 @@ async def run_executor(settings: Settings) -> AsyncIterator[RunningExecutor]:
 
     Raises:
         InvalidInput: ``invalid_bundle`` or ``invalid_settings``.
-        Unavailable: the ledger cannot be opened.
+        Unavailable: the ledger cannot be opened or written.
     """
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(SqlLedger(settings.database, WallClock()))
+        await ledger.check_writable()
         start = await policy.at_start(settings, ledger)
         active = ActiveBundle(start.bundle)
         plans = [Plans(bundle=start.bundle, actions=actions_of(start.bundle, settings))]

@@ -96,6 +96,7 @@ async def run_serve(
     async with AsyncExitStack() as stack:
         ledger = await stack.enter_async_context(SqlLedger(settings.database, WallClock()))
         await check_published(settings, ledger, accepted_by=accepted_by)
+        await ledger.check_writable()
         start = await policy.at_start(settings, ledger)
         active = ActiveBundle(start.bundle)
         session = await stack.enter_async_context(aiohttp.ClientSession())

@@ -7,7 +7,12 @@ delivery; the executor's start is held to it in ``tests/unit/bot/test_worker.py`
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    suppress,
+)
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,10 +21,13 @@ import pytest
 
 from bot.api.routes import OPEN_ROUTES, ROUTES
 from bot.api.webhooks import AGENT, signature_of
+from bot.compose.executor import run_executor
+from bot.compose.serve import run_serve
 from bot.delivery import Delivery
 from bot.forgetting import forget_keys
 from bot.replies import reply_for
 from bot.scheduler import JumpGuard, Sweeper
+from bot.settings import Settings
 from bot.slack import names
 from bot.slack.commands import picking
 from governance.errors import Code, Unavailable
@@ -27,6 +35,7 @@ from governance.outbox import OwedKind
 from governance.tickets.ticket import TicketState
 from storage.ledger import SqlLedger
 from storage.memory import MemoryLedger
+from storage.sqlite import SqliteDatabase
 from tests.integration.api import runs
 from tests.integration.api.world import MERGE, Got, World, running
 from tests.integration.slack import world as slack
@@ -421,6 +430,31 @@ async def test_an_effect_that_could_not_be_ticked_off_is_done_again(trouble: Tro
         assert len(done) == 2
         assert await delivery.drain() == 0
         assert await world.ledger.dead() == []
+
+
+# The start
+
+
+@pytest.mark.parametrize("process", [run_serve, run_executor])
+async def test_a_process_whose_ledger_can_only_be_read_does_not_start(
+    process: Callable[[Settings], AbstractAsyncContextManager[object]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """SQLite would go on reading only, even once the disk takes writes again."""
+    settings = Settings(
+        database=f"sqlite:///{tmp_path / 'placet.db'}",
+        keys=tmp_path / "keys",
+        checkpoints=tmp_path / "checkpoints.txt",
+        port=0,
+    )
+    async with run_serve(settings):
+        pass
+    monkeypatch.setattr(SqliteDatabase, "uri", lambda self, _: f"file:{self.path}?mode=ro")
+    with pytest.raises(Unavailable, match="SQLITE_READONLY") as caught:
+        async with process(settings):
+            pass
+    assert caught.value.code is Code.LEDGER_UNAVAILABLE
 
 
 # The clock
