@@ -22,7 +22,7 @@ _BATCH = 2_000
 _TABLES = """SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)
     FROM information_schema.columns WHERE table_schema = current_schema()
     AND table_name NOT IN ('events', 'alembic_version') GROUP BY table_name"""
-_TRIGGERS = """SELECT t.tgname, t.tgenabled::text, pg_get_triggerdef(t.oid), p.prosrc
+_TRIGGERS = """SELECT t.tgname, c.relname, t.tgenabled::text, pg_get_triggerdef(t.oid), p.prosrc
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
     WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace"""
 _RULES = """SELECT rulename FROM pg_rules WHERE schemaname = current_schema()
@@ -103,8 +103,8 @@ _BEFORE = {
 }
 """What stood there before anything could be detached: these let nothing go at all."""
 _SINCE = ("detached", "events_no_delete")
-OF_ROLES = frozenset(("tickets_by_executor",))
-"""Triggers that ``placet db roles`` adds: they separate processes, and guard nothing of the log."""
+OF_ROLES = frozenset((("tickets_by_executor", "tickets"),))
+"""Triggers that ``placet db roles`` adds, and where: they separate processes, and guard nothing."""
 
 
 class PostgresSource:
@@ -157,17 +157,19 @@ class PostgresSource:
 
     def guards(self) -> Iterator[Problem]:
         """See ``Source``."""
-        found = {row[0]: tuple(row[1:]) for row in self._connection.execute(_TRIGGERS)}
+        found = {row[:2]: row[2:] for row in self._connection.execute(_TRIGGERS)}
         for name, (event, source) in self._wanted().items():
-            enabled, definition, body = found.pop(name, ("", "", ""))
+            table = event.partition(" ON ")[2].partition(" ")[0]
+            enabled, definition, body = found.pop((name, table), ("", "", ""))
             # ALWAYS ("A"): else a session that calls itself a replica would go around it.
             stands = _spaced(body) == _spaced(source) and enabled == "A"
             wanted = f"CREATE TRIGGER {name} {event} EXECUTE FUNCTION "
             if not stands or not _bare(definition).startswith(wanted):
                 detail = f"{name} does not guard the log any more"
                 yield Problem(seq=0, what="trigger", detail=detail, table="events", row=name)
-        for name in found.keys() - OF_ROLES:
-            yield Problem(seq=0, what="trigger", detail=f"{name} is none of ours", row=name)
+        for name, table in found.keys() - OF_ROLES:
+            detail = f"{name} is none of ours"
+            yield Problem(seq=0, what="trigger", detail=detail, table=table, row=name)
         for (name,) in self._connection.execute(_RULES):
             detail = f"the view or rule {name} is none of ours"
             yield Problem(seq=0, what="schema", detail=detail, row=name)

@@ -120,6 +120,20 @@ def test_what_was_altered_by_who_owns_the_server_is_found(
                FOR EACH ROW EXECUTE FUNCTION events_kept()""",
             "trigger",
         ),
+        (
+            """CREATE TRIGGER tickets_by_executor BEFORE INSERT ON events
+               FOR EACH ROW EXECUTE FUNCTION events_kept()""",
+            "trigger",
+        ),
+        (
+            """CREATE TRIGGER events_in_order BEFORE INSERT ON tickets
+               FOR EACH ROW EXECUTE FUNCTION events_kept();
+               DROP TRIGGER events_in_order ON events;
+               CREATE TRIGGER events_in_order BEFORE INSERT ON events
+               FOR EACH ROW EXECUTE FUNCTION events_next();
+               ALTER TABLE events ENABLE ALWAYS TRIGGER events_in_order""",
+            "trigger",
+        ),
         ("CREATE VIEW more AS SELECT 1", "schema"),
         (
             """ALTER TABLE control ENABLE ROW LEVEL SECURITY;
