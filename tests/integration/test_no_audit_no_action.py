@@ -278,11 +278,38 @@ async def test_a_door_without_a_log_says_so_and_opens_by_itself_afterwards(
                 told = await call(world)
                 assert (told.status, told["code"]) == (503, "ledger_unavailable"), told
                 assert set(cast("dict[str, object]", told.body)) <= PROBLEM, told
+                assert int(told.headers["Retry-After"]) > 0
         assert await everything(world) == before
         again = await call(world)
         assert again.status == 200, again
         after = await everything(world)
         assert after != before
+
+
+async def test_what_finds_the_queue_full_is_told_to_come_again_and_nothing_else_is(
+    tmp_path: Path,
+):
+    path = tmp_path / "placet.db"
+
+    def small(clock: FixedClock) -> MemoryLedger:
+        made = SqlLedger(
+            f"sqlite:///{path}", clock, queue_limit=4, batch_limit=1, busy_timeout_s=30
+        )
+        return cast("MemoryLedger", made)
+
+    async with served(Trouble(make=small, down=failing.down)) as world:
+        calls = [at("jobs", "agent", {**MERGE, "idempotency_key": f"k-{n}"}) for n in range(16)]
+        with failing.locked(path):
+            sent = [asyncio.create_task(call(world)) for call in calls]
+            done, waiting = await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
+            while len(waiting) > 5:  # four in the queue, and one in the writer's hands
+                more, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                done |= more
+        for told in (task.result() for task in done):
+            assert (told.status, told["code"]) == (503, "ledger_busy"), told
+            assert int(told.headers["Retry-After"]) > 0
+        assert {(await task).status for task in waiting} == {200}
+        assert {(await call(world)).status for call in calls} == {200}
 
 
 # Slack
