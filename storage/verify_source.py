@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from storage.verify_chain import COLUMNS, GENESIS, Problem, Raw
 from storage.verify_form import Json
-from storage.verify_guards import guards
+from storage.verify_guards import damage, guards
 from storage.verify_heads import SQL as HEADS
 
 _RECORD = frozenset(("seq", "hash", "body"))
@@ -55,14 +55,15 @@ class Source(Protocol):
         ...
 
     def guards(self) -> Iterator[Problem]:
-        """What no longer protects the log; nothing where there are no tables."""
+        """What no longer protects the log or hides rows; nothing where there are no tables."""
         ...
 
 
 class SqliteSource:
     """A ledger's file, which others may be writing."""
 
-    unreadable: tuple[type[Exception], ...] = (sqlite3.Error,)
+    unreadable: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
+    """The latter: an error of SQLite that names what is damaged and is no text any more."""
     has_tables = True
 
     def __init__(self, path: Path) -> None:
@@ -102,6 +103,7 @@ class SqliteSource:
         """See ``Source``."""
         if self._scratch is not None:
             yield from guards(self._scratch)
+            yield from damage(self._scratch)
 
 
 def record(row: tuple[Json, ...]) -> Raw | Problem:

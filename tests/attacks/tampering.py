@@ -183,6 +183,24 @@ def guards(*statements: str) -> Callable[[Lab], None]:
     return act
 
 
+def emptied(index: str, empty: str) -> Callable[[Lab], None]:
+    """Let an index hold nothing of its table: its pages are those of a new and ``empty`` one."""
+
+    def act(lab: Lab) -> None:
+        with closing(sqlite3.connect(lab.database, isolation_level=None)) as connection:
+            connection.execute(f"CREATE INDEX none {empty}")
+            connection.execute("PRAGMA writable_schema = ON")
+            moved = connection.execute(
+                """UPDATE sqlite_master SET rootpage =
+                (SELECT rootpage FROM sqlite_master WHERE name = 'none') WHERE name = ?""",
+                (index,),
+            )
+            assert moved.rowcount == 1
+            connection.execute("DELETE FROM sqlite_master WHERE name = 'none'")
+
+    return act
+
+
 def canonical(record: object) -> bytes:
     """As the log is written."""
     text = json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

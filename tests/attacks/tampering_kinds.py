@@ -15,6 +15,7 @@ from tests.attacks.tampering import (
     cosigned,
     cut,
     edited,
+    emptied,
     forged_head,
     guards,
     lines,
@@ -217,6 +218,16 @@ _TRIGGERS = (
             "CREATE UNIQUE INDEX ix_votes_voice ON votes (ticket_id, revision, voice) "
             "WHERE withdrawn = 0 AND weight > 9",
         ),
+    ),
+    (
+        "an index without its rows: the key of a request is not found",
+        emptied(
+            "sqlite_autoindex_idempotency_1", "ON idempotency (tenant, agent, key) WHERE tenant = 0"
+        ),
+    ),
+    (
+        "an index without its rows: what an agent did is not found",
+        emptied("ix_deeds_trace", "ON deeds (trace_id) WHERE trace_id = 0"),
     ),
     ("a view", guards("CREATE VIEW mine AS SELECT * FROM events")),
 )

@@ -30,7 +30,7 @@ from tests.attacks.tampering import Attack, Lab, unguarded, written
 from tests.attacks.tampering_kinds import ATTACKS, ITSELF, OUTSIDE
 
 SEED = 20260301
-FLIPS = {"database": 300, "export": 200}
+FLIPS = {"database": 300, "export": 200, "file": 200}
 COLUMNS = {
     "events": "hash body at type tenant trace_id ticket_id agent_id",
     "tickets": "id body state tenant agent topic tool trace_id created_at expires_at",
@@ -136,6 +136,42 @@ def flipped(lab: Lab, rng: random.Random) -> str:
     return f"{table}.{column} row {row} byte {place}: {value[place]:02x} -> {forged.hex()}"
 
 
+def test_random_flips_in_the_file_are_found_or_change_no_row_and_no_index(lab: Lab, tmp_path: Path):
+    rng, spoiled = random.Random(SEED), lab.copied(tmp_path)  # noqa: S311  # to be repeated
+    raw, clean = lab.database.read_bytes(), held_in(lab.database)
+    missed: list[tuple[int, int]] = []
+    for _ in range(FLIPS["file"]):
+        place, flip = rng.randrange(len(raw)), rng.randrange(1, 256)
+        spoiled.database.write_bytes(raw[:place] + bytes([raw[place] ^ flip]) + raw[place + 1 :])
+        found = spoiled.verified("database", outside=False).problems
+        if not found and held_in(spoiled.database) != clean:
+            missed.append((place, flip))
+    assert missed == []
+
+
+def held_in(path: Path) -> list[list[tuple[object, ...]]]:
+    """Every row that is compared, read by table, and whether its indexes hold the same."""
+    with closing(sqlite3.connect(path)) as db:
+        db.text_factory = bytes
+        return [
+            *(
+                db.execute(f"SELECT {', '.join(names.split())} FROM {table} NOT INDEXED").fetchall()
+                for table, names in COLUMNS.items()
+            ),
+            db.execute("PRAGMA integrity_check").fetchall(),
+        ]
+
+
+def test_a_schema_that_is_no_text_is_a_problem_and_no_crash(lab: Lab, tmp_path: Path):
+    spoiled = lab.copied(tmp_path)
+    raw = spoiled.database.read_bytes()
+    name = b"sqlite_autoindex_outbox_1"
+    assert name in raw
+    spoiled.database.write_bytes(raw.replace(name, b"\xff" + name[1:]))
+    found = spoiled.verified("database", outside=False).problems
+    assert {problem.what for problem in found} == {"database"}
+
+
 def test_random_flips_in_an_export_are_all_found(lab: Lab, tmp_path: Path):
     rng, spoiled = random.Random(SEED), lab.copied(tmp_path)  # noqa: S311  # to be repeated
     raw = lab.export.read_bytes()
@@ -204,6 +240,12 @@ WEAKENINGS = {
     ),
     "keys may be gone": Weakening(
         place=verify_guards, name="uniques", instead=_nothing, attack="a unique index removed"
+    ),
+    "indexes hold their tables": Weakening(
+        place=verify_source,
+        name="damage",
+        instead=_nothing,
+        attack="an index without its rows: what an agent did is not found",
     ),
     "checkpoints agree": Weakening(
         place=verify.Verification,
