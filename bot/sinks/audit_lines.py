@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 
+from bot.sinks.audit_message import AuditMessage
 from governance.canonical import Json
 from governance.ports import Logged
 
@@ -23,44 +24,12 @@ _LISTED_OF_BACKLOG = 60
 _WORD_CHARS = 60
 _PLAIN = "ALLOW"
 _SHORT_ID = 6
+_CHECKPOINT = "CheckpointSigned"
 _ROOT_LINE = 2
 """Where a checkpoint's root stands in its note."""
 _ACCOUNT = re.compile(r"person:slack:[A-Z0-9]{2,30}/([UW][A-Z0-9]{1,30})")
 _TELLS_OUTCOME = frozenset({"ExecutionSucceeded", "ExecutionFailed"})
 _INDENT = " " * 8
-
-Block = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditMessage:
-    """One message: ``text`` for notifications, ``blocks`` to read, and the range that it covers."""
-
-    first_seq: int
-    last_seq: int
-    lines: tuple[str, ...]
-
-    @property
-    def text(self) -> str:
-        """The range, in our own words only."""
-        if self.first_seq == self.last_seq:
-            return f"Audit log, seq {self.first_seq}"
-        return f"Audit log, seq {self.first_seq}-{self.last_seq}"
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        """The range and the lines, in a fixed font; nothing in them is parsed."""
-        title: Block = {"type": "text", "text": self.text, "style": {"bold": True}}
-        body: Block = {"type": "text", "text": "\n".join(self.lines)}
-        return (
-            {
-                "type": "rich_text",
-                "elements": [
-                    {"type": "rich_text_section", "elements": [title]},
-                    {"type": "rich_text_preformatted", "elements": [body]},
-                ],
-            },
-        )
 
 
 def audit_messages(records: Sequence[Logged]) -> tuple[AuditMessage, ...]:
@@ -83,6 +52,8 @@ class _Line:
     first: tuple[str, ...] = ()
     """The same with the ticket's whole id, for its first line in a message."""
     about: str = ""
+    note: str = ""
+    """A checkpoint, to stand below the lines as it is."""
 
     def within(self, named: Container[str]) -> tuple[str, ...]:
         """The lines to show where ``named`` were told whole already."""
@@ -136,6 +107,7 @@ def _packed(lines: Sequence[_Line]) -> list[AuditMessage]:
     for line in lines:
         more = line.within({one.about for one in taken})
         size = sum(len(text) + 1 for text in (*shown, *more))
+        size += sum(len(one.note) for one in (*taken, line))
         if taken and (len(shown) + len(more) > MAX_LINES or size > MAX_CHARS):
             found.append(_message(taken, shown))
             taken, shown = [], []
@@ -149,7 +121,10 @@ def _packed(lines: Sequence[_Line]) -> list[AuditMessage]:
 
 def _message(taken: Sequence[_Line], shown: Sequence[str]) -> AuditMessage:
     return AuditMessage(
-        first_seq=taken[0].first_seq, last_seq=taken[-1].last_seq, lines=tuple(shown)
+        first_seq=taken[0].first_seq,
+        last_seq=taken[-1].last_seq,
+        lines=tuple(shown),
+        notes=tuple(one.note for one in taken if one.note),
     )
 
 
@@ -167,7 +142,9 @@ def _line(record: Logged) -> _Line:
         said += f" -> {_word(head.outcome)}"
     at = f"{record.at:%H:%M:%S}Z"
     if not head.ticket_id:
-        return _Line(first_seq=record.seq, last_seq=record.seq, text=f"{said}  {at}")
+        note = _at(record.payload, "note") if record.type == _CHECKPOINT else ""
+        seq = record.seq
+        return _Line(first_seq=seq, last_seq=seq, text=f"{said}  {at}", note=note)
     ticket_id = _word(head.ticket_id)
     short = f"..{ticket_id[-_SHORT_ID:]}" + (f" r{head.revision}" if head.revision > 1 else "")
     whole = f"ticket {ticket_id} r{head.revision}, binding {_word(head.binding[:12])}"
@@ -285,7 +262,7 @@ _DETAILS: Mapping[str, Callable[[Json], str]] = {
     "AgentUnfrozen": lambda payload: _field(payload, "target"),
     "DelegationGranted": lambda payload: f"to {_field(payload, 'delegate')}",
     "BundleActivated": lambda payload: _field(payload, "snapshot"),
-    "CheckpointSigned": _checkpoint,
+    _CHECKPOINT: _checkpoint,
 }
 
 

@@ -1,21 +1,22 @@
 """The audit channel's lines: no gap, no silent loss, nothing that formats."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.emulator.limits import check_blocks, is_message_too_long
-from bot.sinks.audit_lines import BACKLOG_OVER, audit_messages
+from bot.sinks.audit_lines import BACKLOG_OVER, MAX_CHARS, audit_messages
 from governance.audit import Event, describe
 from governance.control import CheckpointSigned
+from governance.notes import parse_published
 from governance.policy.decision import Constraints, Effect
 from governance.ports import Logged
 from governance.tickets.ticket import Ticket
 from storage.codec import payload
-from tests.support import build
+from tests.support import build, world
 
 
 def logged(
@@ -92,6 +93,31 @@ def test_a_checkpoint_shows_its_size_and_root() -> None:
     note = "log.example/placet\n3\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
     (message,) = audit_messages([logged(1, replace(event, note=note))])
     assert "size 3 root AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=" in message.lines[0]
+
+
+def test_a_checkpoint_stands_whole_in_a_block_of_its_own_to_be_copied() -> None:
+    event, _ = build.samples()["CheckpointSigned"]
+    assert isinstance(event, CheckpointSigned)
+    told = [world.note_of(size, bytes(32), "c" * 64) for size in (3, 5)]
+    signed = [
+        logged(seq, replace(event, note=note)) for seq, note in zip((4, 6), told, strict=True)
+    ]
+    (message,) = audit_messages([signed[0], deny(5), signed[1]])
+    (block,) = cast("tuple[dict[str, Any]]", message.blocks)
+    _, lines, *notes = [element["elements"][0]["text"] for element in block["elements"]]
+    assert lines.count("seq ") == 3  # the notes are in none of the lines
+    assert notes == told
+    assert [note.size for note in parse_published("\n".join(notes))] == [3, 5]
+
+
+def test_checkpoints_keep_a_message_within_its_size() -> None:
+    event, _ = build.samples()["CheckpointSigned"]
+    assert isinstance(event, CheckpointSigned)
+    note = world.note_of(3, bytes(32), "c" * 64)
+    messages = audit_messages([logged(seq, replace(event, note=note)) for seq in range(1, 31)])
+    assert [note for message in messages for note in message.notes] == [note] * 30
+    for message in messages:
+        assert len("\n".join(message.lines) + "".join(message.notes)) <= MAX_CHARS
 
 
 def test_a_backlog_is_counted_by_effect_and_says_so() -> None:
