@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from governance.errors import Code, InvalidInput
@@ -158,6 +160,18 @@ def test_a_guard_that_no_longer_guards_is_found(
 ):
     postgres.execute(change, name=copy)
     assert whats(verify_server(postgres.url(copy))) == {what}
+
+
+def test_a_dump_that_was_restored_is_the_whole_log_with_its_guards(
+    postgres: Postgres, told: str, tmp_path: Path
+):
+    postgres.dumped(told, tmp_path / "placet.dump")
+    name = postgres.restored(tmp_path / "placet.dump")
+    report = verify_server(postgres.url(name))
+    assert report.problems == ()
+    assert report.head == verify_server(postgres.url(told)).head
+    with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+        postgres.execute("DELETE FROM events", name=name)
 
 
 def test_a_server_that_cannot_be_asked_verifies_nothing(postgres: Postgres):
