@@ -1,8 +1,8 @@
 """How long one policy decision takes, beside other engines on the same rules and requests.
 
-``python -m bench.decide`` prints a table and whether each target holds; ``--json`` prints one
-object instead, ``--quick`` takes at most half a minute, ``--check`` exits 1 unless all targets
-hold. Ours is the whole decision with its trace.
+``python -m bench.decide`` prints a table, whether each target holds, and a line of JSON; ``--json``
+prints that line alone, ``--quick`` takes at most half a minute, ``--check`` exits 1 unless all
+targets hold. Ours is the whole decision with its trace.
 
 Each engine decides each request once in every round, and the rounds of the engines take turns. A
 request's time is its median over the rounds, and p50 and p99 are taken over the requests. It is
@@ -185,16 +185,15 @@ def _offline() -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None, *, effort: Effort | None = None) -> int:
     """Measure, print, and answer with the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.decide", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the line of JSON alone")
     parser.add_argument("--quick", action="store_true", help="fewer requests, at most 30 s")
     parser.add_argument("--check", action="store_true", help="exit 1 unless every target holds")
     given = parser.parse_args(arguments)
     with _offline():
         report = run(effort or (QUICK if given.quick else Effort()))
-    if given.json:
-        print(json.dumps(asdict(report)))
-    else:
+    if not given.json:
         print("\n".join(table(report)))
+    print(json.dumps(asdict(report)))
     is_met = all(target.holds for target in report.targets)
     return 1 if given.check and not is_met else 0
 

@@ -4,6 +4,7 @@ Lives here: the same small decisions through the same writer, on SQLite and on P
 process and by several on one log. Must not live here: HTTP (``bench.http``).
 Each caller waits for its commit before it asks again, so a batch is what waits together. Without
 ``--url`` a server of the test extra is started in a new folder, on this machine's disk, and ended.
+The last line is JSON.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -110,7 +111,7 @@ def server(folder: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Measure and print JSON."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=4_000)
     parser.add_argument("--url", default="", help="an empty PostgreSQL database")
@@ -122,19 +123,15 @@ def main() -> None:
     with TemporaryDirectory(prefix="placet-bench-") as home:
         file = f"sqlite:///{home}/placet.db"
         migrate(file)
-        print(json.dumps({"sqlite, 1 process": together(file, given.events, 1)}))
-        if given.url:
-            _measure_server(given.url, given.events)
-            return
-        with server(Path(home)) as url:
-            _measure_server(url, given.events)
-
-
-def _measure_server(url: str, events: int) -> None:
-    migrate(url)
-    for processes in (1, 2, 4):
-        found = together(url, events, processes)
-        print(json.dumps({f"postgresql, {processes} process(es)": found}))
+        told = {"sqlite, 1 process": together(file, given.events, 1)}
+        with nullcontext(given.url) if given.url else server(Path(home)) as url:
+            migrate(url)
+            for processes in (1, 2, 4):
+                name = f"postgresql, {processes} process(es)"
+                told[name] = together(url, given.events, processes)
+        for name, one in told.items():
+            print(f"{name:<26} {one['per_s']:>8,} /s  p50 {one['p50_ms']} p99 {one['p99_ms']} ms")
+        print(json.dumps(told))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,12 @@
 Lives here: a week of tickets written into the table of events as bytes, many times the same few,
 and one reading of them. Must not live here: what is counted. Law: nothing here is a chain, and
 nothing of it is verified; only reading and counting are measured. The loop's longest pause is how
-long another request would have waited.
+long another request would have waited. The last line is JSON.
 """
 
 import argparse
 import asyncio
+import json
 import resource
 import sqlite3
 import tempfile
@@ -90,11 +91,19 @@ async def measure(path: Path, events: int) -> None:
         beat.cancel()
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory
     assert found.decisions == blocks * sum(one.type == _BORN for one in templates)
+    told = {
+        "events": blocks * len(templates),
+        "decisions": found.decisions,
+        "seconds": round(took, 2),
+        "cpu_s": round(used, 2),
+        "grown_mb": round(grown / _KIB),
+        "longest_pause_ms": round(1_000 * max(pauses)),
+    }
     print(
-        f"{blocks * len(templates)} events, {found.decisions} decisions: {took:.1f} s, "
-        f"{used:.1f} s of CPU, {grown / _KIB:.0f} MiB more; longest pause of the loop "
-        f"{1_000 * max(pauses):.0f} ms"
+        f"{told['events']} events, {found.decisions} decisions: {took:.1f} s, {used:.1f} s of CPU, "
+        f"{told['grown_mb']} MiB more; longest pause of the loop {told['longest_pause_ms']} ms"
     )
+    print(json.dumps(told))
 
 
 def main() -> None:

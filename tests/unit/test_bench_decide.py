@@ -48,13 +48,17 @@ def test_an_engine_that_is_not_installed_is_listed_and_no_failure():
     assert any("placet" in line for line in table(report))
 
 
-def test_a_wrong_answer_misses_a_target_and_check_says_so(monkeypatch: pytest.MonkeyPatch):
+def test_a_wrong_answer_misses_a_target_and_check_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     liar = replace(OURS, build=_wrong)
     report = run(TINY, (liar,))
     assert [target.holds for target in report.targets if "oracle" in target.name] == [False]
     monkeypatch.setattr("bench.decide.run", lambda effort: report)
     assert main(["--check"]) == 1
+    capsys.readouterr()
     assert main([]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["targets"]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.is_full and kind.version])

@@ -1,5 +1,6 @@
 """The benchmark of figures counts what it wrote."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,4 +14,6 @@ async def test_it_counts_every_decision_that_it_wrote(
     await measure(tmp_path / "log.db", 3_000)
     told = capsys.readouterr().out
     assert " decisions: " in told
-    assert "longest pause" in told
+    counts = json.loads(told.splitlines()[-1])
+    assert counts["events"] > counts["decisions"] > 0
+    assert counts["longest_pause_ms"] >= 0
