@@ -38,6 +38,7 @@ torture: $(VENV)/.ready-dev
 	$(BIN)/python -m bench.power_loss $(ARGS)
 	$(BIN)/python -m bench.disk_faults $(ARGS)
 	$(BIN)/python -m bench.disk_full $(ARGS)
+	$(BIN)/python -m tests.attacks
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format .

@@ -5,7 +5,7 @@ that an attack goes through.
 """
 
 import asyncio
-import random
+import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -26,25 +26,10 @@ from storage import (
     verify_tickets,
 )
 from storage.verify_findings import FINDINGS
-from tests.attacks.tampering import Attack, Lab, unguarded, written
+from tests.attacks import __main__ as count
+from tests.attacks.flips import FLIPS
+from tests.attacks.tampering import Attack, Lab, written
 from tests.attacks.tampering_kinds import ATTACKS, ITSELF, OUTSIDE
-
-SEED = 20260301
-FLIPS = {"database": 300, "export": 200, "file": 200}
-COLUMNS = {
-    "events": "hash body at type tenant trace_id ticket_id agent_id",
-    "tickets": "id body state tenant agent topic tool trace_id created_at expires_at",
-    "votes": "ticket_id person role choice",
-    "idempotency": "tenant agent key request_digest ticket_id",
-    "deeds": "at tenant agent trace_id topic tool action target data_classes risk_tags labels",
-    "buckets": "key updated_at",
-    "credentials": "id issued_at body",
-    "control": "body",
-    "contents": "digest body",
-    "head": "hash at tree",
-    "head_signatures": "origin key_id value",
-    "checkpoints": "root note",
-}
 
 
 def table() -> list[str]:
@@ -107,59 +92,24 @@ def test_tampering_is_found_by_what_the_documentation_says(
     assert {problem.what for problem in (*alone, *found)} <= FINDINGS.keys()
 
 
-def test_random_flips_in_the_database_are_all_found(lab: Lab, tmp_path: Path):
-    rng, spoiled = random.Random(SEED), lab.copied(tmp_path)  # noqa: S311  # to be repeated
-    clean = lab.database.read_bytes()
-    missed: list[str] = []
-    for _ in range(FLIPS["database"]):
-        told = flipped(spoiled, rng)
-        if not spoiled.verified("database", outside=False).problems:
-            missed.append(told)
-        spoiled.database.write_bytes(clean)
-    assert missed == []
+@pytest.mark.parametrize("where", FLIPS)
+def test_random_flips_are_all_found(lab: Lab, tmp_path: Path, where: str):
+    flip, times = FLIPS[where]
+    assert flip(lab.copied(tmp_path), times) == []
 
 
-def flipped(lab: Lab, rng: random.Random) -> str:
-    """Change one byte of one value of one row; what was changed."""
-    table = rng.choice([*COLUMNS, *["events"] * len(COLUMNS)])
-    column = rng.choice(COLUMNS[table].split())
-    with unguarded(lab.database) as db:
-        query = f"SELECT rowid, CAST({column} AS BLOB), typeof({column}) FROM {table}"
-        rows = db.execute(query).fetchall()
-        row, value, kind = rng.choice([row for row in rows if row[1]])
-        place = rng.randrange(len(value))
-        forged = bytes([value[place] ^ rng.randrange(1, 256)])
-        new = value[:place] + forged + value[place + 1 :]
-        cast = "CAST(? AS TEXT)" if kind == "text" else "?"
-        update = f"UPDATE {table} SET {column} = {cast} WHERE rowid = ?"
-        db.execute(update, (new, row))
-    return f"{table}.{column} row {row} byte {place}: {value[place]:02x} -> {forged.hex()}"
-
-
-def test_random_flips_in_the_file_are_found_or_change_no_row_and_no_index(lab: Lab, tmp_path: Path):
-    rng, spoiled = random.Random(SEED), lab.copied(tmp_path)  # noqa: S311  # to be repeated
-    raw, clean = lab.database.read_bytes(), held_in(lab.database)
-    missed: list[tuple[int, int]] = []
-    for _ in range(FLIPS["file"]):
-        place, flip = rng.randrange(len(raw)), rng.randrange(1, 256)
-        spoiled.database.write_bytes(raw[:place] + bytes([raw[place] ^ flip]) + raw[place + 1 :])
-        found = spoiled.verified("database", outside=False).problems
-        if not found and held_in(spoiled.database) != clean:
-            missed.append((place, flip))
-    assert missed == []
-
-
-def held_in(path: Path) -> list[list[tuple[object, ...]]]:
-    """Every row that is compared, read by table, and whether its indexes hold the same."""
-    with closing(sqlite3.connect(path)) as db:
-        db.text_factory = bytes
-        return [
-            *(
-                db.execute(f"SELECT {', '.join(names.split())} FROM {table} NOT INDEXED").fetchall()
-                for table, names in COLUMNS.items()
-            ),
-            db.execute("PRAGMA integrity_check").fetchall(),
-        ]
+def test_the_count_says_what_was_found_otherwise_than_documented(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    honest = Attack(
+        name="none", surface="events", target="database", shown_by=ITSELF, act=lambda lab: None
+    )
+    monkeypatch.setattr(count, "ATTACKS", (ATTACKS[0], honest))
+    monkeypatch.setattr(count, "FLIPS", {"rows": (FLIPS["rows"][0], 2)})
+    assert count.main() == 1
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (told["kinds"], told["shown_by"]) == (2, {"itself": 1, "nothing": 1})
+    assert (told["otherwise"], told["missed"]) == (["events: none"], {"rows": []})
 
 
 def test_a_schema_that_is_no_text_is_a_problem_and_no_crash(lab: Lab, tmp_path: Path):
@@ -170,18 +120,6 @@ def test_a_schema_that_is_no_text_is_a_problem_and_no_crash(lab: Lab, tmp_path: 
     spoiled.database.write_bytes(raw.replace(name, b"\xff" + name[1:]))
     found = spoiled.verified("database", outside=False).problems
     assert {problem.what for problem in found} == {"database"}
-
-
-def test_random_flips_in_an_export_are_all_found(lab: Lab, tmp_path: Path):
-    rng, spoiled = random.Random(SEED), lab.copied(tmp_path)  # noqa: S311  # to be repeated
-    raw = lab.export.read_bytes()
-    missed: list[tuple[int, int]] = []
-    for _ in range(FLIPS["export"]):
-        place, flip = rng.randrange(len(raw)), rng.randrange(1, 256)
-        spoiled.export.write_bytes(raw[:place] + bytes([raw[place] ^ flip]) + raw[place + 1 :])
-        if not spoiled.verified("export", outside=False).problems:
-            missed.append((place, flip))
-    assert missed == []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
