@@ -23,11 +23,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import control as ctl
-from governance.action import ActionKind, Dispatch
+from governance.action import ActionRequest, Content, Dispatch
 from governance.audit import Event
 from governance.checkpoint_notes import checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.control import PublicKey
-from governance.digests import content_digest
+from governance.digests import action_digest, content_digest, request_digest
 from governance.execution import OutputState, RunReport, RunStatus, SandboxTier
 from governance.policy.decision import Constraints, Effect, Requirement, RoleRequirement
 from governance.ports import IdempotencyKey, Keys, Ledger, Result, State
@@ -35,23 +35,48 @@ from governance.principal import AgentId, PersonId, TenantId
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.binding import binding_of, vote_message
-from governance.tickets.ticket import Ask, Basis, Choice, Ruling, Run, TicketId, TicketState, Vote
+from governance.tickets.ticket import (
+    Ask,
+    Basis,
+    Choice,
+    Claims,
+    Ruling,
+    Run,
+    TicketId,
+    TicketState,
+    Vote,
+)
 
 TENANT = TenantId("acme")
 ROLES = (("operator", 1, "slack:T1/UANNA"), ("security-admin", 3, "slack:T1/UBEN"))
-BODY = b'{"arguments": {"service": "web-1"}}'
+_CONTENT = Content(arguments={"service": "web-1"})
+BODY = _CONTENT.to_bytes()
 BATCH = 256
 _PEOPLE_EVERY = 4
 """One ticket in so many is decided by people; policy alone decides the others."""
 
-_ASK = Ask(
+_REQUEST = ActionRequest(
     tenant=TENANT,
     agent=AgentId("deployer"),
-    on_behalf_of=None,
-    owners=(PersonId("slack:T1/UOWNER"),),
     topic="job.deploy",
     tool="deploy.service",
-    action=ActionKind.EXECUTE,
+    environment="prod",
+    target="web-1",
+    risk_tags=("prod",),
+    labels={"team": "core"},
+    content=_CONTENT,
+    dispatch=Dispatch.EXECUTE,
+    trace_id="a" * 32,
+    idempotency_key="",
+)
+_ASK = Ask(
+    tenant=TENANT,
+    agent=_REQUEST.agent,
+    on_behalf_of=None,
+    owners=(PersonId("slack:T1/UOWNER"),),
+    topic=_REQUEST.topic,
+    tool=_REQUEST.tool,
+    action=_REQUEST.action,
     environment="prod",
     target="web-1",
     risk_tags=("prod",),
@@ -59,9 +84,10 @@ _ASK = Ask(
     dispatch=Dispatch.EXECUTE,
     trace_id="a" * 32,
     idempotency_key="",
-    request_digest="1" * 64,
+    request_digest=request_digest(_REQUEST),
     content_digest=content_digest(BODY),
-    action_digest="3" * 64,
+    action_digest=action_digest(_REQUEST),
+    claims=Claims(environment="prod", risk_tags=("prod",)),
 )
 _REQUIREMENT = Requirement(
     tier="high",

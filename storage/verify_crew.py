@@ -29,6 +29,7 @@ _FIELDS = tuple(field.name for field in fields(Problem))
 
 _Kept = TypeVar("_Kept")
 _Found = tuple[Stretch, Sequence[Problem], Look]
+_Wrong = Sequence[tuple[list[str], list[str]]]
 
 
 def _look(before: int, previous: str, rows: Sequence[Json], has_tree: bool) -> tuple[Json, ...]:
@@ -49,7 +50,7 @@ def _holding(*claims: tuple[str, str, bytes]) -> list[bool]:
     return holding([Claim(*claim) for claim in claims])
 
 
-def _wrong_in(*rows: Json) -> list[list[str]]:
+def _wrong_in(*rows: Json) -> list[tuple[list[str], list[str]]]:
     return [wrong_in(*row) for row in rows]
 
 
@@ -148,7 +149,7 @@ class Crew:
 
     def rows(
         self, parts: Iterable[tuple[_Kept, Sequence[Sequence[Json]]]]
-    ) -> Iterator[tuple[_Kept, list[list[str]]]]:
+    ) -> Iterator[tuple[_Kept, _Wrong]]:
         """What is wrong with rows of tickets (``wrong_in``), part by part and in order."""
         under_way: deque[tuple[_Kept, _Work]] = deque()
         for kept, part in parts:
@@ -158,8 +159,8 @@ class Crew:
         while under_way:
             yield self._compared(*under_way.popleft())
 
-    def _compared(self, kept: _Kept, work: _Work) -> tuple[_Kept, list[list[str]]]:
-        return kept, cast(list[list[str]], self._result(work))
+    def _compared(self, kept: _Kept, work: _Work) -> tuple[_Kept, _Wrong]:
+        return kept, cast(_Wrong, self._result(work))
 
     def _begin(self, call: str, *given: object) -> _Work:
         return _Work(self._others.ask(call, given), call, given)

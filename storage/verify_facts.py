@@ -9,7 +9,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping
 
-from storage import verify_delegations, verify_detached, verify_idempotency
+from storage import verify_actions, verify_delegations, verify_detached, verify_idempotency
 from storage import verify_values as values
 from storage.verify_chain import Json, Problem
 from storage.verify_claims import holding
@@ -121,6 +121,8 @@ class Facts:
             yield from self.detachments.take(event, self.ring, self.rules.doubts, self.live)
         elif event.type not in _WITHOUT_A_TICKET:
             yield Problem(seq=seq, what="type", detail=f"{event.type} is no event of ours")
+        if "ask" in payload:
+            yield from verify_actions.wordless(seq, event.type, payload["ask"])
 
     def settle(self) -> None:
         """Move what is still live to the scratch database, for comparison."""

@@ -17,7 +17,8 @@ FINDINGS: Mapping[str, str] = {
     "type": "an event that is none of ours, or not of a ticket",
     "transition": "an event that its ticket's state does not allow",
     "revision": "a revision that does not follow the one before it",
-    "binding": "a binding is not the digest of what its revision covers",
+    "binding": "a binding is not the digest of what its revision covers, or the digest of an "
+    "action or a request not that of what was asked and of its content",
     "vote": "a vote that cannot count: role, weight, own request, a voice that was heard already "
     "or that nobody lent, or taken back twice",
     "signature": "the signature of a vote does not hold",

@@ -8,6 +8,7 @@ Law: shares no code with the writer; what cannot be read is not the same.
 import json
 
 from storage import verify_body
+from storage.verify_actions import wrong_in_ask
 from storage.verify_delegations import plain_body
 from storage.verify_form import Json, text_of
 
@@ -27,19 +28,27 @@ _SINCE: dict[str, Json] = {
 """Fields that the rows of earlier versions lack."""
 
 
-def wrong_in(opened_seq: int, told: str, body: bytes, *columns: Json) -> list[str]:
-    """The fields of a ticket's row that are not what the log says: first of all, whether any."""
+def wrong_in(
+    opened_seq: int, told: str, body: bytes, named: str, content: Json, *columns: Json
+) -> tuple[list[str], list[str]]:
+    """The fields of a ticket's row that are not what the log says: first of all, whether any.
+
+    And what of its ask is not made of the ``content`` that is kept under the name ``named``.
+    """
+    wrong_ask: list[str] = []
     try:
         found = plain_body(_SINCE | as_object(body))
         wanted = found if text_of(found) == told else json.loads(told)
+        wrong_ask = wrong_in_ask(wanted["ask"], named, content)
         beside = verify_body.columns(wanted, opened_seq)
         if wanted is found and repr([*beside.values()]) == repr([*columns]):
-            return []
+            return [], wrong_ask
         wrong = differing(wanted, found)
         wrong += differing(beside, dict(zip(COLUMNS, columns, strict=True)))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        return [type(error).__name__]  # what is malformed in the log, or nested without end
-    return list(dict.fromkeys(wrong))
+        # what is malformed in the log, or nested without end
+        return [type(error).__name__], wrong_ask
+    return list(dict.fromkeys(wrong)), wrong_ask
 
 
 def differing(wanted: Json, found: Json) -> list[str]:

@@ -6,8 +6,9 @@ named; so is a log that the database no longer protects.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from storage.verify_actions import problem as of_ask
 from storage.verify_chain import Chain, Problem, digest
 from storage.verify_crew import Crew
 from storage.verify_facts import Facts
@@ -17,6 +18,13 @@ from storage.verify_projections import COLUMNS, as_object, differing
 
 _ROWS = 200
 """Rows of tickets that are compared at once, by whichever process."""
+_ROWS_BYTES = 1_048_576
+"""Fewer where their contents are larger than this together."""
+# Canonical text writes a quote within a string as an escape, so that this is a name and no value.
+_NAMED = """substr(t.body, instr(t.body, '"content_digest":"') + 18, 64)"""
+_CONTENT = 4
+"""Where a content stands in a row."""
+Row = tuple[Json, ...]
 _SAME = {
     "votes": ("v", "ticket_id, revision, person, role, weight, choice, withdrawn"),
     "buckets": ("b", "key, tokens_milli, updated_at"),
@@ -55,12 +63,14 @@ def _tickets(scratch: sqlite3.Connection, crew: Crew) -> Iterator[Problem]:
     missing = "SELECT id FROM t WHERE id NOT IN (SELECT id FROM db.tickets)"
     for (name,) in scratch.execute(missing):
         yield _row("projection", "tickets", name, f"ticket {name} has no row")
-    sql = f"""SELECT t.opened_seq, t.body, r.body, {", ".join(f"r.{name}" for name in COLUMNS)}
-              FROM db.tickets r LEFT JOIN t ON t.id = r.id"""  # noqa: S608  # names of this module
-    cursor = scratch.execute(sql)
-    parts = ((rows, rows) for rows in iter(lambda: cursor.fetchmany(_ROWS), []))
+    columns = ", ".join(f"r.{name}" for name in COLUMNS)
+    sql = f"""SELECT t.opened_seq, t.body, r.body, {_NAMED}, c.body, {columns}
+              FROM db.tickets r LEFT JOIN t ON t.id = r.id
+              LEFT JOIN db.contents c ON c.digest = {_NAMED}"""  # noqa: S608  # names of this module
+    parts = ((rows, rows) for rows in _parts(scratch.execute(sql)))
     for rows, found in crew.rows(parts):
-        for (opened_seq, told, _, name, *_), wrong in zip(rows, found, strict=True):
+        for (opened_seq, told, _, _, _, name, *_), (wrong, asked) in zip(rows, found, strict=True):
+            yield from of_ask(opened_seq, "TicketOpened", f"ticket {name}", asked)
             if told is None:
                 yield _row("projection", "tickets", name, f"ticket {name} is not in the log")
             elif wrong:
@@ -73,6 +83,20 @@ def _tickets(scratch: sqlite3.Connection, crew: Crew) -> Iterator[Problem]:
                     row=str(name),
                     field=where,
                 )
+
+
+def _parts(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in parts of a bounded size, however large the contents are that stand in them."""
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row[_CONTENT]) if isinstance(row[_CONTENT], bytes | str) else 0
+        if len(some) >= _ROWS or size >= _ROWS_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _row(what: str, table: str, row: object, detail: str) -> Problem:

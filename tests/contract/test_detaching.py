@@ -196,7 +196,7 @@ async def test_a_running_execution_keeps_its_events(past: Past):
         past.ledger,
         build.allowed("t-runs", ask=story.ask("t-runs")),
         story.cleared("t-runs"),
-        build.started("t-runs"),
+        story.started("t-runs"),
     )
     await past.sealed("t-1")
     await past.aged()

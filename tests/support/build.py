@@ -13,9 +13,10 @@ from governance import control as ctl
 from governance import delegation as dg
 from governance import retention_events as rt
 from governance import segments as sg
-from governance.action import ActionKind, Dispatch
+from governance.action import ActionKind, ActionRequest, Dispatch, parse_content
 from governance.audit import Event
 from governance.control import PublicKey
+from governance.digests import action_digest, content_digest, request_digest
 from governance.errors import Code
 from governance.execution import Finding, OutputState, RunReport, RunStatus, SandboxTier
 from governance.policy.decision import (
@@ -114,6 +115,37 @@ def ask(**changes: Any) -> Ask:
         ),
     )
     return replace(base, **changes)
+
+
+def known_by(asked: Ask, content: bytes) -> Ask:
+    """The same with the digests that governance makes of it and of ``content``."""
+    words, claims = parse_content(content), asked.claims or Claims()
+    request = ActionRequest(
+        tenant=asked.tenant,
+        agent=asked.agent,
+        on_behalf_of=asked.on_behalf_of,
+        topic=asked.topic,
+        tool=asked.tool,
+        action=asked.action,
+        environment=claims.environment,
+        capability=asked.capability,
+        risk_tags=claims.risk_tags,
+        requires=claims.requires,
+        labels=dict(asked.labels),
+        data_classes=claims.data_classes,
+        target=asked.target,
+        content=words,
+        dispatch=asked.dispatch,
+        trace_id=asked.trace_id,
+        idempotency_key=asked.idempotency_key,
+        ttl_s=claims.ttl_s,
+    )
+    return replace(
+        asked,
+        content_digest=content_digest(content),
+        request_digest=request_digest(request),
+        action_digest=action_digest(replace(request, environment=asked.environment)),
+    )
 
 
 def ruling(effect: Effect = Effect.REQUIRE_APPROVAL, **changes: Any) -> Ruling:

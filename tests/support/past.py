@@ -48,7 +48,7 @@ async def carried_out(ledger: SqlLedger, name: str) -> None:
     run = build.opened(name, ask=story.ask(name))
     await story.commit(ledger, run)
     await story.commit(ledger, *world.both(name, run.binding))
-    started = build.started(name, run=build.run(f"run-{name}"))
+    started = story.started(name, f"run-{name}")
     done = build.on(name, run_ev.ExecutionSucceeded, run_id=f"run-{name}", report=story.report())
     await story.commit(ledger, story.cleared(name, ANNA, BEN), started, done)
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from governance import control as ctl
-from governance.action import Dispatch
+from governance.action import Content, Dispatch
 from governance.audit import Event
 from governance.checkpoint_notes import checkpoint_body, note_key_hash, note_signature, signed_note
 from governance.control import PublicKey
@@ -35,7 +35,7 @@ from tests.support.commits import append
 CHECKPOINT = "checkpoint"
 ORIGIN = "acme.example/placet"
 PURPOSES = ("vote:operator", "vote:security-admin", CHECKPOINT)
-BODY = b'{"arguments": {"service": "web-1"}}'
+BODY = Content(arguments={"service": "web-1"}).to_bytes()
 
 
 def private_key(purpose: str) -> EllipticCurvePrivateKey:
@@ -106,7 +106,7 @@ async def tell(ledger: Ledger) -> None:
     samples = build.samples()
     await append(ledger, samples["BundleActivated"][0], samples["CredentialIssued"][0])
     digest = content_digest(BODY)
-    asked = build.ask(idempotency_key="key-run", content_digest=digest)
+    asked = build.known_by(build.ask(idempotency_key="key-run"), BODY)
     run = build.opened("t-run", ask=asked, counters=(("agent:deployer", 4_000, T0),))
     await ledger.commit(
         Keys(), lambda _: Result(reply=None, events=(run,), contents={digest: BODY})
@@ -115,7 +115,7 @@ async def tell(ledger: Ledger) -> None:
     await append(
         ledger,
         build.on("t-run", run_ev.ExecutionCleared, people=(ANNA, BEN)),
-        build.started("t-run"),
+        build.started("t-run", action_digest=asked.action_digest),
         build.on("t-run", run_ev.ExecutionSucceeded, run_id="run-1", report=build.report()),
     )
     released = build.ask(idempotency_key="key-release", dispatch=Dispatch.RELEASE)

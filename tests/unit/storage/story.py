@@ -41,16 +41,18 @@ async def tell(ledger: Ledger) -> None:
     await commit(
         ledger,
         cleared("t-run", ANNA, BEN),
-        build.started("t-run"),
+        started("t-run"),
         build.on("t-run", run_ev.ExecutionSucceeded, run_id="run-1", report=report()),
     )
     redeemed = samples["GrantRedeemed"][0]
     assert isinstance(redeemed, run_ev.GrantRedeemed)
+    released = ask("t-release", dispatch=Dispatch.RELEASE)
+    used = {"ticket_id": TicketId("t-release"), "action_digest": released.action_digest}
     await commit(
         ledger,
-        build.allowed("t-release", ask=ask("t-release", dispatch=Dispatch.RELEASE)),
+        build.allowed("t-release", ask=released),
         cleared("t-release"),
-        replace(redeemed, ticket_id=TicketId("t-release")),
+        replace(redeemed, **used),
         build.on("t-release", run_ev.OutcomeReported, report=report()),
     )
     await _tell_of_people(ledger)
@@ -73,7 +75,7 @@ async def _tell_of_people(ledger: Ledger) -> None:
     await commit(
         ledger,
         cleared("t-again", ANNA, BEN),
-        build.started("t-again", run=build.run("run-2")),
+        started("t-again", "run-2"),
     )
     await commit(
         ledger,
@@ -106,7 +108,7 @@ async def _tell_of_the_clock(ledger: Ledger) -> None:
         ledger,
         build.allowed("t-live", ask=ask("t-live")),
         cleared("t-live"),
-        build.started("t-live", run=build.run("run-3")),
+        started("t-live", "run-3"),
     )
     await commit(
         ledger,
@@ -132,7 +134,12 @@ async def commit(ledger: Ledger, *events: Event) -> None:
 
 def ask(name: str, **changes: object) -> Ask:
     """What was asked, its content kept."""
-    return build.ask(idempotency_key=f"key-{name}", content_digest=DIGEST, **changes)
+    return build.known_by(build.ask(idempotency_key=f"key-{name}", **changes), BODY)
+
+
+def started(name: str, run_id: str = "run-1") -> run_ev.ExecutionStarted:
+    """The start of what was asked."""
+    return build.started(name, run=build.run(run_id), action_digest=ask(name).action_digest)
 
 
 def report() -> RunReport:

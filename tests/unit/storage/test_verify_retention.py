@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from governance import retention_events as rt
+from governance.action import Content
 from governance.audit import Event
 from governance.digests import content_digest
 from governance.policy.decision import Effect
@@ -26,7 +27,7 @@ from tests.support.build import AGENT, T0, TENANT, FixedClock
 from tests.support.commits import append, naming
 from tests.unit.storage.test_verify import tamper
 
-BODY = b"{}"
+BODY = Content(prompt="restart it").to_bytes()
 DIGEST = content_digest(BODY)
 Found = list[tuple[int, str]]
 
@@ -36,7 +37,7 @@ async def log(url: str, clock: FixedClock) -> AsyncIterator[SqlLedger]:
     """A log in which one denied request put a content there."""
     async with SqlLedger(url, clock) as made:
         opened = build.opened(
-            ask=build.ask(content_digest=DIGEST),
+            ask=build.known_by(build.ask(), BODY),
             ruling=build.ruling(Effect.DENY, requirement=None),
             data_classes=("internal",),
         )
@@ -123,7 +124,7 @@ async def test_a_content_that_came_again_after_its_erasure_is_no_problem(
     await append(log, erased())
     again = build.opened(
         "t-2",
-        ask=build.ask(idempotency_key="again", content_digest=DIGEST),
+        ask=build.known_by(build.ask(idempotency_key="again"), BODY),
         ruling=build.ruling(Effect.DENY, requirement=None),
         data_classes=("internal",),
     )
