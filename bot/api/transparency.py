@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from bot import receipts
 from bot.api import audit_answers as audits
 from bot.api import bodies, schemas
 from bot.api.calls import Call, answer
@@ -36,12 +37,9 @@ async def newest(call: Call) -> Published:
     """The newest checkpoint.
 
     Raises:
-        Unavailable: ``not_checkpointed``: there is none yet.
+        Unavailable: ``not_checkpointed``: there is none yet; as ``proofs_of``.
     """
-    found = await proofs_of(call).newest()
-    if found is None:
-        raise Unavailable(Code.NOT_CHECKPOINTED, "no checkpoint was signed yet")
-    return found
+    return await receipts.newest(proofs_of(call))
 
 
 async def get_checkpoint(call: Call) -> web.Response:

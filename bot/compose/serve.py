@@ -200,6 +200,7 @@ async def _slack(
     slack.extras.stats = figures_desk(core, slack)
     slack.extras.requests = core.ledger
     slack.extras.troubles = partial(told_of, core.ledger)
+    slack.extras.proofs = core.proofs
     await slack.start()
     stack.push_async_callback(slack.close)
     return slack

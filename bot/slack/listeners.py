@@ -40,6 +40,7 @@ from bot.slack.sending.client import CallFailedError
 from bot.slack.voting.actions import Clicks
 from bot.slack.voting.acts import Acts
 from bot.slack.voting.reading import Reading
+from bot.slack.voting.receipts import Receipts
 from bot.slack.voting.views import FormAnswer, Views, field_error, working
 from governance.errors import PlacetError
 
@@ -60,6 +61,7 @@ class Listeners:
     acts: Acts
     views: Views
     reading: Reading
+    receipts: Receipts
     commands: Commands
     home: Home
     bulk: Bulk
@@ -87,6 +89,7 @@ class Listeners:
             names.FIRST_PAGE: self.reading.turn,
             names.SEND_FILE: self.reading.send_file,
             names.FILE_READ: self.reading.file_read,
+            names.RECEIPT: self.receipts.send,
             names.HOME_MORE: self.home.turn,
             names.HOME_FIRST: self.home.turn,
             names.BULK: self.bulk.open,

@@ -26,6 +26,7 @@ PREVIOUS_PAGE = "placet.page.previous"
 FIRST_PAGE = "placet.page.first"
 SEND_FILE = "placet.file.send"
 FILE_READ = "placet.file.read"
+RECEIPT = "placet.receipt"
 HOME_MORE = "placet.home.more"
 HOME_FIRST = "placet.home.first"
 BULK = "placet.bulk.open"
@@ -51,6 +52,7 @@ ACTIONS = (
     FIRST_PAGE,
     SEND_FILE,
     FILE_READ,
+    RECEIPT,
     *INBOX,
 )
 DEEDS = frozenset({APPROVE, WITHDRAW, STOP, END_DELEGATION})

@@ -24,9 +24,11 @@ from bot.slack.sending.channels import Channels
 from bot.slack.voting.actions import Clicks
 from bot.slack.voting.acts import Acts
 from bot.slack.voting.reading import Reading
+from bot.slack.voting.receipts import Receipts
 from bot.slack.voting.views import Views
 from bot.slack.zones import Zones
 from governance.ports import Clock
+from governance.transparency import Transparency
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,13 +41,16 @@ class Extras:
     """What every process knows of requests; without it each knows its own."""
     troubles: Troubles | None = None
     """What is wrong with delivery, for the home tab."""
+    proofs: Transparency | None = None
+    """Proofs of the log; without them no receipt is offered."""
 
 
 def listeners(
     desk: Desk, *, clock: Clock, team_id: str, channels: Channels, extras: Extras
 ) -> Listeners:
     """Everything that Bolt dispatches to."""
-    clicks, reading = Clicks(desk=desk), Reading(desk=desk)
+    clicks, receipts = Clicks(desk=desk), Receipts(desk=desk, proofs=extras.proofs)
+    reading = Reading(desk=desk, receipts=receipts)
     acts = Acts(desk=desk, clicks=clicks)
     zones = Zones(SlackAccounts(desk.client), clock)
     lending = Lending(desk=desk, clock=clock, zones=zones)
@@ -57,6 +62,7 @@ def listeners(
         acts=acts,
         views=Views(desk=desk, clicks=clicks, acts=acts),
         reading=reading,
+        receipts=receipts,
         commands=Commands(desk=desk, lending=lending, glass=glass, stats=extras.stats),
         home=Home(desk=desk, team_id=team_id, troubles=extras.troubles),
         bulk=Bulk(desk=desk, clicks=clicks),

@@ -53,6 +53,11 @@ _LOOKS = {
     names.REJECT: (N_("Reject\u2026"), N_("Reject ticket {ticket} with a reason"), ""),
     names.DETAILS: (N_("Details"), N_("Read all of ticket {ticket}"), ""),
     names.WITHDRAW: (N_("Withdraw my vote"), N_("Withdraw my vote on ticket {ticket}"), ""),
+    names.RECEIPT: (
+        N_("Receipt of my vote"),
+        N_("Receipt of my vote on ticket {ticket}"),
+        "",
+    ),
     names.STOP: (N_("Stop"), N_("Stop ticket {ticket} before it starts"), "danger"),
     names.TOOK_EFFECT: (N_("It took effect\u2026"), N_("Say that ticket {ticket} took effect"), ""),
     names.NO_EFFECT: (N_("It did not\u2026"), N_("Say that ticket {ticket} took no effect"), ""),

@@ -48,8 +48,13 @@ _ELSEWHERE = frozenset({names.APPROVE, names.APPROVE_WITH_COMMENT, names.REJECT,
 """Offers that stand on the last page only, or have led here."""
 
 
-def page(view: CardView, whole: FullView, number: int, *, may_vote: bool) -> Block:
-    """One page, counted from 0; ``may_vote``: the ticket is open and this may be the last one."""
+def page(
+    view: CardView, whole: FullView, number: int, *, may_vote: bool, has_receipt: bool = False
+) -> Block:
+    """One page, counted from 0; ``may_vote``: the ticket is open and this may be the last one.
+
+    ``has_receipt``: its reader has cast a vote, of which they may have a receipt.
+    """
     ticket = view.ticket
     number = min(max(number, 0), whole.count - 1)
     is_last = number == whole.count - 1
@@ -65,13 +70,13 @@ def page(view: CardView, whole: FullView, number: int, *, may_vote: bool) -> Blo
     row = _turns(ticket, number, is_last=is_last)
     if may_vote and is_last and ticket.state is TicketState.PENDING:
         row += _decisions(view)
-    row += _deeds(ticket)
+    row += _deeds(ticket, has_receipt=has_receipt)
     if row:
         blocks.append(actions(*row))
     return _modal(ticket, blocks, f"{number}", page_number=number)
 
 
-def cover(view: CardView, whole: FullView) -> Block:
+def cover(view: CardView, whole: FullView, *, has_receipt: bool = False) -> Block:
     """What stands before a whole that is too long to be turned page by page."""
     ticket = view.ticket
     text = gettext(
@@ -99,7 +104,7 @@ def cover(view: CardView, whole: FullView) -> Block:
             ),
         ),
         reject_button(ticket),
-        *_deeds(ticket),
+        *_deeds(ticket, has_receipt=has_receipt),
     )
     return _modal(ticket, [_lead(ticket, ""), *_freeze(view), _line(text), row], "cover")
 
@@ -176,9 +181,13 @@ def fine_print(ticket: Ticket) -> Block:
     return small(reference(ticket))
 
 
-def _deeds(ticket: Ticket) -> list[Block]:
-    """What else its card offers: nobody needs the card to stop something, or to say what it did."""
-    return [button_of(ticket, one) for one in offered(ticket) if one not in _ELSEWHERE]
+def _deeds(ticket: Ticket, *, has_receipt: bool = False) -> list[Block]:
+    """What else its card offers: nobody needs the card to stop something, or to say what it did.
+
+    A receipt is one person's, and a card is the same for everybody: it is offered here alone.
+    """
+    deeds = [one for one in offered(ticket) if one not in _ELSEWHERE]
+    return [button_of(ticket, one) for one in (*deeds, *([names.RECEIPT] if has_receipt else []))]
 
 
 def _lead(ticket: Ticket, where: str) -> Block:

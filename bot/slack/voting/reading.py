@@ -24,6 +24,7 @@ from bot.slack.sending.client import CallFailedError
 from bot.slack.sending.uploads import Uploads
 from bot.slack.voting import details
 from bot.slack.voting.full_view import full_view, whole_file
+from bot.slack.voting.receipts import Receipts
 from governance.errors import Code, PlacetError, Refused
 from governance.principal import PersonId
 from governance.tickets import commands as cmd
@@ -41,6 +42,7 @@ class Reading:
     """The listeners of the full view."""
 
     desk: Desk
+    receipts: Receipts
 
     async def open(self, click: Click) -> Said | None:
         """Open the full view: at once as a loading page, then filled."""
@@ -101,7 +103,8 @@ class Reading:
         card = await self._card(form, person)
         whole = await asyncio.to_thread(full_view, card)
         if whole.is_for_a_file and _is_open(card) and not _is_kept_back(card):
-            return details.cover(card, whole)
+            has_receipt = await self.receipts.has_voted(card.ticket, person)
+            return details.cover(card, whole, has_receipt=has_receipt)
         return await self._page(form, person, 0)
 
     async def _page(self, form: ShownForm, person: PersonId, number: int) -> Block:
@@ -112,10 +115,11 @@ class Reading:
         """
         card = await self._card(form, person)
         whole = await asyncio.to_thread(full_view, card)
+        has_receipt = await self.receipts.has_voted(card.ticket, person)
         is_last = number >= whole.count - 1
         if is_last and _is_open(card):
             await self._record(card.ticket, person)
-        return details.page(card, whole, number, may_vote=_is_open(card))
+        return details.page(card, whole, number, may_vote=_is_open(card), has_receipt=has_receipt)
 
     async def _sent(self, form: ShownForm, person: PersonId, user: str) -> Block:
         """Upload the file into the person's own messages, and put its button below it."""

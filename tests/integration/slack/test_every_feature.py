@@ -145,6 +145,15 @@ async def _read(stage: Stage) -> None:
     assert [one.person for one in (await stage.ticket()).full_views] == [await stage.person("roy")]
 
 
+@story("a receipt of a vote waits for a checkpoint", names.APPROVE, names.DETAILS, names.RECEIPT)
+async def _receipt(stage: Stage) -> None:
+    await stage.ask()
+    await stage.click("olga", names.APPROVE)
+    await stage.click("olga", names.DETAILS)
+    await press(stage, "olga", names.RECEIPT)
+    assert form(stage, "olga").blocks[0]["block_id"] == "placet.notice.not_checkpointed"
+
+
 @story(
     "what became of a run is told by two",
     *(names.APPROVE, names.TOOK_EFFECT, names.NO_EFFECT, names.DEED_VIEW),

@@ -38,6 +38,7 @@ from governance.principal import Agent, AgentId, PersonId, TenantId
 from governance.service import Service
 from governance.tickets.ticket import Ticket, TicketId
 from storage.memory import MemoryLedger
+from storage.proving import Prover
 
 TENANT = TenantId("acme")
 TEAM = "T0EMULATED"
@@ -139,6 +140,7 @@ class World:
     delivery: Delivery
     url: str
     session: aiohttp.ClientSession
+    proofs: Prover
 
     async def ask(
         self, *, key: str = "k-1", content: Content | None = None, by: Agent = AGENT, **more: Any
@@ -211,6 +213,7 @@ async def open_world(
     ledger: MemoryLedger | None = None,
     signer: Signer | None = None,
     ack_timeout_s: float = 20,
+    has_proofs: bool = True,
 ) -> AsyncIterator[World]:
     """Start everything on loopback and stop it again.
 
@@ -269,6 +272,9 @@ async def open_world(
             channels=app.channels,
         )
         app.extras.requests = ledger
+        proofs = Prover(ledger.tiles)
+        app.extras.proofs = proofs if has_proofs else None
+        stack.push_async_callback(proofs.close)
         await app.start()
         stack.push_async_callback(app.close)
         runner, url = await _serve(app.handle_http)
@@ -312,6 +318,7 @@ async def open_world(
             delivery=delivery,
             url=url,
             session=session,
+            proofs=proofs,
         )
 
 

@@ -343,7 +343,7 @@ def test_any_ticket_renders_a_legal_card(sample: CardView) -> None:
 def test_any_ticket_has_a_legal_full_view_that_holds_everything(sample: CardView) -> None:
     whole = full_view(sample)
     for page in range(whole.count):
-        body = details.page(sample, whole, page, may_vote=True)
+        body = details.page(sample, whole, page, may_vote=True, has_receipt=True)
         assert check_view(body, "modal") == []
         assert not is_view_too_large(body)
         is_last = page == whole.count - 1

@@ -14,7 +14,7 @@ from bot.slack.home.inbox import Inbox
 from bot.slack.kit import modals
 from bot.slack.kit.blocks import Block, ours
 from bot.slack.kit.text import Inert, fallback
-from bot.slack.voting import details, forms
+from bot.slack.voting import details, forms, receipts
 from bot.slack.voting.full_view import FullView, full_view, whole_file
 from bot.slack.voting.views import working
 from governance.control import Control, Frozen
@@ -34,7 +34,10 @@ def whole() -> FullView:
 
 VIEWS: dict[str, Block] = {
     "page": details.page(SAMPLES["pending"], whole(), 0, may_vote=True),
-    "cover": details.cover(SAMPLES["pending"], whole()),
+    "page_of_a_voter": details.page(
+        SAMPLES["executed"], whole(), 0, may_vote=False, has_receipt=True
+    ),
+    "cover": details.cover(SAMPLES["pending"], whole(), has_receipt=True),
     "sent": details.sent(ticket()),
     "decide": details.decide(SAMPLES["pending"], digest="f" * 64),
     "loading": modals.loading(),
@@ -51,6 +54,10 @@ MESSAGES: dict[str, tuple[str, list[Block]]] = {
     "file": (
         (file := details.file_message(ticket(), whole_file(view()), build.ANNA)).text,
         list(file.blocks),
+    ),
+    "receipt": (
+        (receipt := receipts.message(ticket(), 12, "receipt-12.json")).text,
+        list(receipt.blocks),
     ),
 }  # fmt: skip
 _FREEZE = Frozen(target="all", by=build.BEN, at=build.T0, reason="odd requests")

@@ -27,7 +27,7 @@ from bot.slack.recorded import recorded
 from bot.slack.said import refusal_text
 from bot.slack.sending import alarm, notices
 from bot.slack.speakers import Speakers
-from bot.slack.voting import actions, details, forms
+from bot.slack.voting import actions, details, forms, receipts
 from bot.slack.voting.full_view import full_view, whole_file
 from governance.action import ActionKind, Content
 from governance.control import Control, Frozen
@@ -263,7 +263,8 @@ def rooms() -> dict[str, tuple[dict[str, object] | list[dict[str, object]], obje
         "home": home_view.home_view(tab, {home_view.Part.WAITING: (0, 0, 0, "t-1")}),
         "home, empty": home_view.home_view(empty, {}),
         "details": details.page(sample, whole, 0, may_vote=True),
-        "cover": details.cover(sample, whole),
+        "cover": details.cover(sample, whole, has_receipt=True),
+        "receipt": list(receipts.message(own, 12, "x.json").blocks),
         "sent": details.sent(own),
         "file": list(details.file_message(own, file, ANNA).blocks),
         "decide": details.decide(sample, digest=file.digest),
@@ -297,6 +298,7 @@ def rooms() -> dict[str, tuple[dict[str, object] | list[dict[str, object]], obje
                 SAMPLES["denied"],
                 SAMPLES["expired"],
                 file.name,
+                receipts.COMMAND,
                 trace,
                 freeze,
             ),
