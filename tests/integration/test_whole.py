@@ -1,16 +1,19 @@
-"""The whole product over real HTTP: races that must settle once."""
+"""The whole product over real HTTP: races that must settle once, and a receipt from Slack."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 
+from bot.compose.checkpoints import checkpoint
 from bot.demo import jobs
 from bot.demo.world import World, run_world
 from bot.emulator.errors import MisuseError
 from bot.slack import names
+from governance.receipts import parse_receipt
 from governance.tickets.ticket import TicketId, TicketState
 
 pytestmark = [pytest.mark.slow, pytest.mark.sandbox, pytest.mark.xdist_group("demo")]
@@ -130,3 +133,20 @@ async def test_bytes_that_differ_from_what_was_approved_never_run(world: World) 
     assert (await kinds(world, ticket_id))["ExecutionStarted"] == 0
     text = (world.site / "app/settings.ini").read_text(encoding="utf-8")
     assert "999" not in text
+
+
+async def test_a_voter_takes_in_slack_the_receipt_that_http_gives(world: World) -> None:
+    ticket_id = await ask(world, jobs.RELEASED)
+    await world.hands.press("U0OLIVIA", ticket_id, names.APPROVE)
+    await reaches(world, ticket_id, TicketState.APPROVED)
+    await checkpoint(world.core)
+    emu, card = world.emulator, world.hands.card(ticket_id)
+    assert card is not None
+    await emu.message_shortcut("U0OLIVIA", card.channel, card.ts, names.SHORTCUT_DETAILS)
+    modal = emu.modal("U0OLIVIA")
+    assert modal is not None
+    await emu.click_view("U0OLIVIA", modal.id, names.RECEIPT)
+    (sent,) = [one.content for one in emu.workspace.files.values() if one.name.endswith(".json")]
+    (entry,) = parse_receipt(sent.decode("utf-8")).entries
+    path, token = f"/api/v1/audit/receipts/{entry.seq}", world.tokens["U0OLIVIA"]
+    assert (await world.client.get(path, token=token)).body == json.loads(sent)
