@@ -21,7 +21,7 @@ from bot.bundle_yaml import Mark, escaped, parsed, places, refuse
 from governance.canonical import Json
 from governance.errors import Code, InvalidInput
 from governance.policy.bundle import MAX_BYTES, Bundle, load
-from governance.policy.forms import BundleForm
+from governance.policy.forms.documented import BundleForm
 
 __all__ = ["Mark", "Source", "load_bundle", "read", "schema", "shipped", "writable_by_service"]
 

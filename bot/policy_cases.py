@@ -23,15 +23,15 @@ from governance.canonical import Json
 from governance.errors import Code, InvalidInput
 from governance.policy.bundle import Bundle
 from governance.policy.cases import Case, Expected
-from governance.policy.compile_rules import constraints_of
+from governance.policy.compiling.rules import constraints_of
 from governance.policy.decision import Effect
 from governance.policy.facts import Deed, Past
-from governance.policy.form_base import Kind, Name, PersonRef, Words
-from governance.policy.forms import pointer
-from governance.policy.hints import OF_CASES
+from governance.policy.forms.base import Kind, Name, PersonRef, Words
+from governance.policy.forms.documented import pointer
+from governance.policy.forms.hints import OF_CASES
+from governance.policy.forms.refusals import first_of
+from governance.policy.forms.sections import ConstraintsForm
 from governance.policy.matching import fold
-from governance.policy.refusal_words import first_of
-from governance.policy.sections import ConstraintsForm
 from governance.principal import Agent, AgentId, PersonId, TenantId
 
 FOLDER = "cases"

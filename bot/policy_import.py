@@ -1,7 +1,7 @@
 """Policies of other control planes as bundles of ours, in YAML.
 
 Lives here: reading the file, and writing what it became with comments. Must not live here: the
-conversion (``governance.policy.imported``).
+conversion (``governance.policy.imported.documents``).
 Law: what is written is read back before it is handed out, and means what was converted; no file is
 overwritten; the words of the original cannot break out of a comment or a value.
 """
@@ -17,7 +17,7 @@ from bot.bundle_yaml import parsed
 from bot.bundles import SUFFIXES, Source, read
 from governance.canonical import Json, canonical_bytes
 from governance.errors import Code, InvalidInput
-from governance.policy.imported import Imported, Kind, imported, kind_of
+from governance.policy.imported.documents import Imported, Kind, imported, kind_of
 
 FILE = "bundle.yaml"
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:[.-][A-Za-z0-9_]+)*")

@@ -22,14 +22,12 @@ from bot.settings import PREFIX, Settings
 from governance.audit import Event, Header
 from governance.errors import Code
 from governance.outbox import OwedKind
-from governance.policy import (
-    form_base,
-    forms,
-    lint_findings,
-    match_forms,
-    reminder_forms,
-    sections,
-)
+from governance.policy.forms import base as form_base
+from governance.policy.forms import documented as forms
+from governance.policy.forms import matches as match_forms
+from governance.policy.forms import reminders as reminder_forms
+from governance.policy.forms import sections
+from governance.policy.lint import findings as lint_findings
 from governance.tickets.lifecycle import LIVE, TRANSITIONS, WIRE
 from storage.verify_findings import FINDINGS
 

@@ -1,7 +1,7 @@
 """What changes when one bundle takes the place of another.
 
 Lives here: ``placet policy diff`` and its tables. Must not live here: what a change is
-(``governance.policy.diff``) or the change itself (``policy activate``).
+(``governance.policy.diff.diff``) or the change itself (``policy activate``).
 Law: it changes nothing; every difference in meaning is a line.
 """
 
@@ -16,7 +16,7 @@ from bot.replies import Exit
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from governance.policy.diff import Change
+    from governance.policy.diff.diff import Change
     from governance.policy.model import Bundle
 
 
@@ -46,7 +46,7 @@ def compare(
     everything else is different. The direction of a tier is that of tickets of this tier alone.
     """
     from bot.bundles import load_bundle
-    from governance.policy.diff import diff
+    from governance.policy.diff.diff import diff
 
     before, after = load_bundle(old), load_bundle(new)
     changes = diff(before, after)
@@ -68,7 +68,7 @@ def _described(old: "Bundle", new: "Bundle", changes: "tuple[Change, ...]") -> d
 
 
 def _counted(changes: "Iterable[Change]") -> dict[str, int]:
-    from governance.policy.diff import Direction
+    from governance.policy.diff.diff import Direction
 
     counts = dict.fromkeys((way.value for way in Direction), 0)
     for change in changes:
@@ -77,7 +77,7 @@ def _counted(changes: "Iterable[Change]") -> dict[str, int]:
 
 
 def _tell(old: "Bundle", new: "Bundle", changes: "tuple[Change, ...]") -> None:
-    from governance.policy.diff import Group
+    from governance.policy.diff.diff import Group
 
     show(facts([("old", f"{old.name} {old.snapshot}"), ("new", f"{new.name} {new.snapshot}")]))
     for group in Group:

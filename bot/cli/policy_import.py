@@ -1,7 +1,7 @@
 """A policy of another control plane, as a bundle of ours.
 
 Lives here: ``placet policy import``. Must not live here: the conversion
-(``governance.policy.imported``) or the file that it writes (``bot.policy_import``).
+(``governance.policy.imported.documents``) or the file that it writes (``bot.policy_import``).
 Law: it overwrites nothing and activates nothing; what became stricter or has no counterpart is
 told with its line.
 """
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.bundles import Source
-    from governance.policy.imported_values import ImportNote
+    from governance.policy.imported.values import ImportNote
 
 
 class From(StrEnum):
-    """What the file is written in: ``governance.policy.imported.Kind``, or a guess."""
+    """What the file is written in: ``governance.policy.imported.documents.Kind``, or a guess."""
 
     AUTO = "auto"
     EXCEPTION_ROUTING = "exception-routing"
@@ -56,7 +56,7 @@ def take_over(
     printed and the notes go to standard error. Nothing is activated.
     """
     from bot.policy_import import as_yaml, converted, write
-    from governance.policy.imported import Kind
+    from governance.policy.imported.documents import Kind
 
     made, source = converted(file, None if written_in is From.AUTO else Kind(written_in.value))
     told = [_line(item, source) for item in made.notes]

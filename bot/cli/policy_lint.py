@@ -1,7 +1,7 @@
 """What a reader of a bundle should know before it decides anything.
 
 Lives here: ``placet policy lint`` and its table. Must not live here: any finding
-(``governance.policy.lint``).
+(``governance.policy.lint.linter``).
 Law: exit code 0 means that no error was found; with ``--strict`` also that no warning was.
 """
 
@@ -16,7 +16,7 @@ from bot.replies import Exit
 if TYPE_CHECKING:
     from bot.bundles import Source
     from governance.policy.decision import Requirement
-    from governance.policy.lint_findings import LintReport
+    from governance.policy.lint.findings import LintReport
     from governance.principal import Eligible
 
 
@@ -41,8 +41,8 @@ def lint(
     An error is certain; a warning is a choice that should have been made on purpose.
     """
     from bot.bundles import load_bundle, read
-    from governance.policy import lint as law
-    from governance.policy.lint_findings import Severity
+    from governance.policy.lint import linter as law
+    from governance.policy.lint.findings import Severity
 
     place = place_of(policies)
     bundle = load_bundle(place)

@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from bot.settings import Settings
 from governance.errors import Code, InvalidInput
 from governance.idempotency import Repeats
+from governance.policy.forms.seeds import WANTS_REDIS
 from governance.policy.model import Bundle
-from governance.policy.seeds import WANTS_REDIS
 
 LEDGER = "ledger"
 

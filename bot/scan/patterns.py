@@ -1,7 +1,7 @@
 """What a secret or a personal datum looks like in text.
 
 Lives here: the patterns of personal data with their checks, beside those of secrets, which
-requests are judged by as well (``governance.policy.secret_rules``). Must not live here: what
+requests are judged by as well (``governance.policy.signals.secrets``). Must not live here: what
 follows from a find (``governance.output_safety``). Law: a pattern names what it finds and matches
 in linear time.
 """
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from governance.policy.secret_rules import SECRET_RULES
+from governance.policy.signals.secrets import SECRET_RULES
 
 SECRETS, PERSONAL = "secrets", "personal"
 

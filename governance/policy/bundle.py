@@ -12,8 +12,10 @@ from pydantic import ValidationError
 
 from governance.canonical import Json, canonical_bytes, parse
 from governance.errors import InvalidInput
-from governance.policy.compile import compile_bundle
-from governance.policy.forms import BundleForm, pointer, refuse
+from governance.policy.compiling.compile import compile_bundle
+from governance.policy.forms.documented import BundleForm, pointer, refuse
+from governance.policy.forms.refusals import first_of
+from governance.policy.forms.seeds import check_seeds
 from governance.policy.model import (
     AuditPolicy,
     Bundle,
@@ -24,8 +26,6 @@ from governance.policy.model import (
     Strategy,
     snapshot_of,
 )
-from governance.policy.refusal_words import first_of
-from governance.policy.seeds import check_seeds
 
 __all__ = [
     "MAX_BYTES",

@@ -10,7 +10,7 @@ judged does not loosen; every rule that matches is told.
 from dataclasses import dataclass
 
 from governance.making import quickly_made
-from governance.policy.cel import Expression
+from governance.policy.cel.expression import Expression
 from governance.policy.decision import BucketDemand, TraceLine
 from governance.policy.history import After, label_of
 from governance.policy.index import Rule

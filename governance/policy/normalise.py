@@ -2,7 +2,7 @@ r"""Text as its reader would read it: folded, decoded once, in plain words.
 
 Lives here: folding of look-alikes and invisible characters, escapes, base64 and hexadecimal runs,
 spaced-out letters, and the cut into words. Must not live here: what the words mean
-(``signal_rules``, ``signals``).
+(``signals.rules``, ``signals``).
 Law: every function costs a bounded amount for each character, whatever the text; nothing is
 decoded twice, so that nested encodings cannot multiply the work.
 Source: Unicode TR 36 and TR 39 (visual spoofing), of which the tables hold the common kind.

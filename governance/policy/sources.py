@@ -14,8 +14,8 @@ from governance.policy.decision import Effect, TraceLine
 from governance.policy.emergency import called
 from governance.policy.model import PROD
 from governance.policy.said import SIGNAL, Said, approve, deny
-from governance.policy.signal_rules import SIGNALS_VERSION
-from governance.policy.signals import SignalKind, signals_in
+from governance.policy.signals.rules import SIGNALS_VERSION
+from governance.policy.signals.scan import SignalKind, signals_in
 from governance.policy.vouching import Judged, may_name_environment, vouched_environment
 
 LOOKED_FOR_SIGNALS = TraceLine(

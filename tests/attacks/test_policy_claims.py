@@ -7,7 +7,7 @@ import pytest
 from governance.errors import InvalidInput
 from governance.policy.bundle import load
 from governance.policy.decision import Effect
-from governance.policy.imported import Kind, imported
+from governance.policy.imported.documents import Kind, imported
 from tests.unit.policy.asking import AGENT, BOUND, LIGHT, READ, ask, bundle, decide, refused, rule
 from tests.unit.policy.asking import tool as registered
 

@@ -7,7 +7,7 @@ import pytest
 
 from governance.action import Content
 from governance.policy.decision import Effect
-from governance.policy.signal_rules import TITLE
+from governance.policy.signals.rules import TITLE
 from tests.fixtures.signals import attacks, benign
 from tests.integration.api.world import World, running
 from tests.unit.policy.asking import ask, bundle, decide, rule

@@ -9,7 +9,7 @@ from bot.api.openapi import document
 from bot.settings import PREFIX, Settings
 from governance.audit import Event
 from governance.errors import Code
-from governance.policy.forms import BundleForm
+from governance.policy.forms.documented import BundleForm
 from governance.tickets.lifecycle import TRANSITIONS
 from tests.docs.reading import DOCS, script, text_of
 

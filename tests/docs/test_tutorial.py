@@ -16,7 +16,7 @@ from bot.policy_cases import folder_of, read_cases
 from bot.settings import PREFIX, Settings
 from governance.errors import InvalidInput
 from governance.policy.cases import coverage, run
-from governance.policy.lint import lint
+from governance.policy.lint.linter import lint
 from governance.tickets.quorum import is_reachable
 from tests.docs.reading import DOCS, fences, text_of
 

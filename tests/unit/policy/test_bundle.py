@@ -9,7 +9,7 @@ from governance.canonical import parse
 from governance.errors import Code, InvalidInput
 from governance.policy.bundle import load
 from governance.policy.decision import Effect
-from governance.policy.forms import pointer
+from governance.policy.forms.documented import pointer
 from tests.unit.policy.asking import LIGHT, ask, bundle, decide, refused, rule, tool
 
 WHOLE: Mapping[str, object] = {

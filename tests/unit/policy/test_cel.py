@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from governance.action import ActionRequest
 from governance.canonical import Json, parse
-from governance.policy.cel import (
+from governance.policy.cel.expression import (
     MAX_ITEMS,
     MAX_TEXT,
     MAX_VALUES,
@@ -22,8 +22,8 @@ from governance.policy.cel import (
     double_of,
     pattern_cost,
 )
-from governance.policy.cel_text import VARIABLES, check
-from governance.policy.cel_tokens import MAX_CHARS, quoted, tokens
+from governance.policy.cel.text import VARIABLES, check
+from governance.policy.cel.tokens import MAX_CHARS, quoted, tokens
 from governance.policy.decision import Effect
 from governance.policy.facts import Facts
 from governance.policy.matching import Outcome, Subject

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from governance.canonical import canonical_bytes
 from governance.policy.bundle import load
-from governance.policy.diff import Change, Direction, Group, Kind, diff
+from governance.policy.diff.diff import Change, Direction, Group, Kind, diff
 from tests.unit.policy.asking import HEAVY, LIGHT, bundle, decide, rule, tool
 from tests.unit.policy.made import ASKED, STRATEGIES, TOOLS, rule_lists
 

@@ -6,9 +6,9 @@ import pytest
 
 from governance.errors import Code, InvalidInput
 from governance.policy.bundle import load
-from governance.policy.diff import diff
-from governance.policy.lint import lint
-from governance.policy.lint_findings import LintCode
+from governance.policy.diff.diff import diff
+from governance.policy.lint.findings import LintCode
+from governance.policy.lint.linter import lint
 from governance.policy.model import Bundle, Members, Sharing
 from governance.tickets.quorum import is_reachable
 

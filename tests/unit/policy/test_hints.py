@@ -1,8 +1,8 @@
 import pytest
 
-from governance.policy.hints import HINTS, hint
-from governance.policy.match_forms import MatchForm
-from governance.policy.sections import ConstraintsForm, RuleForm
+from governance.policy.forms.hints import HINTS, hint
+from governance.policy.forms.matches import MatchForm
+from governance.policy.forms.sections import ConstraintsForm, RuleForm
 from tests.unit.policy.asking import LIGHT, refused, rule, tool
 
 

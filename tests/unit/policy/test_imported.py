@@ -13,10 +13,10 @@ from bot.bundles import read
 from governance.action import ActionKind, ActionRequest
 from governance.errors import InvalidInput
 from governance.policy.bundle import load
-from governance.policy.compile_rules import effect_of
+from governance.policy.compiling.rules import effect_of
 from governance.policy.decision import Effect
-from governance.policy.imported import Imported, Kind, imported, kind_of
-from governance.policy.imported_values import NoteKind
+from governance.policy.imported.documents import Imported, Kind, imported, kind_of
+from governance.policy.imported.values import NoteKind
 from governance.policy.matching import glob
 from tests.unit.policy.asking import BOUND, ask, decide
 from tests.unit.policy.test_seeds import EVERY_KEY, FILES, GROUPS, OTHER, PROBES, S0, S1, S2

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from governance.policy.bundle import load
 from governance.policy.decision import Decision, Effect, Requirement
-from governance.policy.lint import lint
-from governance.policy.lint_findings import MEANINGS, LintCode, LintReport, Severity, severity_of
+from governance.policy.lint.findings import MEANINGS, LintCode, LintReport, Severity, severity_of
+from governance.policy.lint.linter import lint
 from governance.principal import Eligible
 from governance.tickets.quorum import is_reachable
 from tests.unit.policy.asking import HEAVY, LIGHT, bundle, decide, rule, tool

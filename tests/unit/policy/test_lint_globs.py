@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.api import schemas
-from governance.policy.lint_globs import (
+from governance.policy.lint.globs import (
     FIRST_CHARS,
     MAX_TOPIC_CHARS,
     TOPIC_CHARS,
     Effort,
     is_possible_topic,
 )
-from governance.policy.lint_globs import covers as covers_within
+from governance.policy.lint.globs import covers as covers_within
 from governance.policy.matching import Glob, glob
 
 PIECES = ("a", "b", ".", "/", "*", "?", "[ab]", "[^a]", "[a-b.]", r"\*")

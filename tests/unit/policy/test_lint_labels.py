@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from governance.policy.bundle import load
-from governance.policy.cel_missing import asks_for, labels_read, without
-from governance.policy.cel_tokens import tokens
+from governance.policy.cel.missing import asks_for, labels_read, without
+from governance.policy.cel.tokens import tokens
 from governance.policy.decision import Effect
 from governance.policy.facts import Facts
-from governance.policy.lint_findings import LintCode, LintFinding
-from governance.policy.lint_labels import missing_labels
+from governance.policy.lint.findings import LintCode, LintFinding
+from governance.policy.lint.labels import missing_labels
 from governance.policy.matching import Outcome
 from governance.policy.vouching import judged
 from tests.unit.policy.asking import AGENT, AT, HEAVY, ask, bundle, decide, rule

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from governance.policy.forms import BundleForm
-from governance.policy.refusal_words import MAX_SUGGESTED, first_of, form_of, suggestion
+from governance.policy.forms.documented import BundleForm
+from governance.policy.forms.refusals import MAX_SUGGESTED, first_of, form_of, suggestion
 from tests.unit.policy.asking import LIGHT, rule
 
 

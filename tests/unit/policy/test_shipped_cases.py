@@ -15,10 +15,10 @@ from governance.action import ActionKind, Dispatch
 from governance.execution import SandboxTier
 from governance.policy.bundle import load
 from governance.policy.cases import coverage, run
-from governance.policy.compile_tiers import BUILT_IN
+from governance.policy.compiling.tiers import BUILT_IN
 from governance.policy.decision import Effect
-from governance.policy.lint import lint
-from governance.policy.lint_findings import LintCode, Severity
+from governance.policy.lint.findings import LintCode, Severity
+from governance.policy.lint.linter import lint
 from governance.policy.tiers import people_needed
 from governance.tickets.quorum import is_reachable
 from tests.unit.policy.asking import AGENT, ask, decide, rule

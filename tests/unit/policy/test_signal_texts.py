@@ -6,10 +6,10 @@ import pytest
 
 from governance.action import Content
 from governance.canonical import Json
-from governance.policy import signals
 from governance.policy.normalise import decoded
-from governance.policy.signal_texts import MOST_APART, Place, together
-from governance.policy.signals import NAMED, SignalKind, rules_in, signals_in
+from governance.policy.signals import scan as signals
+from governance.policy.signals.scan import NAMED, SignalKind, rules_in, signals_in
+from governance.policy.signals.texts import MOST_APART, Place, together
 from tests.unit.policy.asking import ask
 
 MANY = 3 * MOST_APART

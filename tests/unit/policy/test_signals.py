@@ -14,8 +14,7 @@ from governance.action import ActionRequest, Content
 from governance.policy import normalise
 from governance.policy.bundle import Bundle
 from governance.policy.decision import Effect
-from governance.policy.secret_rules import SECRET_RULES, find_secret, is_named_secret
-from governance.policy.signal_rules import (
+from governance.policy.signals.rules import (
     MARKERS,
     PHRASES,
     SIGNALS_VERSION,
@@ -24,8 +23,7 @@ from governance.policy.signal_rules import (
     parted,
     phrases_in,
 )
-from governance.policy.signal_words import CLASSES
-from governance.policy.signals import (
+from governance.policy.signals.scan import (
     MAX_CHARS,
     NAMED,
     UNREAD,
@@ -36,6 +34,8 @@ from governance.policy.signals import (
     signals_in,
     views,
 )
+from governance.policy.signals.secrets import SECRET_RULES, find_secret, is_named_secret
+from governance.policy.signals.words import CLASSES
 from tests.fixtures.signals import attacks, benign
 from tests.unit.bot.test_scan import SECRETS
 from tests.unit.policy.asking import HEAVY, LIGHT, READ, ask, bundle, decide, refused, rule, tool

@@ -18,9 +18,9 @@ from bot.slack.recorded import each_recorded, note_of, recorded
 from governance.action import ActionKind, Dispatch
 from governance.execution import RunStatus
 from governance.policy.decision import RoleRequirement
-from governance.policy.secret_rules import REFERENCE
-from governance.policy.signal_rules import TITLE
-from governance.policy.signals import UNREAD, Signal, SignalKind
+from governance.policy.signals.rules import TITLE
+from governance.policy.signals.scan import UNREAD, Signal, SignalKind
+from governance.policy.signals.secrets import REFERENCE
 from governance.tickets.quorum import tally
 from governance.tickets.ticket import TicketState
 from tests.docs.reading import ROOT
@@ -52,7 +52,7 @@ ELSEWHERE = (
     "governance/policy/evaluate.py",
     "governance/policy/index.py",
     "governance/policy/said.py",
-    "governance/policy/signal_rules.py",
+    "governance/policy/signals/rules.py",
     "governance/policy/sources.py",
     "governance/preparation.py",
     "governance/recorded.py",
