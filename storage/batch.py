@@ -17,7 +17,7 @@ from governance import control as ctl
 from governance.audit import Event, describe, encode_fields, hash_of
 from governance.control import HEAD
 from governance.digests import content_digest
-from governance.errors import Code, PlacetError, Unavailable
+from governance.errors import PlacetError
 from governance.idempotency import kept_until
 from governance.keys import head_message
 from governance.once import RepeatedError
@@ -34,6 +34,7 @@ from governance.tickets.ticket import Ticket, TicketState
 from storage.changes import Changes, Head, Linked, SignedHead, after_earlier, vote_rows
 from storage.deeds import deed_of
 from storage.encoding import canonical
+from storage.errors import unavailable
 from storage.overlay import Overlay, Source
 
 T = TypeVar("T")
@@ -205,11 +206,6 @@ class _Draft:
                 self.changes.credentials[known.id] = replace(known, revoked_at=self._at)
             case _:
                 pass
-
-
-def unavailable(message: str) -> Unavailable:
-    """The ledger cannot do it now; nothing was written."""
-    return Unavailable(Code.LEDGER_UNAVAILABLE, message)
 
 
 def raised(outcome: Outcome[T]) -> T:

@@ -18,9 +18,9 @@ from sqlalchemy import Table
 
 from governance.audit import GENESIS
 from governance.errors import Code, InvalidInput, PlacetError
-from storage.batch import unavailable
 from storage.connection import LOG_HEAD, Connection, Database
 from storage.engine import database, is_current, migrate
+from storage.errors import unavailable
 from storage.schema import detached, events, head, metadata
 from storage.sqlite import SqliteDatabase
 

@@ -16,8 +16,8 @@ from sqlalchemy.engine.url import URL, make_url
 from sqlalchemy.exc import ArgumentError, ProgrammingError
 
 from governance.errors import Code, InvalidInput
-from storage.batch import unavailable
 from storage.connection import Database
+from storage.errors import unavailable
 from storage.sqlite import SqliteDatabase
 
 

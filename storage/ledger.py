@@ -20,10 +20,11 @@ from governance.ports import Clock, Committed, HeadSigner, Keys, Step
 from governance.replacing import replace
 from governance.tickets.ticket import TicketId
 from storage import forgetting, outbox, taken
-from storage.batch import Batch, Outcome, raised, unavailable
+from storage.batch import Batch, Outcome, raised
 from storage.bell import Bell
 from storage.connection import Connection
 from storage.engine import database, migrate
+from storage.errors import unavailable
 from storage.jobs import Act, Job, Together, Upkeep
 from storage.pool import Pool
 from storage.queries import Queries

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from governance.sentences import Sentence
-from storage.batch import unavailable
+from storage.errors import unavailable
 
 _BUSY_S = 0.05
 _CACHE = "PRAGMA cache_size=-16384"

@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from governance.sentences import Sentence
-from storage.batch import unavailable
+from storage.errors import unavailable
 
 
 class Pool:

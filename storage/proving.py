@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from governance import proofs
 from governance.errors import Code, InvalidInput, Unavailable
 from governance.transparency import Cosignature, Published
-from storage.batch import unavailable
+from storage.errors import unavailable
 from storage.tiles import WIDTH, Span, TileId, consistency, hash_of, inclusion, needed
 from storage.tiling import DamagedTilesError, TileStore, fill, leaves_after
 

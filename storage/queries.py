@@ -23,8 +23,8 @@ from governance.statistics import Fact
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage import codec, deeds, facts, keeping, merkle, past
-from storage.batch import unavailable
 from storage.connection import NUL, in_style
+from storage.errors import unavailable
 from storage.owed_reads import OwedReads
 from storage.schema import contents, credentials, events, head, tickets
 from storage.ticket_pages import newest, soonest

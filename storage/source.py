@@ -22,9 +22,9 @@ from governance.retention_events import Hold
 from governance.segments import Needs
 from governance.tickets.ticket import Ticket, TicketId
 from storage import codec, deeds, detaching, keeping, merkle
-from storage.batch import unavailable
 from storage.changes import Head
 from storage.connection import Connection
+from storage.errors import unavailable
 
 CHUNK = 600
 """Parameters of one IN list; SQLite takes 32,766, older builds 999."""

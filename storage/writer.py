@@ -21,8 +21,9 @@ from typing import TypeVar
 from governance.errors import Code, PlacetError, Unavailable
 from governance.ports import Clock, HeadSigner
 from governance.sentences import Sentence
-from storage.batch import Batch, unavailable
+from storage.batch import Batch
 from storage.connection import Connection, Database, Trouble
+from storage.errors import unavailable
 from storage.flush import flush
 from storage.jobs import AnyJob
 from storage.source import RowSource, head_of
