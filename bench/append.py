@@ -27,12 +27,12 @@ from governance.audit import Event, Header, describe, encode_fields, hash_of
 from governance.tickets import events as ev
 from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket
-from storage.changes import Changes, Linked
 from storage.connection import Connection
 from storage.encoding import canonical
 from storage.engine import database, migrate
-from storage.flush import flush
-from storage.source import head_of
+from storage.writing.changes import Changes, Linked
+from storage.writing.flush import flush
+from storage.writing.source import head_of
 
 RECORDS_OF_STORY = 4.75
 """On average."""

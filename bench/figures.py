@@ -24,7 +24,7 @@ from bot.scheduler import WallClock
 from governance.statistics import Figures
 from governance.tickets.binding import stamp
 from storage.ledger import SqlLedger
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 
 _BEGAN = datetime(2026, 3, 2, tzinfo=UTC)
 _KIB = 1_024

@@ -7,7 +7,7 @@ differs. Law: no setting does this; it is there so that the bench can say what g
 from collections.abc import Callable
 
 from bot.cli.main import main
-from storage.writer import Writer
+from storage.writing.writer import Writer
 
 _start = Writer.start
 

@@ -30,13 +30,13 @@ from bench.verify_story import Signing, write
 from bot import memory
 from bot.scheduler import WallClock
 from storage.ledger import SqlLedger
-from storage.verify import verify_database
-from storage.verify_chain import HASH_BYTES, Problem, Raw, Tree, leaves
-from storage.verify_claims import holding
-from storage.verify_crew import Crew, stretches, usual_jobs
-from storage.verify_facts import Facts
-from storage.verify_form import load
-from storage.verify_source import SqliteSource
+from storage.verify.chain import HASH_BYTES, Problem, Raw, Tree, leaves
+from storage.verify.claims import holding
+from storage.verify.crew import Crew, stretches, usual_jobs
+from storage.verify.facts import Facts
+from storage.verify.form import load
+from storage.verify.source import SqliteSource
+from storage.verify.verifier import verify_database
 
 _KB = 1024
 _SIGNATURES = 5_000

@@ -29,7 +29,7 @@ from governance.policy.forms import reminders as reminder_forms
 from governance.policy.forms import sections
 from governance.policy.lint import findings as lint_findings
 from governance.tickets.lifecycle import LIVE, TRANSITIONS, WIRE
-from storage.verify_findings import FINDINGS
+from storage.verify.findings import FINDINGS
 
 DOCS = Path(__file__).resolve().parent
 _MARKER = "<!-- generated: {name} {end} -->"

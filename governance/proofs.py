@@ -1,7 +1,7 @@
 """Checking Merkle proofs: that a record is in a tree, and that a tree grew by appending alone.
 
 Lives here: the arithmetic of whoever checks, from hashes alone. Must not live here: making proofs
-(``storage.tiles``). Law: shares no code with what makes proofs, so that it can contradict it; a
+(``storage.tree``). Law: shares no code with what makes proofs, so that it can contradict it; a
 proof that is longer, shorter or otherwise than needed is no proof, and nothing raises.
 Source: RFC 9162 sections 2.1.3.2 and 2.1.4.2 (the tree of RFC 6962).
 """

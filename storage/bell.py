@@ -1,7 +1,7 @@
 """A bell on one event loop: rung when the log has grown.
 
 Lives here: waiting for a number to grow, without polling inside one process. Must not live here:
-how another process's commits become known (``storage.wakes``).
+how another process's commits become known (``sqlite.wakes``).
 Law: a ring between looking and waiting is never lost: waiters wait for a number, not for a ring.
 """
 

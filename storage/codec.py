@@ -1,7 +1,7 @@
 """Stored JSON -> governance values: events by type and version, records, and projection bodies.
 
 Lives here: the one way a stored value comes back. Must not live here: SQL, how a value becomes
-JSON (``storage.encoding``), and what is hashed around a payload (``governance.audit``).
+JSON (``encoding``), and what is hashed around a payload (``governance.audit``).
 Law: append only. A stored shape never changes; a class's version grows with each field added at
 its end with a default, and every earlier version is still read. Golden bytes prove it.
 """

@@ -21,8 +21,8 @@ from governance.errors import Code, InvalidInput, PlacetError
 from storage.connection import LOG_HEAD, Connection, Database
 from storage.engine import database, is_current, migrate
 from storage.errors import unavailable
-from storage.schema import detached, events, head, metadata
-from storage.sqlite import SqliteDatabase
+from storage.schema.tables import detached, events, head, metadata
+from storage.sqlite.database import SqliteDatabase
 
 BATCH = 1_000
 Progress = Callable[[int, int], None]

@@ -1,7 +1,7 @@
 """Governance values -> canonical JSON bytes, in one pass.
 
 Lives here: what makes a mapping of each class's fields by name, and the bytes of an event's payload
-and of projection bodies. Must not live here: reading back (``storage.codec``), what is hashed
+and of projection bodies. Must not live here: reading back (``codec``), what is hashed
 around a payload (``governance.audit``).
 Law: the bytes are those of ``canonical_bytes`` over the plain value; what the quick encoder could
 write otherwise is left to that.

@@ -1,7 +1,7 @@
 """A database from its URL, and migrations.
 
 Lives here: which engine a URL means, and bringing it to the newest schema. Must not live here:
-what an engine needs set (``storage.sqlite``, ``storage.postgres``), SQL of the ledger.
+what an engine needs set (``sqlite.database``, ``postgres.database``), SQL of the ledger.
 Law: a database is migrated once however many processes start; no message shows a password.
 """
 
@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, ProgrammingError
 from governance.errors import Code, InvalidInput
 from storage.connection import Database
 from storage.errors import unavailable
-from storage.sqlite import SqliteDatabase
+from storage.sqlite.database import SqliteDatabase
 
 
 def database(url: str) -> Database:
@@ -117,7 +117,7 @@ def _parts(url: str) -> URL:
 
 def _postgres(parts: URL) -> Database:
     try:
-        from storage.postgres import PostgresDatabase
+        from storage.postgres.database import PostgresDatabase
     except ImportError as error:
         raise InvalidInput(
             Code.INVALID_SETTINGS,

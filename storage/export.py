@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TextIO
 
 from governance.audit import GENESIS
-from storage.sqlite import SqliteDatabase
+from storage.sqlite.database import SqliteDatabase
 
 VERSION = 1
 SEGMENT_EVENTS = 100_000

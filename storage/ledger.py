@@ -19,18 +19,19 @@ from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.ports import Clock, Committed, HeadSigner, Keys, Step
 from governance.replacing import replace
 from governance.tickets.ticket import TicketId
-from storage import forgetting, outbox, taken
-from storage.batch import Batch, Outcome, raised
+from storage import outbox, taken
 from storage.bell import Bell
 from storage.connection import Connection
 from storage.engine import database, migrate
 from storage.errors import unavailable
-from storage.jobs import Act, Job, Together, Upkeep
 from storage.pool import Pool
 from storage.queries import Queries
-from storage.tile_store import SqlTiles
-from storage.wakes import POLL_S
-from storage.writer import Writer
+from storage.retention import forgetting
+from storage.sqlite.wakes import POLL_S
+from storage.tree.tile_store import SqlTiles
+from storage.writing.batch import Batch, Outcome, raised
+from storage.writing.jobs import Act, Job, Together, Upkeep
+from storage.writing.writer import Writer
 
 T = TypeVar("T")
 
@@ -135,7 +136,7 @@ class SqlLedger(Queries):
         await self._upkeep(lambda connection: connection.execute("DELETE FROM outbox WHERE 1 = 0"))
 
     async def leads(self, name: str) -> bool:
-        """Whether this process does now what only one should; see ``storage.connection.Leader``."""
+        """Whether this process does now what only one should; see ``connection.Leader``."""
         return await self._leader.leads(name)
 
     async def commit(self, keys: Keys, step: Step[T]) -> Committed[T]:
@@ -236,7 +237,7 @@ class SqlLedger(Queries):
         )
 
     async def take(self, key: str, *, at: datetime, until: datetime) -> bool:
-        """Whether nobody has taken this request yet; see ``storage.taken``.
+        """Whether nobody has taken this request yet; see ``taken``.
 
         Raises:
             Unavailable: ``ledger_unavailable``: it cannot be known.

@@ -15,7 +15,7 @@ from governance.outbox import LONGEST_WAIT_S, Claimed, Owed, OwedKind, Place
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import TicketId
 from storage.connection import Connection
-from storage.flush import OWE, owe_row
+from storage.writing.flush import OWE, owe_row
 
 _HELD = "kind = ? AND key = ? AND token = ? AND token <> ''"
 _DELIVERED = f"DELETE FROM outbox WHERE {_HELD} AND generation = claimed_generation"  # noqa: S608  # constant

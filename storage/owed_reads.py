@@ -1,7 +1,7 @@
 """Reads of what is owed, of how far each sink has read, and of where cards are.
 
 Lives here: the questions to the outbox, the cursors and the places. Must not live here: claims and
-other writes (``storage.outbox``). Law: nothing here writes.
+other writes (``outbox``). Law: nothing here writes.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from sqlalchemy import Select, func, select, text
 from governance.outbox import Backlog, Owed, OwedKind, Place
 from governance.tickets.ticket import TicketId
 from storage.reading import Reading
-from storage.schema import outbox
+from storage.schema.tables import outbox
 
 _PLACE = "SELECT channel, ts, shown FROM places WHERE ticket_id = ?"
 _CURSOR = "SELECT seq FROM cursors WHERE name = ?"

@@ -22,12 +22,14 @@ from governance.principal import Credential, TenantId
 from governance.statistics import Fact
 from governance.tickets.binding import stamp
 from governance.tickets.ticket import Ticket, TicketId, TicketState
-from storage import codec, deeds, facts, keeping, merkle, past
+from storage import codec, deeds, facts
 from storage.connection import NUL, in_style
 from storage.errors import unavailable
 from storage.owed_reads import OwedReads
-from storage.schema import contents, credentials, events, head, tickets
+from storage.retention import keeping, past
+from storage.schema.tables import contents, credentials, events, head, tickets
 from storage.ticket_pages import newest, soonest
+from storage.tree import merkle
 
 # As text, not as parameters: only so is a partial index known to hold all that is asked for.
 _ALONE = text("events.trace_id <> '' AND events.ticket_id = ''")

@@ -1,7 +1,7 @@
 """A page of tickets as one statement.
 
 Lives here: the newest of each state, and those that run out first, each along an index. Must not
-live here: running it (``storage.queries``). Law: no page walks or sorts a table that grows.
+live here: running it (``queries``). Law: no page walks or sorts a table that grows.
 """
 
 from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import Unpack
 
 from governance.errors import Code, InvalidInput
 from storage.engine import database
-from storage.verify import Report, Verification
-from storage.verify_options import Options
+from storage.verify.options import Options
+from storage.verify.verifier import Report, Verification
 
 
 def verify_server(url: str, **options: Unpack[Options]) -> Report:
@@ -19,8 +19,8 @@ def verify_server(url: str, **options: Unpack[Options]) -> Report:
         InvalidInput: ``invalid_settings``: the URL names no server.
     """
     db = database(url)  # names the extra where the driver is missing
-    from storage.postgres import PostgresDatabase
-    from storage.verify_postgres import PostgresSource
+    from storage.postgres.database import PostgresDatabase
+    from storage.verify.postgres import PostgresSource
 
     if not isinstance(db, PostgresDatabase):
         raise InvalidInput(Code.INVALID_SETTINGS, f"{db.name} is not on a server")

@@ -1,7 +1,7 @@
 """Sealing segments of the log, and detaching them.
 
 Lives here: ``placet audit seal`` and ``detach``. Must not live here: what is sealed
-(``storage.segments``) or may go (``governance.detaching``), and the verification (``verify``).
+(``retention.segments``) or may go (``governance.detaching``), and the verification (``verify``).
 Law: what cannot be done now is said, with its reason; nothing leaves the log without ``--apply``.
 """
 

@@ -1,7 +1,7 @@
 """Backups of a ledger's file, for ``placet db``.
 
 Lives here: which file, and what a failure means. Must not live here: the copying
-(``storage.backup``), texts (``bot.cli``). Law: a server's ledger is not half copied: its own tools
+(``sqlite.backup``), texts (``bot.cli``). Law: a server's ledger is not half copied: its own tools
 do that.
 """
 
@@ -13,8 +13,8 @@ from bot.compose.rollback import behind_at_rest
 from bot.compose.tools import existing_ledger, ledger_file
 from bot.settings import Settings
 from governance.errors import Code, InvalidInput, Refused, Unavailable
-from storage import backup
-from storage.backup import Copied
+from storage.sqlite import backup
+from storage.sqlite.backup import Copied
 
 
 def back_up(settings: Settings, to: Path) -> Copied:

@@ -22,7 +22,7 @@ from governance.ports import Directory, Signer
 from governance.principal import Eligible, Person, PersonId, TenantId
 from governance.service import Service
 from storage.ledger import SqlLedger
-from storage.proving import Prover
+from storage.tree.proving import Prover
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

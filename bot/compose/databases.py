@@ -15,10 +15,10 @@ from governance.errors import Code, InvalidInput, Unavailable
 from storage.copying import Copied, copied
 from storage.engine import database, file_database
 from storage.engine import migrate as bring_up
-from storage.roles import Role, Standing, statements
+from storage.postgres.roles import Role, Standing, statements
 
 if TYPE_CHECKING:
-    from storage.postgres import PostgresDatabase
+    from storage.postgres.database import PostgresDatabase
 
 Progress = Callable[[int, int], None]
 
@@ -90,7 +90,7 @@ def apply_roles(url: str, prefix: str) -> None:
     db = _on_server(url)
     import psycopg
 
-    from storage.role_check import apply
+    from storage.postgres.role_check import apply
 
     try:
         apply(db, prefix)
@@ -109,7 +109,7 @@ def server(url: str) -> Server | None:
     db = _on_server(url)
     import psycopg
 
-    from storage.role_check import standing
+    from storage.postgres.role_check import standing
 
     try:
         return Server(name=db.name, standing=standing(db))
@@ -124,7 +124,7 @@ def _on_server(url: str) -> "PostgresDatabase":
             Code.INVALID_SETTINGS,
             f"{db.name} is a file, and files have no roles: only PostgreSQL separates processes",
         )
-    from storage.postgres import PostgresDatabase
+    from storage.postgres.database import PostgresDatabase
 
     if not isinstance(db, PostgresDatabase):  # there is no third kind
         raise InvalidInput(Code.INVALID_SETTINGS, f"{db.name} has no roles")

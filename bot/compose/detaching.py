@@ -1,7 +1,7 @@
 """Detaching sealed segments from the database, for a command and for the service's clock.
 
 Lives here: what is verified before, which key signs, who may. Must not live here: which segments
-(``storage.detachable``), what keeps them (``governance.detaching``). Law: nothing leaves a log that
+(``storage.retention``), what keeps them (``governance.detaching``). Law: nothing leaves a log that
 does not verify, or that a reader of ours has not read to there; a look changes nothing.
 """
 
@@ -30,13 +30,13 @@ from governance.errors import Code, PlacetError, Refused
 from governance.principal import TenantId
 from governance.retention import Retention
 from governance.segments import Detached, SegmentSealed
-from storage.detachable import choose
 from storage.engine import database
 from storage.ledger import SqlLedger
-from storage.segments import alone
-from storage.verify_detached import NotAtHand, state_at
-from storage.verify_options import Options
-from storage.verify_segments import Shelf
+from storage.retention.detachable import choose
+from storage.retention.segments import alone
+from storage.verify.detached import NotAtHand, state_at
+from storage.verify.options import Options
+from storage.verify.segments import Shelf
 
 Progress = Callable[[int, int], None]
 _log = logging.getLogger(__name__)

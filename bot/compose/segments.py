@@ -1,7 +1,7 @@
 """Sealing segments of the log, for a command and for the service's clock.
 
 Lives here: which checkpoint key, folder and retention a seal has, and how a verification begins
-with one. Must not live here: files and states (``storage.segments``), what a seal says
+with one. Must not live here: files and states (``storage.retention.segments``), what a seal says
 (``governance.segments``). Law: one process seals at a time; the files are on the disk before the
 log says that they were sealed.
 """
@@ -27,9 +27,9 @@ from governance.retention import Retention
 from governance.segments import Sealed, Segment, SegmentSealed
 from storage.engine import database
 from storage.ledger import SqlLedger
-from storage.segments import alone, make_ready
-from storage.verify_options import Options
-from storage.verify_segments import Shelf, state_name
+from storage.retention.segments import alone, make_ready
+from storage.verify.options import Options
+from storage.verify.segments import Shelf, state_name
 
 
 async def seal(settings: Settings, *, until: datetime | None, actor: str) -> SegmentSealed | None:

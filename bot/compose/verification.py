@@ -18,10 +18,10 @@ from bot.settings import Settings
 from governance.errors import Code, InvalidInput, Unavailable
 from storage.copying import as_file
 from storage.export import NotThisLog, export, export_segments
-from storage.verify import Report, verify_database, verify_export
-from storage.verify_options import Options
-from storage.verify_published import witnesses_in
-from storage.verify_values import key_of
+from storage.verify.options import Options
+from storage.verify.published import witnesses_in
+from storage.verify.values import key_of
+from storage.verify.verifier import Report, verify_database, verify_export
 from storage.verifying import verify_server
 
 Progress = Callable[[int, int], None]

@@ -6,7 +6,7 @@ Law: migrations run in the one transaction of the given connection, whole or not
 
 from alembic import context
 
-from storage.schema import metadata
+from storage.schema.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -26,11 +26,11 @@ from governance.audit import GENESIS
 from governance.control import PublicKey
 from governance.notes import Line, Note, cosigned_message, parse_note, render
 from governance.transparency import Cosignature, Published
-from storage import merkle
 from storage.export import export, export_segments
-from storage.guards import TRIGGERS
 from storage.ledger import SqliteLedger
-from storage.verify import Options, Report, verify_database, verify_export
+from storage.schema.guards import TRIGGERS
+from storage.tree import merkle
+from storage.verify.verifier import Options, Report, verify_database, verify_export
 from tests.support import build, world
 from tests.support.build import T0, TENANT, FixedClock
 from tests.support.commits import append

@@ -14,8 +14,8 @@ from governance.policy.model import Bundle
 from governance.tickets import commands as cmd
 from governance.tickets.ticket import Ticket, TicketState
 from storage.ledger import SqliteLedger
-from storage.memory import MemoryLedger
-from storage.verify import verify_database
+from storage.memory.ledger import MemoryLedger
+from storage.verify.verifier import verify_database
 from tests.support.activation import (
     ALLOWS,
     BASE,

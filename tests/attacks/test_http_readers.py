@@ -8,8 +8,8 @@ import pytest
 from governance.delegation import Wish
 from governance.ports import Logged
 from governance.principal import PersonId, Scope
-from storage.memory import MemoryLedger
-from storage.past import gone
+from storage.memory.ledger import MemoryLedger
+from storage.retention.past import gone
 from tests.integration.api.world import (
     BUNDLE,
     MERGE,

@@ -18,11 +18,12 @@ from governance.ports import Keys, Result
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import Ask, Claims
-from storage import codec, verify_actions
+from storage import codec
 from storage.export import export
 from storage.ledger import SqlLedger
-from storage.verify import verify_database, verify_export
-from storage.verify_chain import Problem
+from storage.verify import actions as verify_actions
+from storage.verify.chain import Problem
+from storage.verify.verifier import verify_database, verify_export
 from storage.verifying import verify_server
 from tests.support import build, world
 from tests.support.build import ANNA, BEN, T0, TENANT, FixedClock
@@ -244,8 +245,8 @@ async def test_a_decision_without_a_ticket_is_held_to_what_it_was_asked(tmp_path
 async def test_large_contents_are_looked_at_in_parts_and_by_other_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("storage.verify_rows._ROWS_BYTES", 1)
-    monkeypatch.setattr("storage.verify._FOR_JOBS", 1)
+    monkeypatch.setattr("storage.verify.rows._ROWS_BYTES", 1)
+    monkeypatch.setattr("storage.verify.verifier._FOR_JOBS", 1)
     async with told(f"sqlite:///{tmp_path / 'placet.db'}", *lie(OTHER)) as ledger:
         for number in range(3):
             honest = known(idempotency_key=f"k-{number}")

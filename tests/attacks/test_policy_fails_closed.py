@@ -24,7 +24,7 @@ from governance.policy.matching import Outcome, Subject
 from governance.policy.model import Bundle
 from governance.steps import Submitted
 from governance.tickets.ticket import TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.integration.api.world import MERGE, running
 from tests.support.activation import ALLOWS, process
 from tests.support.build import T0, FixedClock

@@ -15,17 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from storage import (
-    verify,
-    verify_chain,
-    verify_crew,
-    verify_form,
-    verify_guards,
-    verify_published,
-    verify_source,
-    verify_tickets,
-)
-from storage.verify_findings import FINDINGS
+from storage.verify import chain as verify_chain
+from storage.verify import crew as verify_crew
+from storage.verify import form as verify_form
+from storage.verify import guards as verify_guards
+from storage.verify import published as verify_published
+from storage.verify import source as verify_source
+from storage.verify import tickets as verify_tickets
+from storage.verify import verifier as verify
+from storage.verify.findings import FINDINGS
 from tests.attacks import __main__ as count
 from tests.attacks.flips import FLIPS
 from tests.attacks.tampering import Attack, Lab, written

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.ledger import SqlLedger
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import FixedClock
 from tests.support.postgres import Postgres
 

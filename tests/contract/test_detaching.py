@@ -22,12 +22,12 @@ from governance.tickets.ticket import TicketId
 from storage.copying import as_file, copied
 from storage.engine import database, migrate
 from storage.export import NotThisLog, export, export_segments
-from storage.guards import TRIGGERS
 from storage.ledger import SqlLedger
-from storage.postgres import PostgresDatabase
-from storage.proving import Prover
-from storage.role_check import apply
-from storage.verify import verify_database, verify_export
+from storage.postgres.database import PostgresDatabase
+from storage.postgres.role_check import apply
+from storage.schema.guards import TRIGGERS
+from storage.tree.proving import Prover
+from storage.verify.verifier import verify_database, verify_export
 from tests.support import build
 from tests.support.build import AGENT, ANNA, T0, TENANT, FixedClock
 from tests.support.commits import append, whole

@@ -10,7 +10,7 @@ from governance.statistics import COUNTED, Fact
 from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import Choice, TicketId
-from storage.memory_facts import fact_of
+from storage.memory.facts import fact_of
 from tests.contract.conftest import AnyLedger
 from tests.support import build
 from tests.support.build import AGENT, BEN, T0, TENANT, FixedClock

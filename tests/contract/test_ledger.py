@@ -16,7 +16,8 @@ from governance.tickets import events as ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.lifecycle import evolve
 from governance.tickets.ticket import Ticket, TicketState
-from storage import codec, merkle
+from storage import codec
+from storage.tree import merkle
 from tests.contract.conftest import AnyLedger
 from tests.support import build
 from tests.support.build import ANNA, BEN, T0, FixedClock

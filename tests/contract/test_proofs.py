@@ -10,13 +10,13 @@ from governance import control as ctl
 from governance import proofs
 from governance.errors import Code, InvalidInput, Unavailable
 from governance.transparency import Cosignature, Published
-from storage import merkle, tiling
 from storage.connection import Connection
 from storage.ledger import SqlLedger
-from storage.proving import Prover
-from storage.sqlite import SqliteConnection
-from storage.tile_store import SqlTiles
-from storage.tiles import TileId
+from storage.sqlite.database import SqliteConnection
+from storage.tree import merkle, tiling
+from storage.tree.proving import Prover
+from storage.tree.tile_store import SqlTiles
+from storage.tree.tiles import TileId
 from tests.contract.conftest import AnyLedger
 from tests.support.build import ANNA, TENANT
 from tests.support.commits import append, whole

@@ -22,11 +22,11 @@ from governance.keys import rotation_message
 from governance.ports import Signature
 from governance.segments import Segment, seal_message
 from governance.transparency import Published
-from storage import segments as module
 from storage.engine import database, file_database
 from storage.ledger import SqlLedger
-from storage.verify import Options, Report, verify_database, verify_export
-from storage.verify_segments import Shelf
+from storage.retention import segments as module
+from storage.verify.segments import Shelf
+from storage.verify.verifier import Options, Report, verify_database, verify_export
 from storage.verifying import verify_server
 from tests.attacks.tampering import unguarded
 from tests.support import build, world

@@ -2,7 +2,7 @@
 
 from governance.tickets import events as ev
 from storage.ledger import SqlLedger
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.build import ANNA, BEN, granted
 from tests.support.commits import append

@@ -24,7 +24,7 @@ from governance.errors import Code, InvalidInput, PlacetError, Unavailable
 from governance.principal import Agent, AgentId, PersonId, Scope, TenantId
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, TicketId, TicketState
-from storage.verify import verify_database
+from storage.verify.verifier import verify_database
 from tests.support.commits import whole
 
 S = TicketState

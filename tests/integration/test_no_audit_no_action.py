@@ -34,8 +34,8 @@ from governance.errors import Code, Unavailable
 from governance.outbox import OwedKind
 from governance.tickets.ticket import TicketState
 from storage.ledger import SqlLedger
-from storage.memory import MemoryLedger
-from storage.sqlite import SqliteDatabase
+from storage.memory.ledger import MemoryLedger
+from storage.sqlite.database import SqliteDatabase
 from tests.integration.api import runs
 from tests.integration.api.world import MERGE, Got, World, running
 from tests.integration.slack import world as slack

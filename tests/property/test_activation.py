@@ -9,7 +9,7 @@ from bot.reassess import judge_open
 from governance.errors import PlacetError
 from governance.policy.model import Bundle
 from governance.tickets.ticket import TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.activation import ALLOWS, BASE, DENIES, SAME, STRICTER, Process, process
 from tests.support.build import ANNA, BEN, FixedClock
 from tests.support.core import agent

@@ -11,7 +11,7 @@ from governance.audit import Event
 from governance.errors import Unavailable
 from governance.idempotency import KEPT_FOR
 from governance.tickets import events as ev
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.build import FixedClock
 from tests.support.commits import append

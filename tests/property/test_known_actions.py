@@ -12,7 +12,8 @@ from governance.digests import action_digest, content_digest, request_digest
 from governance.json_text import to_text
 from governance.principal import PersonId
 from governance.tickets.ticket import Ask, Claims
-from storage import codec, verify_actions
+from storage import codec
+from storage.verify import actions as verify_actions
 from tests.support import build
 from tests.unit.policy.test_evaluate_properties import requests
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.proofs import extends, includes
-from storage import tiles
-from storage.tiles import Span, TileId
+from storage.tree import tiles
+from storage.tree.tiles import Span, TileId
 from tests.support.logs import growth, path, records_of, root_of
 
 MOST = 300

@@ -13,7 +13,7 @@ from governance.service import Service
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, Ticket, TicketId
 from storage.ledger import SqliteLedger
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import ANNA, BEN, TENANT
 from tests.support.core import (
     ADMIN,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from governance.errors import Code, Unavailable
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.postgres import Postgres
 
 _WRITES = (

@@ -17,10 +17,10 @@ from governance.control import PublicKey
 from governance.segments import SegmentDetached, SegmentSealed, detach_message, file_of
 from governance.tickets import run_events as run_ev
 from storage.engine import file_database
-from storage.guards import POSTGRES_TRIGGERS
 from storage.ledger import SqlLedger
-from storage.verify import Report, verify_database
-from storage.verify_segments import Shelf
+from storage.schema.guards import POSTGRES_TRIGGERS
+from storage.verify.segments import Shelf
+from storage.verify.verifier import Report, verify_database
 from storage.verifying import verify_server
 from tests.attacks.tampering import unguarded
 from tests.support import build, world

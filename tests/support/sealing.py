@@ -15,11 +15,11 @@ from governance.ports import Signature
 from governance.retention import Retention
 from governance.segments import SegmentSealed
 from governance.transparency import Published
-from storage.detachable import choose
 from storage.engine import database
 from storage.ledger import SqlLedger
-from storage.proving import Prover
-from storage.segments import alone, make_ready
+from storage.retention.detachable import choose
+from storage.retention.segments import alone, make_ready
+from storage.tree.proving import Prover
 from tests.support import world
 from tests.support.build import T0, TENANT, FixedClock
 

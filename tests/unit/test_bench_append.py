@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from bench import append as bench
-from storage.verify_chain import Problem, Raw, Stretch, look
-from storage.verify_facts import Facts
-from storage.verify_form import Forms
-from storage.verify_source import SqliteSource
+from storage.verify.chain import Problem, Raw, Stretch, look
+from storage.verify.facts import Facts
+from storage.verify.form import Forms
+from storage.verify.source import SqliteSource
 
 
 def test_what_is_appended_is_linked_and_canonical_and_all_of_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench import verify as bench
-from storage.verify import verify_database
+from storage.verify.verifier import verify_database
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from governance.ports import Logged
 from governance.principal import Scope
 from governance.segments import Detached
 from governance.tickets.ticket import TicketId
-from storage.memory import MemoryLedger
-from storage.past import gone
+from storage.memory.ledger import MemoryLedger
+from storage.retention.past import gone
 from tests.integration.api.world import World, running
 from tests.support.build import FixedClock
 

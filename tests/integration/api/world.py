@@ -35,8 +35,8 @@ from governance.principal import (
 from governance.service import Service
 from governance.tickets.ticket import Ticket, TicketId
 from governance.transparency import Published
-from storage.memory import MemoryLedger
-from storage.proving import Prover
+from storage.memory.ledger import MemoryLedger
+from storage.tree.proving import Prover
 from tests.support.build import T0, FixedClock
 from tests.support.core import FakeSigner
 from tests.support.logs import ORIGIN

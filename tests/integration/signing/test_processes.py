@@ -15,7 +15,7 @@ from governance.administration import CHECKPOINT
 from governance.control import HEAD
 from governance.errors import Code, Unavailable
 from governance.outbox import Owed, OwedKind
-from storage.verify import verify_database
+from storage.verify.verifier import verify_database
 from tests.support import servers
 from tests.support.build import evaluated
 from tests.support.commits import append

@@ -9,7 +9,7 @@ from bot.signing_place import Place, store_at
 from governance import control as ctl
 from governance.control import Control, PublicKey
 from governance.errors import Code, Unavailable
-from storage.verify_values import is_signed, key_of, unbase64
+from storage.verify.values import is_signed, key_of, unbase64
 from tests.support.build import T0
 
 VOTE = "vote:security-admin"

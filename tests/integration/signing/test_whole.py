@@ -18,7 +18,7 @@ from governance.service import Service
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, TicketId, TicketState
 from storage.ledger import SqlLedger
-from storage.verify import Report, verify_database
+from storage.verify.verifier import Report, verify_database
 from tests.support.activation import BASE, Process
 from tests.support.build import ANNA, BEN, TENANT, FixedClock
 from tests.support.core import CountingIds, FakeDirectory

@@ -40,8 +40,8 @@ from governance.tickets import commands as cmd
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, Ticket, TicketId, TicketState
 from storage.ledger import SqlLedger
-from storage.memory import MemoryLedger
-from storage.verify import verify_database
+from storage.memory.ledger import MemoryLedger
+from storage.verify.verifier import verify_database
 from tests.integration.slack.world import (
     AGENT,
     BUNDLE,

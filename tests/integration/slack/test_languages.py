@@ -19,7 +19,7 @@ from bot.slack.commands.stats import FiguresDesk
 from bot.slack.kit.language import speaking
 from governance.outbox import Backlog, OwedKind
 from governance.tickets.ticket import TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.integration.slack.test_speaking import ADA, BEN, CARDS, running
 from tests.integration.slack.world import RealClock, World, code_of
 

@@ -26,7 +26,7 @@ from governance.outbox import OwedKind
 from governance.principal import PersonId
 from governance.tickets import commands as cmd
 from governance.tickets.ticket import TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.integration.slack.world import BUNDLE, SEED, TEAM, World, open_world
 from tests.support.build import FixedClock
 

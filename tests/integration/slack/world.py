@@ -37,8 +37,8 @@ from governance.ports import Clock, Signature, Signer
 from governance.principal import Agent, AgentId, PersonId, TenantId
 from governance.service import Service
 from governance.tickets.ticket import Ticket, TicketId
-from storage.memory import MemoryLedger
-from storage.proving import Prover
+from storage.memory.ledger import MemoryLedger
+from storage.tree.proving import Prover
 
 TENANT = TenantId("acme")
 TEAM = "T0EMULATED"

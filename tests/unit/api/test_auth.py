@@ -15,7 +15,7 @@ from bot.api.auth import (
 )
 from governance.errors import Code, Refused
 from governance.principal import Credential, Scope, TenantId
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import ANNA, T0, TENANT, FixedClock
 from tests.support.core import agent
 

@@ -17,7 +17,7 @@ from bot.delivery import (
 )
 from governance.errors import Code, Refused, Unavailable
 from governance.outbox import Owed, OwedKind
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import T0, FixedClock, opened
 from tests.support.commits import append
 

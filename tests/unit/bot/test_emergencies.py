@@ -11,7 +11,7 @@ from bot.slack.sending.client import PermanentError
 from governance.action import ActionKind, Content, Dispatch
 from governance.outbox import Owed, OwedKind
 from governance.tickets.ticket import Ticket
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import T0, FixedClock
 from tests.support.core import agent, request
 from tests.unit.governance.test_governing import House, bundle

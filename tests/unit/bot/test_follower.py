@@ -6,7 +6,7 @@ import pytest
 
 from bot.sinks.follower import Follower, Postponed
 from governance.ports import Logged
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import FixedClock, opened
 from tests.support.commits import append
 

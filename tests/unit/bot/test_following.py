@@ -10,7 +10,7 @@ from bot.settings import Settings
 from governance.errors import Code, InvalidInput
 from governance.policy.active import ActiveBundle
 from governance.policy.model import Bundle
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.activation import BASE, DENIES, SAME, Process, process
 from tests.support.build import FixedClock
 from tests.support.commits import erase

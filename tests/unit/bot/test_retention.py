@@ -14,7 +14,7 @@ from governance.policy.decision import Effect
 from governance.ports import Result
 from governance.retention import Retention
 from governance.retention_events import HoldScope
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.build import T0, TENANT, FixedClock
 from tests.support.commits import naming

@@ -13,7 +13,7 @@ from governance.ports import TicketQuery
 from governance.service import Service
 from governance.tickets.events import TicketExpired
 from governance.tickets.ticket import TicketId, TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import core
 from tests.support.build import T0, TENANT, FixedClock, allowed, evaluated, on, opened
 from tests.support.commits import append

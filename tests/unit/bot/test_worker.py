@@ -25,7 +25,7 @@ from governance.ports import Committed, Keys, Step
 from governance.service import Service
 from governance.tickets import commands as cmd
 from governance.tickets.ticket import Ticket, TicketId, TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import core
 from tests.support.build import AGENT, TENANT, FixedClock
 from tests.support.commits import erase

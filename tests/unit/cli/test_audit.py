@@ -17,7 +17,7 @@ from bot.settings import Settings, from_environment
 from bot.witness.witness import cosign, public_of
 from governance.tickets.ticket import TicketId
 from governance.transparency import Cosignature
-from storage.verify_others import Others
+from storage.verify.others import Others
 from tests.unit.cli.conftest import Placet, opened
 
 WITNESS = "watch.example"
@@ -52,7 +52,7 @@ def test_as_many_processes_look_as_are_asked_to_and_see_the_same(
     source: str,
 ) -> None:
     assert story
-    monkeypatch.setattr("storage.verify._FOR_JOBS", 0)
+    monkeypatch.setattr("storage.verify.verifier._FOR_JOBS", 0)
     begun: list[int] = []
 
     class Noted(Others):
@@ -60,7 +60,7 @@ def test_as_many_processes_look_as_are_asked_to_and_see_the_same(
             begun.append(count)
             super().__init__(count, module)
 
-    monkeypatch.setattr("storage.verify_crew.Others", Noted)
+    monkeypatch.setattr("storage.verify.crew.Others", Noted)
     assert placet("audit", "export", tmp_path / "log.jsonl").code == Exit.OK
     words = ("--export", tmp_path / "log.jsonl") if source == "export" else ()
     alone = placet("audit", "verify", *words, "--jobs", 0, "--json")

@@ -23,7 +23,7 @@ from governance.control import AgentFrozen
 from governance.errors import Code, Refused
 from governance.principal import TenantId
 from governance.tickets.ticket import TicketId
-from storage.segments import alone
+from storage.retention.segments import alone
 from tests.attacks.tampering import unguarded
 from tests.support.build import ANNA
 from tests.support.commits import append

@@ -23,7 +23,7 @@ from bot.scheduler import JumpGuard, WallClock
 from bot.settings import Settings, from_environment
 from governance.errors import Code, InvalidInput, PlacetError, Unavailable
 from governance.tickets.ticket import TicketId
-from storage.segments import alone
+from storage.retention.segments import alone
 from tests.support.sealing import LATE, RETENTION
 from tests.unit.cli.conftest import Placet
 

@@ -7,7 +7,7 @@ import pytest
 from bot.cli.checks.findings import Level
 from bot.cli.checks.server import server_findings
 from bot.compose.databases import Server
-from storage.roles import Role, Standing
+from storage.postgres.roles import Role, Standing
 
 SERVE = Standing(
     user="placet_serve",

@@ -14,7 +14,7 @@ from governance.errors import Code, InvalidInput, Refused, Unavailable
 from governance.policy.bundle import load
 from governance.ports import Keys, Result
 from governance.principal import BREAK_GLASS, Agent
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import TENANT, FixedClock, credential
 from tests.support.core import FakeSigner
 from tests.support.world import private_key

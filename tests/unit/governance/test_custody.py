@@ -11,7 +11,7 @@ from governance.principal import TenantId
 from governance.retention import Retention
 from governance.retention_events import HoldScope
 from governance.tickets.ticket import TicketId
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.build import AGENT, TENANT, FixedClock
 from tests.support.commits import naming

@@ -20,7 +20,7 @@ from governance.segments import (
     detached_by,
     file_of,
 )
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.build import T0, TENANT, FixedClock, detached, sealed
 from tests.support.sealing import WorldSigner

@@ -17,7 +17,7 @@ from governance.service import Service
 from governance.tickets.binding import vote_message
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, Ticket, TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import ANNA, BEN, OWNER, T0, TENANT, FixedClock
 from tests.support.core import (
     ADMIN,

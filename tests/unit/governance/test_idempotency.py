@@ -15,7 +15,7 @@ from governance.ports import Committed, IdempotencyKey, Keys, Step
 from governance.principal import AgentId, TenantId
 from governance.service import Service
 from governance.tickets.ticket import TicketId, TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.activation import BASE
 from tests.support.build import AGENT, T0, TENANT, FixedClock

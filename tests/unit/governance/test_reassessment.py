@@ -20,7 +20,7 @@ from governance.ports import State
 from governance.tickets.commands import RecordOutcome
 from governance.tickets.lifecycle import OPEN
 from governance.tickets.ticket import Ticket, TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.activation import ALLOWS, BASE, DENIES, SAME, process
 from tests.support.build import AGENT, ANNA, T0, FixedClock
 from tests.support.core import TICKET, agent, approved, born, content, executing, request, starting

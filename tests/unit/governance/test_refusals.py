@@ -21,7 +21,7 @@ from governance.service import Service
 from governance.submission import Submission
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import AGENT, T0, TENANT, FixedClock
 from tests.support.commits import whole
 from tests.support.core import (

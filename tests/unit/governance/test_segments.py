@@ -14,7 +14,7 @@ from governance.errors import Code, PlacetError, Refused
 from governance.ports import State
 from governance.principal import TenantId
 from governance.segments import Sealed, Segment, follows, seal_message, sealed_by
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.build import T0, TENANT, FixedClock, sealed
 from tests.support.commits import whole

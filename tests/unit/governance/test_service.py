@@ -20,7 +20,7 @@ from governance.tickets import commands as cmd
 from governance.tickets.binding import vote_message
 from governance.tickets.commands import Ballot
 from governance.tickets.ticket import Choice, Ticket, TicketId, TicketState
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import AGENT, ANNA, BEN, OWNER, T0, TENANT, FixedClock
 from tests.support.core import (
     ADMIN,

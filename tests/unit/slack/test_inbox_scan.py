@@ -13,7 +13,7 @@ from bot.slack.kit.language import speaking
 from governance.control import Control
 from governance.ports import TicketQuery
 from governance.tickets.ticket import Ticket
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support import build
 from tests.support.build import ANNA, T0, TENANT, FixedClock
 from tests.support.commits import append

@@ -12,7 +12,7 @@ from bot.slack.guard import MAX_AGE_S
 from bot.slack.once import Once
 from governance.errors import Code, Refused, Unavailable
 from governance.ports import Keys, Result, State
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.support.build import FixedClock
 
 CLICK = {"type": "block_actions", "trigger_id": "1.2.abc", "actions": [{"action_id": "x"}]}

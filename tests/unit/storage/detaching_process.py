@@ -10,10 +10,11 @@ import signal
 import sys
 from pathlib import Path
 
-from storage import detaching, flush
 from storage.connection import Connection
 from storage.ledger import SqlLedger
-from storage.sqlite import SqliteConnection
+from storage.retention import detaching
+from storage.sqlite.database import SqliteConnection
+from storage.writing import flush
 from tests.support.build import FixedClock
 from tests.support.past import YEARS_S
 from tests.support.sealing import detach

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from governance.administration import Administration
-from storage import segments
 from storage.ledger import SqlLedger
+from storage.retention import segments
 from tests.support.build import FixedClock
 from tests.support.sealing import seal
 

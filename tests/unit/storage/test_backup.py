@@ -9,10 +9,10 @@ import pytest
 
 from governance.digests import content_digest
 from governance.ports import Keys, Result
-from storage import backup
-from storage.backup import NotCopied
 from storage.ledger import SqliteLedger
-from storage.verify import verify_database
+from storage.sqlite import backup
+from storage.sqlite.backup import NotCopied
+from storage.verify.verifier import verify_database
 from tests.support import build
 from tests.support.build import FixedClock
 from tests.support.commits import append, erase

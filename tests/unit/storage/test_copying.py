@@ -11,8 +11,8 @@ from governance.outbox import OwedKind
 from storage.copying import as_file, copied, copy
 from storage.engine import database, migrate
 from storage.ledger import SqlLedger
-from storage.sqlite import SqliteDatabase
-from storage.verify import verify_database
+from storage.sqlite.database import SqliteDatabase
+from storage.verify.verifier import verify_database
 from storage.verifying import verify_server
 from tests.support import build
 from tests.support.build import FixedClock

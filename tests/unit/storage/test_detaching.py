@@ -13,9 +13,9 @@ import pytest
 from bot.sinks.follower import Follower
 from governance.errors import Code, Refused
 from governance.ports import Logged
-from storage import verify_segments
 from storage.ledger import SqliteLedger
-from storage.verify import verify_database
+from storage.verify import segments as verify_segments
+from storage.verify.verifier import verify_database
 from tests.support.build import FixedClock
 from tests.support.past import Past, begin, filled
 

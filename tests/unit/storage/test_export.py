@@ -11,9 +11,9 @@ import pytest
 
 from storage import export as module
 from storage.export import NotThisLog, export, export_segments, standing
-from storage.verify import verify_database, verify_export
-from storage.verify_crew import CALLS
-from storage.verify_others import Asked, Others
+from storage.verify.crew import CALLS
+from storage.verify.others import Asked, Others
+from storage.verify.verifier import verify_database, verify_export
 from tests.attacks.tampering import Lab, told_anew, written
 
 SIZE = 9
@@ -114,8 +114,8 @@ def test_progress_ends_where_the_log_ends(lab: Lab, tmp_path: Path) -> None:
 @pytest.fixture
 def two_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes, however short the log."""
-    monkeypatch.setattr("storage.verify._FOR_JOBS", 0)
-    monkeypatch.setattr("storage.verify_crew._STRETCH", 7)
+    monkeypatch.setattr("storage.verify.verifier._FOR_JOBS", 0)
+    monkeypatch.setattr("storage.verify.crew._STRETCH", 7)
 
 
 @pytest.mark.usefixtures("two_jobs")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from storage.engine import migrate
 from storage.ledger import SqliteLedger
-from storage.verify import verify_database
+from storage.verify.verifier import verify_database
 from tests.support.build import FixedClock
 from tests.support.commits import whole
 from tests.unit.storage.asking_process import CAPACITY, LIMIT

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage import merkle, verify_chain
+from storage.tree import merkle
+from storage.verify import chain as verify_chain
 
 # Source: the test vectors of RFC 6962's reference implementations (eight leaves).
 LEAVES = [

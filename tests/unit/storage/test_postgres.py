@@ -21,7 +21,7 @@ from governance.ports import Keys, Result, State
 from governance.tickets.ticket import TicketId
 from storage.engine import database
 from storage.ledger import SqlLedger
-from storage.notices import NotifyWakes
+from storage.postgres.notices import NotifyWakes
 from tests.support import build
 from tests.support.build import T0, FixedClock
 from tests.support.commits import append, appending, whole
@@ -401,7 +401,7 @@ def test_a_url_that_cannot_be_read_is_not_repeated():
 
 def test_without_its_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    monkeypatch.delitem(sys.modules, "storage.postgres")
+    monkeypatch.delitem(sys.modules, "storage.postgres.database")
     with pytest.raises(InvalidInput, match=r"pip install placet\[postgres\]") as caught:
         database("postgresql://127.0.0.1/placet")
     assert caught.value.code is Code.INVALID_SETTINGS

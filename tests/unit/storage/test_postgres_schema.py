@@ -16,10 +16,10 @@ from governance.tickets.ticket import TicketId, TicketState
 from storage import deeds
 from storage.connection import in_style
 from storage.engine import database, migrate
-from storage.guards import POSTGRES_TRIGGERS
 from storage.ledger import SqlLedger
-from storage.schema import metadata
-from storage.source import PENDING_OF
+from storage.schema.guards import POSTGRES_TRIGGERS
+from storage.schema.tables import metadata
+from storage.writing.source import PENDING_OF
 from tests.support import build
 from tests.support.build import FixedClock
 from tests.support.postgres import Postgres

@@ -10,7 +10,7 @@ import pytest
 from governance.audit import GENESIS, hash_of
 from storage.engine import migrate
 from storage.ledger import SqliteLedger
-from storage.verify import verify_database
+from storage.verify.verifier import verify_database
 from tests.support import build
 from tests.support.build import FixedClock
 from tests.support.commits import append, whole

@@ -14,9 +14,9 @@ from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import TicketId, TicketState
 from storage.engine import database
 from storage.ledger import SqlLedger
-from storage.postgres import PostgresDatabase
-from storage.role_check import apply, standing
-from storage.roles import EXECUTORS_EVENTS, Role, every_table, rights
+from storage.postgres.database import PostgresDatabase
+from storage.postgres.role_check import apply, standing
+from storage.postgres.roles import EXECUTORS_EVENTS, Role, every_table, rights
 from storage.verifying import verify_server
 from tests.support import build
 from tests.support.build import ANNA, T0, FixedClock

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.same_file import DatabaseFileGone, DatabaseFileReplaced, SameFile
+from storage.sqlite.same_file import DatabaseFileGone, DatabaseFileReplaced, SameFile
 
 
 def test_the_first_file_asked_for_is_the_one(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ from governance.ports import TicketQuery
 from governance.tickets.ticket import TicketId, TicketState
 from storage import deeds
 from storage.engine import database, migrate
-from storage.forgetting import FORGET
-from storage.guards import TRIGGERS
 from storage.ledger import SqliteLedger
-from storage.schema import metadata
-from storage.source import PENDING_OF
+from storage.retention.forgetting import FORGET
+from storage.schema.guards import TRIGGERS
+from storage.schema.tables import metadata
+from storage.writing.source import PENDING_OF
 from tests.support import build
 
 

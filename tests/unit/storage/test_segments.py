@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from storage.ledger import SqliteLedger
-from storage.verify import verify_database, verify_export
-from storage.verify_segments import Shelf
+from storage.verify.segments import Shelf
+from storage.verify.verifier import verify_database, verify_export
 from tests.support.build import FixedClock
 from tests.support.sealing import checkpoint, seal
 from tests.unit.storage import story

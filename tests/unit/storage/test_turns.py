@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.sqlite import SqliteConnection, SqliteDatabase
-from storage.turns import Turns
+from storage.sqlite.database import SqliteConnection, SqliteDatabase
+from storage.sqlite.turns import Turns
 
 _HELD_S = 0.004
 _ENTRIES = 12

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import merkle
 from storage.export import export
-from storage.guards import TRIGGERS
 from storage.ledger import SqliteLedger
-from storage.verify import Report, verify_database, verify_export
+from storage.schema.guards import TRIGGERS
+from storage.tree import merkle
+from storage.verify.verifier import Report, verify_database, verify_export
 from tests.support import world
 from tests.support.build import FixedClock
 from tests.unit.storage.story import DIGEST, TICKETS, VOTES, tell

@@ -6,9 +6,9 @@ import pytest
 
 from governance.segments import detach_message
 from storage import codec
-from storage.verify_detached import NotAtHand, message, state_at
-from storage.verify_facts import Facts
-from storage.verify_tickets import Event
+from storage.verify.detached import NotAtHand, message, state_at
+from storage.verify.facts import Facts
+from storage.verify.tickets import Event
 from tests.support import build
 
 

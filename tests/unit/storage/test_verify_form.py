@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from governance.audit import GENESIS, Record, describe, encode
 from storage import codec
-from storage.verify_form import Forms, Json, record_of
+from storage.verify.form import Forms, Json, record_of
 from tests.support.build import T0, samples
 
 Edit = Callable[[str], str]

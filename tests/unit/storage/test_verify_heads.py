@@ -11,12 +11,12 @@ import pytest
 
 from governance import control as ctl
 from governance.keys import head_message
-from storage import verify_heads
-from storage.guards import TRIGGERS
 from storage.ledger import SqlLedger
-from storage.verify import Report, verify_database
-from storage.verify_heads import Heads
-from storage.verify_keys import Ring
+from storage.schema.guards import TRIGGERS
+from storage.verify import heads as verify_heads
+from storage.verify.heads import Heads
+from storage.verify.keys import Ring
+from storage.verify.verifier import Report, verify_database
 from tests.support import build, world
 from tests.support.build import T0, TENANT, FixedClock
 from tests.support.commits import append
@@ -169,7 +169,7 @@ def meet(ring: Ring, *rows: tuple[object, ...]) -> list[str]:
 
 
 def verify_heads_holding(heads: Heads) -> list[str]:
-    from storage.verify_claims import holding
+    from storage.verify.claims import holding
 
     held = holding([doubt.claim for doubt in heads.doubts])
     return [d.problem.detail for d, holds in zip(heads.doubts, held, strict=True) if not holds]

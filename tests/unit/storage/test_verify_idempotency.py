@@ -8,7 +8,7 @@ from pathlib import Path
 from governance.idempotency import KEPT_FOR
 from governance.tickets import events as ev
 from storage.ledger import SqliteLedger
-from storage.verify import verify_database
+from storage.verify.verifier import verify_database
 from tests.support import build
 from tests.support.build import FixedClock
 from tests.support.commits import append

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from storage.verify import verify_export
-from storage.verify_chain import Problem, Raw
-from storage.verify_crew import stretches
-from storage.verify_kept import MOST, kept
+from storage.verify.chain import Problem, Raw
+from storage.verify.crew import stretches
+from storage.verify.kept import MOST, kept
+from storage.verify.verifier import verify_export
 
 
 def problems(what: str, number: int) -> Iterator[Problem]:

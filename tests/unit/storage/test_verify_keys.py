@@ -26,7 +26,7 @@ from governance.control import PublicKey
 from governance.keys import rotation_message
 from governance.tickets.binding import vote_message
 from storage.ledger import SqlLedger
-from storage.verify import Problem, verify_database
+from storage.verify.verifier import Problem, verify_database
 from tests.support import build
 from tests.support.build import T0, TENANT, FixedClock
 from tests.support.commits import append

@@ -2,7 +2,7 @@
 
 import pytest
 
-from storage import verify_values as values
+from storage.verify import values
 from tests.support.logs import KEY, Log, records_of
 from tests.support.world import pem_of
 

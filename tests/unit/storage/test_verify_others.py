@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import verify_others
-from storage.verify import verify_database
-from storage.verify_crew import usual_jobs
-from storage.verify_others import Lost, Others
+from storage.verify import others as verify_others
+from storage.verify.crew import usual_jobs
+from storage.verify.others import Lost, Others
+from storage.verify.verifier import verify_database
 from tests.attacks.tampering import Lab, written
 
 ROOT = Path(__file__).parents[3]
@@ -130,7 +130,7 @@ def test_one_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> Non
 BEGINS_SOME = f"""
 import os, sys, threading
 sys.path.insert(0, {str(ROOT)!r})
-from storage.verify_others import Others
+from storage.verify.others import Others
 print("begun", flush=True)
 threading.Thread(target=sys.stdin.read, daemon=True).start()
 others = Others(2, {CALLS!r})
@@ -188,8 +188,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 @pytest.fixture
 def few_records(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other processes, however short the log."""
-    monkeypatch.setattr("storage.verify._FOR_JOBS", 0)
-    monkeypatch.setattr("storage.verify_crew._STRETCH", 7)
+    monkeypatch.setattr("storage.verify.verifier._FOR_JOBS", 0)
+    monkeypatch.setattr("storage.verify.crew._STRETCH", 7)
 
 
 @pytest.mark.parametrize(("cores", "jobs"), [(1, 0), (2, 1), (5, 4), (64, 4)])

@@ -10,7 +10,7 @@ import pytest
 from governance.errors import Code, InvalidInput
 from governance.transparency import Cosignature, Published
 from storage.ledger import SqlLedger
-from storage.verify import Report
+from storage.verify.verifier import Report
 from storage.verifying import verify_server
 from tests.support import world
 from tests.support.build import FixedClock

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from governance.note_keys import Kind, ed25519_key
 from governance.notes import cosigned_message, parse_note
-from storage.verify_published import TABLE, Published, witnesses_in
+from storage.verify.published import TABLE, Published, witnesses_in
 from tests.support import world
 
 ROOT, OTHER = sha256(b"root").digest(), sha256(b"other").digest()

@@ -21,7 +21,7 @@ from governance.principal import TenantId
 from governance.retention_events import HoldScope
 from storage.export import export
 from storage.ledger import SqlLedger
-from storage.verify import verify_database, verify_export
+from storage.verify.verifier import verify_database, verify_export
 from tests.support import build
 from tests.support.build import AGENT, T0, TENANT, FixedClock
 from tests.support.commits import append, naming

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import verify_chain
-from storage.verify import Verification
-from storage.verify_chain import GENESIS, Problem, Raw, root
-from storage.verify_source import ExportSource
-from storage.verify_state import state_digest
+from storage.verify import chain as verify_chain
+from storage.verify.chain import GENESIS, Problem, Raw, root
+from storage.verify.source import ExportSource
+from storage.verify.state import state_digest
+from storage.verify.verifier import Verification
 from tests.attacks.tampering import Lab, written
 from tests.support import world
 

@@ -6,8 +6,8 @@ from contextlib import closing
 
 import pytest
 
-from storage import merkle
-from storage.verify_tiles import Tiles
+from storage.tree import merkle
+from storage.verify.tiles import Tiles
 
 LEAVES = [merkle.leaf_hash(b"%d" % n) for n in range(700)]
 TILES = {

@@ -16,11 +16,11 @@ from governance.tickets import events as ev
 from governance.tickets.binding import stamp
 from storage import codec
 from storage.ledger import SqliteLedger
-from storage.verify import verify_database
-from storage.verify_chain import Chain
-from storage.verify_facts import Facts
-from storage.verify_state import taken_up, written
-from storage.verify_tiles import Tiles
+from storage.verify.chain import Chain
+from storage.verify.facts import Facts
+from storage.verify.state import taken_up, written
+from storage.verify.tiles import Tiles
+from storage.verify.verifier import verify_database
 from tests.support import build, world
 from tests.support.build import ANNA, BEN, OWNER, T0, TENANT, granted
 from tests.support.commits import append

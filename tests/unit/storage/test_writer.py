@@ -17,8 +17,8 @@ from governance.errors import Code, InvalidInput, Unavailable
 from governance.ports import Keys, Result, State, TicketQuery
 from governance.tickets import events as ev
 from governance.tickets.ticket import TicketId
-from storage import sqlite
 from storage.ledger import SqliteLedger
+from storage.sqlite import database as sqlite
 from tests.support import build
 from tests.support.build import ANNA, BEN, T0, FixedClock
 from tests.support.commits import append, appending, whole

@@ -9,7 +9,7 @@ from governance.errors import Unavailable
 from governance.ports import Keys, Result, State, Step
 from governance.tickets.ticket import TicketId
 from storage.ledger import SqliteLedger
-from storage.sqlite import SqliteConnection
+from storage.sqlite.database import SqliteConnection
 from tests.support import build
 from tests.support.build import FixedClock
 
