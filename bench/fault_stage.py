@@ -27,10 +27,10 @@ from bot.delivery import Delivery
 from bot.executor.launcher import Launcher, RunResult
 from bot.executor.sandbox import SandboxSpec
 from bot.executor.worker import Plans, Worker
+from bot.people.static_directory import StaticDirectory
 from bot.scheduler import JumpGuard, Sweeper
 from bot.settings import Settings
-from bot.signing import NoSigner
-from bot.static_directory import StaticDirectory
+from bot.signing.signer import NoSigner
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
 from governance.errors import PlacetError, Refused, Unavailable
 from governance.execution import SandboxTier

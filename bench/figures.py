@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.verify_story import BATCH, TENANT, Signing, write
-from bot.figures import WEEK, gather
+from bot.figures.gathered import WEEK, gather
 from bot.scheduler import WallClock
 from governance.statistics import Figures
 from governance.tickets.binding import stamp

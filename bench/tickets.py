@@ -23,7 +23,7 @@ from bot import memory
 from bot.compose.core import NoDirectory
 from bot.ids import RandomIds
 from bot.scheduler import JumpGuard, Sweeper
-from bot.signing import NoSigner
+from bot.signing.signer import NoSigner
 from governance.audit import Event
 from governance.digests import content_digest
 from governance.policy.bundle import load

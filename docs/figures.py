@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from bot import plots
 from bot.bundles import load_bundle
+from bot.figures import plots
 from governance.policy.decision import Effect
 from governance.statistics import Fact, Tally
 from governance.tickets.ticket import Choice

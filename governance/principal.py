@@ -1,6 +1,6 @@
 """Who acts: agents, people, parts of the system, and what each may do.
 
-Lives here: identities as values. Must not live here: how an identity is proven (``bot.identity``,
+Lives here: identities as values. Must not live here: how an identity is proven (``bot.people``,
 ``bot.api.auth``). Law: a person is a directory id, never a display name.
 """
 

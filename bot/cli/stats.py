@@ -1,7 +1,7 @@
 """How approving went.
 
 Lives here: ``placet stats``: a table of figures, their pictures, and suggested bundles to simulate.
-Must not live here: counting (``governance.statistics``), sentences (``bot.figure_words``).
+Must not live here: counting (``governance.statistics``), sentences (``bot.figures.words``).
 Law: it reads the ledger and changes nothing; it writes only into the folders that were named, and
 over nothing that is there.
 """
@@ -74,7 +74,7 @@ async def _gathered(settings: "Settings", days: int) -> "Figures":
     from datetime import timedelta
 
     from bot.compose import tools
-    from bot.figures import gather
+    from bot.figures.gathered import gather
     from governance.principal import TenantId
 
     until = datetime.now(UTC)
@@ -87,7 +87,7 @@ async def _gathered(settings: "Settings", days: int) -> "Figures":
 def _tell(
     figures: "Figures", bundle: "Bundle", advice: tuple["Advice", ...], written: tuple[Path, ...]
 ) -> None:
-    from bot import figure_words as words
+    from bot.figures import words
 
     show(facts(words.rows(figures, bundle)))
     if figures.loads:
@@ -111,8 +111,8 @@ def _write_candidates(folder: Path, advice: tuple["Advice", ...]) -> tuple[Path,
 
 
 def _draw(folder: Path, figures: "Figures", bundle: "Bundle") -> tuple[Path, ...]:
-    from bot import plots
-    from bot.figure_words import NO_PICTURES
+    from bot.figures import plots
+    from bot.figures.words import NO_PICTURES
 
     if not plots.can_draw():
         note(NO_PICTURES)

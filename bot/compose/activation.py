@@ -14,7 +14,7 @@ from bot.compose.policy import Vouched
 from bot.reassess import Changes, changes_since, judge_open
 from bot.scheduler import WallClock
 from bot.settings import Settings
-from bot.signing import NoSigner
+from bot.signing.signer import NoSigner
 from governance.policy.active import ActiveBundle
 from storage.ledger import SqlLedger
 

@@ -23,8 +23,8 @@ from bot.compose.verification import published_checkpoints, verify_ledger, witne
 from bot.retention import ACTOR, retention_of
 from bot.scheduler import WallClock
 from bot.settings import Settings
-from bot.signing import StoreSigner
-from bot.signing_place import store_of
+from bot.signing.places import store_of
+from bot.signing.signer import StoreSigner
 from governance.administration import CHECKPOINT, Administration
 from governance.errors import Code, PlacetError, Refused
 from governance.principal import TenantId

@@ -19,7 +19,7 @@ from bot.executor.selftest import Availability, establish
 from bot.executor.worker import Plans, Worker
 from bot.scheduler import WallClock
 from bot.settings import Settings
-from bot.signing import NoSigner
+from bot.signing.signer import NoSigner
 from governance.errors import Code, InvalidInput
 from governance.outbox import Owed, OwedKind
 from governance.policy.active import ActiveBundle

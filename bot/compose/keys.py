@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from bot.compose import policy
 from bot.compose.tools import Tools, open_tools
 from bot.settings import Settings
-from bot.signing import KeyStore, StoreSigner, check_held, signed_by
-from bot.signing_file import FileHeads
-from bot.signing_place import FilePlace, place_of, store_of
+from bot.signing.files import FileHeads
+from bot.signing.places import FilePlace, place_of, store_of
+from bot.signing.signer import KeyStore, StoreSigner, check_held, signed_by
 from governance import control as ctl
 from governance.administration import CHECKPOINT
 from governance.control import HEAD, Control, PublicKey

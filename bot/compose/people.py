@@ -1,7 +1,7 @@
 """Which directory answers for people.
 
 Lives here: the choice between Slack and the bundle alone, and what Slack's is given.
-Must not live here: who may vote (``bot.identity``). Law: a token that is needed and not readable is
+Must not live here: who may vote (``bot.people``). Law: a token that is needed and not readable is
 an error at start.
 """
 
@@ -9,15 +9,15 @@ from collections.abc import Mapping
 
 import aiohttp
 
-from bot.account import Workspace
-from bot.directories import Groups, NoGroups
-from bot.identity import SlackDirectory
+from bot.people.account import Workspace
+from bot.people.directories import Groups, NoGroups
+from bot.people.identity import SlackDirectory
+from bot.people.scim import ScimGroups
+from bot.people.static_directory import StaticDirectory
 from bot.scheduler import WallClock
-from bot.scim import ScimGroups
 from bot.settings import Settings
 from bot.slack.accounts import SlackAccounts
 from bot.slack.sending.client import SlackConfig, make_client
-from bot.static_directory import StaticDirectory
 from governance.errors import Code, InvalidInput
 from governance.policy.active import ActiveBundle
 from governance.policy.model import Members

@@ -18,8 +18,8 @@ from bot.compose.tools import existing_ledger
 from bot.retention import ACTOR, retention_of
 from bot.scheduler import WallClock
 from bot.settings import Settings
-from bot.signing import StoreSigner
-from bot.signing_place import store_of
+from bot.signing.places import store_of
+from bot.signing.signer import StoreSigner
 from governance.administration import CHECKPOINT, Administration
 from governance.errors import Code, InvalidInput
 from governance.principal import TenantId

@@ -32,15 +32,15 @@ from bot.compose.rollback import check_published
 from bot.compose.speaking import Speaking
 from bot.compose.undelivered import Undelivered
 from bot.delivery import Delivery, Worker, owe_all_cards
-from bot.identity import SlackDirectory
+from bot.people.identity import SlackDirectory
+from bot.people.static_directory import StaticDirectory
 from bot.reassess import judge_open
 from bot.scheduler import JumpGuard, WallClock
 from bot.settings import Settings, SlackMode
-from bot.signing import StoreSigner
+from bot.signing.signer import StoreSigner
 from bot.slack.app import SlackApp
 from bot.slack.sending.client import SlackConfig
 from bot.slack.sending.pace import Pace
-from bot.static_directory import StaticDirectory
 from bot.webhook_secrets import FileWebhookSecrets
 from governance.errors import Code, Unavailable
 from governance.outbox import OwedKind

@@ -17,10 +17,10 @@ from pathlib import Path
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.figures import CountedLog
+from bot.figures.gathered import CountedLog
 from bot.scheduler import WallClock
 from bot.settings import Settings
-from bot.signing import NoSigner
+from bot.signing.signer import NoSigner
 from governance.administration import Administration
 from governance.custody import Custody
 from governance.errors import Code, Unavailable

@@ -1,6 +1,6 @@
 """Accounts and user groups of a workspace, for the directory.
 
-Lives here: three reads of Slack's Web API. Must not live here: who may vote (``bot.identity``).
+Lives here: three reads of Slack's Web API. Must not live here: who may vote (``bot.people``).
 Law: what Slack did not answer is an error, never an empty list.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.directories import LookupFailedError
+from bot.people.directories import LookupFailedError
 from bot.slack.sending.client import CALL_FAILURES, failure_of
 
 

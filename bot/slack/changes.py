@@ -1,7 +1,7 @@
 """Slack's word that people, groups or channels changed: what was known of them is forgotten.
 
 Lives here: the listeners of those events. Must not live here: what is cached, and for how long
-(``bot.identity``, ``channels``). Law: an event only ever makes us ask again; nothing in it is
+(``bot.people``, ``channels``). Law: an event only ever makes us ask again; nothing in it is
 believed.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from slack_bolt.app.async_app import AsyncApp
 
-from bot.account import ids_of
+from bot.people.account import ids_of
 from bot.slack import names
 from bot.slack.desk import Forgets
 from bot.slack.sending.channels import Channels

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from bot.directories import LookupFailedError
-from bot.lookups import Lookups
+from bot.people.directories import LookupFailedError
+from bot.people.lookups import Lookups
 from governance.ports import Clock
 from governance.principal import PersonId
 

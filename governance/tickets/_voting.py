@@ -1,7 +1,7 @@
 """How votes count.
 
 Lives here: the deciders for votes, their withdrawal, the full view and an approver's stop.
-Must not live here: arithmetic (``quorum``), identity (``bot.identity``). Law: one person, one vote
+Must not live here: arithmetic (``quorum``), identity (``bot.people``). Law: one person, one vote
 per revision, in one role, never on one's own request; every refusal has its own code.
 """
 

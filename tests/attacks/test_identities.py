@@ -15,9 +15,9 @@ from urllib.parse import parse_qs, urlencode
 
 import pytest
 
-from bot.directories import Groups, LookupFailedError
 from bot.emulator.faults import FaultKind
 from bot.emulator.values import UsergroupSeed, WorkspaceSeed
+from bot.people.directories import Groups, LookupFailedError
 from bot.replies import reply_for
 from bot.slack import names
 from governance.delegation import Wish

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bot.signing import encoded, raw_of
+from bot.signing.signer import encoded, raw_of
 from governance import control as ctl
 from governance.control import PublicKey
 from governance.errors import Unavailable

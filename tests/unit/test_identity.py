@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bot.account import Workspace, account_problem, confirmed_address
-from bot.directories import LookupFailedError
-from bot.identity import SlackDirectory
-from bot.static_directory import StaticDirectory
+from bot.people.account import Workspace, account_problem, confirmed_address
+from bot.people.directories import LookupFailedError
+from bot.people.identity import SlackDirectory
+from bot.people.static_directory import StaticDirectory
 from governance.errors import Code, Refused, Unavailable
 from governance.policy.model import Members
 from governance.principal import PersonId, TenantId

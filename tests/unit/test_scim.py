@@ -11,8 +11,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from bot.compose.people import groups_of
-from bot.directories import LookupFailedError, NoGroups
-from bot.scim import MAX_MEMBERS, ScimGroups
+from bot.people.directories import LookupFailedError, NoGroups
+from bot.people.scim import MAX_MEMBERS, ScimGroups
 from bot.settings import Settings
 from governance.errors import InvalidInput
 

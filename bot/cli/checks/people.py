@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bot.cli.checks.findings import Finding, Level
-from bot.directories import Groups, LookupFailedError
+from bot.people.directories import Groups, LookupFailedError
 from bot.settings import Settings, SlackMode
 from governance.policy.model import Bundle, Sharing
 

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from bot import figure_words, plots
-from bot.directories import Accounts, LookupFailedError
-from bot.figures import MOST, WEEK, CountedLog, gather
-from bot.plot_parts import Picture
+from bot.figures import plots
+from bot.figures import words as figure_words
+from bot.figures.gathered import MOST, WEEK, CountedLog, gather
+from bot.figures.plot_parts import Picture
+from bot.people.directories import Accounts, LookupFailedError
 from bot.slack.kit.blocks import Block, header, line, ours, rich, run, section, with_ids
 from bot.slack.kit.language import N_, SOURCE, gettext, speaking, told
 from bot.slack.kit.text import Inert, clip, inert

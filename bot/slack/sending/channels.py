@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.lookups import Lookups
+from bot.people.lookups import Lookups
 from bot.slack.kit.language import N_
 from bot.slack.sending.client import CALL_FAILURES, PermanentError, failure_of
 from governance.policy.model import Sharing

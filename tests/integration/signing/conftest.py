@@ -6,8 +6,8 @@ from secrets import token_hex
 
 import pytest
 
-from bot.signing import KeyStore
-from bot.signing_place import FilePlace, KmsPlace, Pkcs11Place, Place, TransitPlace, store_at
+from bot.signing.places import FilePlace, KmsPlace, Pkcs11Place, Place, TransitPlace, store_at
+from bot.signing.signer import KeyStore
 from tests.support import servers
 
 PLACES = ("file", "pkcs11", "transit", "kms")

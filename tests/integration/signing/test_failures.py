@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 from pkcs11 import Attribute, ObjectClass
 
-from bot.signing import signed_by
-from bot.signing_kms import MESSAGE_BYTES, KmsStore
-from bot.signing_pkcs11 import Pkcs11Store
-from bot.signing_transit import TransitStore
+from bot.signing.kms import MESSAGE_BYTES, KmsStore
+from bot.signing.pkcs11 import Pkcs11Store
+from bot.signing.signer import signed_by
+from bot.signing.transit import TransitStore
 from governance.control import PublicKey
 from governance.errors import Code, Unavailable
 from tests.integration.signing.conftest import fake_credentials

@@ -10,7 +10,7 @@ from bot.compose.keys import open_keys, open_signer
 from bot.compose.serve import run_serve
 from bot.compose.tools import open_tools
 from bot.settings import Settings
-from bot.signing import NoSigner
+from bot.signing.signer import NoSigner
 from governance.administration import CHECKPOINT
 from governance.control import HEAD
 from governance.errors import Code, Unavailable

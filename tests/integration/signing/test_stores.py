@@ -4,8 +4,8 @@ import base64
 
 import pytest
 
-from bot.signing import KeyStore, StoreSigner, signed_by
-from bot.signing_place import Place, store_at
+from bot.signing.places import Place, store_at
+from bot.signing.signer import KeyStore, StoreSigner, signed_by
 from governance import control as ctl
 from governance.control import Control, PublicKey
 from governance.errors import Code, Unavailable

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bot.compose.keys import vote_purposes
-from bot.signing import KeyStore, StoreSigner, signed_by
-from bot.signing_file import FileHeads, FileStore
+from bot.signing.files import FileHeads, FileStore
+from bot.signing.signer import KeyStore, StoreSigner, signed_by
 from governance import control as ctl
 from governance.administration import CHECKPOINT, Administration, TreeHead
 from governance.control import HEAD

@@ -8,7 +8,7 @@ import pytest
 
 from bot.emulator.faults import FaultKind
 from bot.emulator.workspace import StoredFile
-from bot.plot_parts import Picture
+from bot.figures.plot_parts import Picture
 from bot.slack import names
 from bot.slack.commands.stats import NOT_SENT, SENT, FiguresDesk, _days
 from bot.slack.sending.client import CallFailedError, PermanentError
@@ -43,7 +43,7 @@ async def _asked(world: World, words: str = "stats", who: str = "olga") -> str:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """One small picture, for tests that are not about drawing."""
     picture = Picture(name="one.png", title="One", alt="One.", png=b"\x89PNG")
-    monkeypatch.setattr("bot.plots.draw", lambda *_: (picture,))
+    monkeypatch.setattr("bot.figures.plots.draw", lambda *_: (picture,))
 
 
 @pytest.mark.parametrize("is_socket", [False, True])
@@ -119,7 +119,7 @@ async def test_the_words_come_though_the_pictures_do_not(
 async def test_without_the_extra_the_figures_are_told_in_words(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.plots.find_spec", lambda _: None)
+    monkeypatch.setattr("bot.figures.plots.find_spec", lambda _: None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     await _decided(world)
     assert "placet[plots]" in await _asked(world)

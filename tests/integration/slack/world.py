@@ -14,15 +14,15 @@ import aiohttp
 import yaml
 from aiohttp import web
 
-from bot.account import Workspace
 from bot.delivery import Delivery, owe_all_cards
-from bot.directories import Groups
 from bot.emulator.acts import ActResult
 from bot.emulator.emulator import Emulator
 from bot.emulator.messages import Message
 from bot.emulator.values import ChannelSeed, UsergroupSeed, UserSeed, WorkspaceSeed
-from bot.identity import SlackDirectory
 from bot.ids import RandomIds
+from bot.people.account import Workspace
+from bot.people.directories import Groups
+from bot.people.identity import SlackDirectory
 from bot.slack.accounts import SlackAccounts
 from bot.slack.app import SlackApp
 from bot.slack.cards.view import load_card_view

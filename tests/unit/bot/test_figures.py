@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-import bot.figures
-from bot.figures import gather
+import bot.figures.gathered
+from bot.figures.gathered import gather
 from governance.principal import TenantId
 from governance.statistics import Fact
 from tests.support.build import T0, TENANT
@@ -40,7 +40,7 @@ class Log:
 
 
 async def test_every_record_of_the_window_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bot.figures, "PAGE", 7)
+    monkeypatch.setattr(bot.figures.gathered, "PAGE", 7)
     log = Log(200)
     found = await gather(log, TENANT, since=T0 + 100 * HOUR, until=T0 + 149 * HOUR)
     assert found.effects == {"ALLOW": 50}

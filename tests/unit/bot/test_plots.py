@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot import figure_words as words
-from bot import plots
+from bot.figures import plots, words
 from governance.policy.bundle import load
 from governance.statistics import Asked, End, Fact, Figures, Tally
 from governance.tickets.ticket import Choice

@@ -11,8 +11,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from bot.signing import NoSigner, StoreSigner, encoded, raw_of, signed_by
-from bot.signing_file import FileHeads, FileStore
+from bot.signing.files import FileHeads, FileStore
+from bot.signing.signer import NoSigner, StoreSigner, encoded, raw_of, signed_by
 from governance import control as ctl
 from governance.control import Control, PublicKey
 from governance.errors import Code, Unavailable

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from bot.settings import Settings
-from bot.signing_file import FileStore
-from bot.signing_kms import KmsStore
-from bot.signing_pkcs11 import Pkcs11Store
-from bot.signing_place import (
+from bot.signing.files import FileStore
+from bot.signing.kms import KmsStore
+from bot.signing.pkcs11 import Pkcs11Store
+from bot.signing.places import (
     FilePlace,
     KmsPlace,
     Pkcs11Place,
@@ -18,7 +18,7 @@ from bot.signing_place import (
     secret_of,
     store_of,
 )
-from bot.signing_transit import TransitStore
+from bot.signing.transit import TransitStore
 from governance.errors import Code, InvalidInput, Unavailable
 
 KEYS = Path("var/keys")
@@ -140,7 +140,7 @@ def test_a_missing_extra_is_named(
 ):
     import sys
 
-    for name in ("bot.signing_pkcs11", "bot.signing_kms"):
+    for name in ("bot.signing.pkcs11", "bot.signing.kms"):
         monkeypatch.delitem(sys.modules, name)
     for name in [name for name in sys.modules if name.partition(".")[0] == module]:
         monkeypatch.delitem(sys.modules, name)

@@ -15,7 +15,7 @@ from bot.executor.sandbox import SandboxSpec
 from bot.executor.tools import Python
 from bot.executor.worker import Plans, Worker
 from bot.settings import Settings
-from bot.signing import NoSigner
+from bot.signing.signer import NoSigner
 from governance.action import ActionKind, ActionRequest, Content, Dispatch
 from governance.errors import Code, Refused, Unavailable
 from governance.execution import OutputState, SandboxTier

@@ -16,9 +16,9 @@ from bot.cli.main import app
 from bot.compose.core import Core, bundle_of, open_core
 from bot.compose.keys import open_signer
 from bot.compose.tools import open_tools
+from bot.people.static_directory import StaticDirectory
 from bot.scheduler import WallClock
 from bot.settings import Settings, from_environment
-from bot.static_directory import StaticDirectory
 from governance.action import ActionKind, Dispatch
 from governance.principal import Agent, PersonId, TenantId
 from governance.tickets.commands import Ballot

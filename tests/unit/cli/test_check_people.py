@@ -6,7 +6,7 @@ import pytest
 
 from bot.cli.checks.bundle import load
 from bot.cli.checks.people import group_findings, people_findings
-from bot.directories import LookupFailedError, NoGroups
+from bot.people.directories import LookupFailedError, NoGroups
 from bot.replies import Exit
 from bot.settings import Settings, SlackMode
 from tests.unit.cli.conftest import Placet

@@ -12,7 +12,7 @@ from bot.cli.environment import actor
 from bot.compose.keys import heads_of, purposes_of, vote_purposes
 from bot.compose.tools import open_tools
 from bot.settings import Settings, from_environment
-from bot.signing_file import FileHeads
+from bot.signing.files import FileHeads
 from governance.policy.bundle import load
 from governance.ports import Logged
 from tests.unit.cli.conftest import Placet
@@ -144,7 +144,7 @@ def test_an_interrupted_rotation_leaves_a_key_that_the_next_one_takes(
     placet: Placet, environment: dict[str, str]
 ):
     """The successor was made and the process died before the log knew of it."""
-    from bot.signing_file import FileStore
+    from bot.signing.files import FileStore
 
     placet("keys", "init")
     folder = from_environment(environment).keys

@@ -51,7 +51,7 @@ def test_without_the_extra_it_says_what_to_install(
     placet: Placet, story: TicketId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert story
-    monkeypatch.setattr("bot.plots.find_spec", lambda _: None)
+    monkeypatch.setattr("bot.figures.plots.find_spec", lambda _: None)
     told = placet("stats", "--pictures", tmp_path / "pictures")
     assert (told.code, "placet[plots]" in told.err) == (Exit.OK, True)
     assert not (tmp_path / "pictures").exists()

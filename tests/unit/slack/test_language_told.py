@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from bot import figure_words, language, plots
+from bot import language
+from bot.figures import plots
+from bot.figures import words as figure_words
 from bot.replies import REPLIES
 from bot.slack.cards.card import approval_card
 from bot.slack.commands import stats

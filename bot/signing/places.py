@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from pydantic import SecretStr
 
 from bot.settings import Settings
-from bot.signing import KeyStore, not_ready
-from bot.signing_file import FileStore
+from bot.signing.files import FileStore
+from bot.signing.signer import KeyStore, not_ready
 from governance.errors import Code, InvalidInput
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -100,21 +100,21 @@ def store_at(place: Place, secret: str) -> KeyStore:
             return FileStore(place.folder)
         case Pkcs11Place():
             try:
-                from bot.signing_pkcs11 import Pkcs11Store
+                from bot.signing.pkcs11 import Pkcs11Store
             except ImportError as error:
                 raise not_ready("PKCS#11 needs an extra: pip install 'placet[pkcs11]'") from error
             return Pkcs11Store(
                 module=place.module, token=place.token, prefix=place.prefix, pin=secret
             )
         case TransitPlace():
-            from bot.signing_transit import TransitStore
+            from bot.signing.transit import TransitStore
 
             return TransitStore(
                 server=place.server, mount=place.mount, prefix=place.prefix, token=secret
             )
         case KmsPlace():
             try:
-                from bot.signing_kms import KmsStore
+                from bot.signing.kms import KmsStore
             except ImportError as error:
                 raise not_ready("AWS KMS needs an extra: pip install 'placet[kms]'") from error
             return KmsStore(prefix=place.prefix, region=place.region, endpoint=place.endpoint)

@@ -1,7 +1,7 @@
 """Groups of a company's directory, read over SCIM 2.0.
 
 Lives here: one read-only client of that protocol. Must not live here: who holds which role
-(``bot.identity``). Law: a group is answered for whole or not at all; whoever is not active, or has
+(``identity``). Law: a group is answered for whole or not at all; whoever is not active, or has
 no one address that is theirs, is not in it; the token is in one header and in no message.
 Source: RFC 7644 3.4.2 (filters), RFC 7643 4.1 and 4.2 (users, groups).
 """
@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bot.directories import LookupFailedError
+from bot.people.directories import LookupFailedError
 from governance.errors import Code, InvalidInput
 
 TIMEOUT_S = 5.0
@@ -60,7 +60,7 @@ class _User(_Open):
 
 
 class ScimGroups:
-    """``bot.directories.Groups`` at one base address (its last part is usually ``v2``).
+    """``bot.people.directories.Groups`` at one base address (its last part is usually ``v2``).
 
     Groups within groups are not followed: name each that counts.
 

@@ -16,7 +16,7 @@ import aiohttp
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from bot.signing import not_ready, public_key_of, stem
+from bot.signing.signer import not_ready, public_key_of, stem
 from governance.control import PublicKey
 
 TIMEOUT_S = 5.0
@@ -46,7 +46,7 @@ class TransitStore:
         self._versions: dict[str, int] = {}
 
     async def keys(self, purpose: str) -> Sequence[PublicKey]:
-        """See ``bot.signing.KeyStore``; so are the other methods."""
+        """See ``bot.signing.signer.KeyStore``; so are the other methods."""
         name = self._name(purpose)
         data = await self._call("GET", f"keys/{name}", may_be_absent=True)
         if data is None:

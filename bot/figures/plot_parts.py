@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from bot import figure_words as words
+from bot.figures import words
 from bot.language import day_form, gettext, signed
 from governance.statistics import Figures
 

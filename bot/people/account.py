@@ -1,7 +1,7 @@
 """What Slack says about one account, and whether its owner may vote.
 
 Lives here: the rules about an account's fields, its ids and its address. Must not live here:
-looking it up, roles (``bot.identity``). Law: it fails closed: whoever is not certainly a full
+looking it up, roles (``identity``). Law: it fails closed: whoever is not certainly a full
 member of our own workspace has no vote, and each reason has its own code. A name decides nothing.
 """
 

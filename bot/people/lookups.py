@@ -1,7 +1,7 @@
 """Lookups whose answers are believed for a while.
 
 Lives here: what was found, how old it is, and the one lookup that is under way for a key.
-Must not live here: what is looked up, or for how long it is believed (``bot.identity``).
+Must not live here: what is looked up, or for how long it is believed (``identity``).
 Law: a failure is never kept; an answer that was under way when its key was forgotten is not kept.
 """
 

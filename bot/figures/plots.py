@@ -9,9 +9,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from threading import Lock
 
-from bot import figure_words as words
-from bot.language import N_, gettext
-from bot.plot_parts import (
+from bot.figures import words
+from bot.figures.plot_parts import (
     BLUE,
     GREEN,
     GREY,
@@ -27,6 +26,7 @@ from bot.plot_parts import (
     line,
     page,
 )
+from bot.language import N_, gettext
 from governance.advice import always_met, never_fired, never_met
 from governance.policy.model import Bundle
 from governance.statistics import End, Figures, percent

@@ -1,13 +1,13 @@
 """What is asked about people, and of whom: a workspace's accounts, a company's groups.
 
-Lives here: the two ports of ``bot.identity``, and how a lookup fails. Must not live here: any
+Lives here: the two ports of ``identity``, and how a lookup fails. Must not live here: any
 client, who may vote. Law: what was not answered is an error, never an empty list.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from bot.lookups import Lookups
+from bot.people.lookups import Lookups
 from governance.errors import Code, Unavailable
 from governance.sentences import Sentence
 

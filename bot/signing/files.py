@@ -16,7 +16,7 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bot.signing import encoded, not_ready, public_key_of, raw_of, stem
+from bot.signing.signer import encoded, not_ready, public_key_of, raw_of, stem
 from governance.control import HEAD, PublicKey
 from governance.errors import Unavailable
 
@@ -40,7 +40,7 @@ class FileStore:
         self._held: dict[str, _Held] = {}
 
     async def keys(self, purpose: str) -> Sequence[PublicKey]:
-        """See ``bot.signing.KeyStore``; so are the other methods."""
+        """See ``bot.signing.signer.KeyStore``; so are the other methods."""
         return await asyncio.to_thread(self.read, purpose)
 
     def read(self, purpose: str) -> Sequence[PublicKey]:

@@ -15,7 +15,7 @@ from aiobotocore.session import get_session
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from bot.signing import not_ready, public_key_of, raw_of, stem
+from bot.signing.signer import not_ready, public_key_of, raw_of, stem
 from governance.control import PublicKey
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class KmsStore:
         self._aliases: dict[str, str] = {}
 
     async def keys(self, purpose: str) -> Sequence[PublicKey]:
-        """See ``bot.signing.KeyStore``; so are the other methods."""
+        """See ``bot.signing.signer.KeyStore``; so are the other methods."""
         numbers = await self._asked(lambda client: self._numbers(client, purpose))
         return tuple([await self._public(purpose, number) for number in numbers])
 

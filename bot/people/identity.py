@@ -1,7 +1,7 @@
 """Who people are: Slack accounts and a bundle's directory, resolved to persons with roles.
 
 Lives here: ``SlackDirectory`` behind the core's ``Directory`` port.
-Must not live here: votes, weights, what an account's fields mean (``bot.account``).
+Must not live here: votes, weights, what an account's fields mean (``account``).
 Law: it fails closed: an account that is not certainly a full member of our own workspace has no
 vote; one human is one person, whichever of their ids was used; a role whose source cannot be asked
 is not had, and that it could not be asked is said. User groups are only as trustworthy as the
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from bot.account import (
+from bot.people.account import (
     SLACKBOT,
     Workspace,
     account_problem,
@@ -23,7 +23,7 @@ from bot.account import (
     is_known_in,
     of_workspace,
 )
-from bot.directories import (
+from bot.people.directories import (
     Accounts,
     Groups,
     LookupFailedError,
@@ -31,7 +31,7 @@ from bot.directories import (
     members_in,
     not_asked,
 )
-from bot.lookups import Lookups
+from bot.people.lookups import Lookups
 from governance.errors import Code, Refused, Unavailable
 from governance.policy.model import Members
 from governance.ports import Clock

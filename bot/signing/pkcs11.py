@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
 
-from bot.signing import not_ready, public_key_of, stem
+from bot.signing.signer import not_ready, public_key_of, stem
 from governance.control import PublicKey
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Pkcs11Store:
         self._ids: dict[str, bytes] = {}
 
     async def keys(self, purpose: str) -> Sequence[PublicKey]:
-        """See ``bot.signing.KeyStore``; so are the other methods."""
+        """See ``bot.signing.signer.KeyStore``; so are the other methods."""
         return await self._in_token(lambda session: self._read(session, purpose))
 
     async def create(self, purpose: str) -> PublicKey:
