@@ -321,8 +321,11 @@ MET = (
             "voices",
         )
     ),
-    *(ROOT / "bot" / f"{name}.py" for name in ("account", "deeds", "directories", "identity")),
-    ROOT / "bot" / "static_directory.py",
+    ROOT / "bot" / "deeds.py",
+    *(
+        ROOT / "bot" / "people" / f"{name}.py"
+        for name in ("account", "directories", "identity", "static_directory")
+    ),
     *sorted((ROOT / "bot" / "slack").rglob("*.py")),
 )
 """Where that is refused which a person can ask for in Slack."""
