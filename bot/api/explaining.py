@@ -3,7 +3,8 @@
 Lives here: explaining a request or a job, and a candidate bundle against what is on record.
 Must not live here: what the answers are (``governance``), or how a candidate is kept in bounds
 (``bot.candidate``). Law: nothing is recorded and nothing charged. An agent is told of its own
-requests alone, and nothing that it could not find by asking otherwise.
+requests alone; whoever may not read every ticket, agent or person, is told nothing that the agent
+could not find by asking otherwise.
 """
 
 from collections.abc import Iterable, Mapping
@@ -82,7 +83,7 @@ async def _explain(call: Call, value: Mapping[str, Json]) -> web.Response:
 
 
 async def _explained(call: Call, request: ActionRequest, agent: Agent) -> Explanation:
-    for_asker = call.confined_to is not None
+    for_asker = not (await call.sight()).is_whole
     return await call.deps.service.explain(request, agent, for_asker=for_asker)
 
 

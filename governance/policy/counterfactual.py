@@ -60,6 +60,8 @@ class Kind(StrEnum):
 
 OPERATORS = frozenset({Kind.REGISTERED, Kind.ENVIRONMENT_BOUND, Kind.ROLE})
 """What only an operator can change, and no agent by asking otherwise."""
+NAMED_BY_BUNDLE = frozenset({Kind.ENVIRONMENT, Kind.LABEL, Kind.TOOL})
+"""What the request need not have named: who asks is told of what helps, not of what others have."""
 _ORDER = tuple(Kind)
 
 
@@ -123,6 +125,8 @@ def counterfactuals(
         )
         if answer.effect is not decision.effect:
             found.append(_counterfactual(change, answer, decision))
+    if for_asker:
+        found = [item for item in found if item.is_looser or item.kind not in NAMED_BY_BUNDLE]
     found.sort(key=lambda item: (not item.is_looser, _ORDER.index(item.kind)))
     return tuple(found[:MOST_TOLD])
 

@@ -16,13 +16,14 @@ from heapq import nsmallest
 from governance.action import ActionRequest
 from governance.canonical import Json
 from governance.errors import PlacetError
+from governance.policy.cel import Expression
 from governance.policy.compare import IDENTITY, Compared, compare, near_misses
 from governance.policy.counterfactual import Counterfactual, counterfactuals
 from governance.policy.decision import Decision, Effect, TraceLine
 from governance.policy.evaluate import evaluate
 from governance.policy.facts import Facts, Past
 from governance.policy.index import Rule
-from governance.policy.matching import Outcome
+from governance.policy.matching import Outcome, Subject
 from governance.policy.model import Bundle
 from governance.policy.vouching import Judged, judged
 from governance.principal import Agent
@@ -111,8 +112,9 @@ def explain(
 ) -> Explanation:
     """Explain what ``evaluate`` answers now.
 
-    ``for_asker``: it is told to the agent itself, so it leaves out what the agent could not find
-    by asking otherwise: rules that are meant for others, and changes of registry and credential.
+    ``for_asker``: it is told to the agent itself, or to whoever may read no more than that, so it
+    leaves out what the agent could not find by asking otherwise: rules that are meant for others,
+    changes of registry and credential, and names that would not help it.
     """
     decision = evaluate(request, agent, bundle, at=at, past=past)
     told = Explanation(
@@ -186,10 +188,11 @@ def _told(
     for_asker: bool,
     answer: Effect | None = None,
 ) -> ExplainedRule:
-    conditions = tuple(compare(rule.match, asked.claims))
-    if for_asker:
-        conditions = tuple(_own(item) for item in conditions)
-    notes = (*_notes(rule, asked, standing, conditions), *_weight(rule, standing, answer))
+    conditions = _compared(rule, asked.claims, for_asker=for_asker)
+    vouched: tuple[Compared, ...] = ()
+    if standing is Standing.NOT_COUNTED:
+        vouched = _compared(rule, asked.facts, for_asker=for_asker)
+    notes = (*_notes(standing, conditions, vouched), *_weight(rule, standing, answer))
     return ExplainedRule(
         rule_id=rule.id,
         effect=rule.effect.value,
@@ -200,8 +203,13 @@ def _told(
     )
 
 
+def _compared(rule: Rule, subject: Subject, *, for_asker: bool) -> tuple[Compared, ...]:
+    found = compare(rule.match, subject)
+    return tuple(map(_own, found) if for_asker else found)
+
+
 def _notes(
-    rule: Rule, asked: Judged, standing: Standing, conditions: Iterable[Compared]
+    standing: Standing, conditions: Iterable[Compared], vouched: Iterable[Compared]
 ) -> Iterator[str]:
     if standing is Standing.NEAR:
         yield from (item.sentence for item in conditions if item.outcome is Outcome.NOT_MATCHED)
@@ -212,7 +220,7 @@ def _notes(
         yield "it loosens, and claims alone loosen nothing"
         yield from (
             f"vouched for is: {item.sentence}"
-            for item in compare(rule.match, asked.facts)
+            for item in vouched
             if item.outcome is not Outcome.MATCHED
         )
     if standing is Standing.MAY_THROTTLE:
@@ -244,9 +252,15 @@ def _near(asked: Judged, *, for_asker: bool) -> Iterator[Rule]:
 
 
 def _is_for_others(rule: Rule, asked: Judged) -> bool:
-    return any(
+    named = any(
         item.condition in IDENTITY and item.outcome is not Outcome.MATCHED
         for item in compare(rule.match, asked.claims)
+    )
+    return named or any(
+        isinstance(item, Expression)
+        and item.asks_who
+        and item.judge(asked.claims) is not Outcome.MATCHED
+        for item in rule.match.conditions
     )
 
 

@@ -38,6 +38,7 @@ _AT_THE_END = re.compile(r"mismatched input '<EOF>'")
 _MISPLACED = re.compile(r"^(?:mismatched|extraneous) input")
 _BEFORE_PLACE = re.compile(r"^.*?ERROR: <input>:", re.DOTALL)
 _CLAIMED = frozenset({"labels", "on_behalf_of", "target"})
+_WHO = frozenset({"agent", "roles", "tenant"})
 
 
 _FIRST = (Outcome.MATCHED, Outcome.ERROR, Outcome.NOT_MATCHED)
@@ -63,6 +64,11 @@ class Expression:
     def reads_claims(self) -> bool:
         """Whether it looks at what nobody but the agent says."""
         return not _CLAIMED.isdisjoint(self.variables)
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether it looks at who asks, which nobody can ask otherwise."""
+        return not _WHO.isdisjoint(self.variables)
 
     def judge(self, subject: Subject) -> Outcome:
         """What the expression says of ``subject``: of several environments, any may match."""

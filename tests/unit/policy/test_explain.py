@@ -245,18 +245,58 @@ def test_an_agent_is_told_neither_of_rules_for_others_nor_of_their_names():
         rule("theirs", "allow", topics=["job.x"], agents=["payer", "auditor"]),
         rule("ours", "require_approval", topics=["job.x"], agents=["deployer", "payer"]),
         rule("role", "allow", topics=["job.x"], roles=["boss"]),
-        rule("when", "require_approval", topics=["job.x"], when="agent == 'payer-2'"),
+        rule("who", "require_approval", topics=["job.x"], when="agent == 'payer-2'"),
+        rule("held", "require_approval", topics=["job.x"], when="'boss' in roles"),
+        rule("when", "require_approval", topics=["job.x"], when="target == 'payer-3'"),
     )
     whole = explain(ask("job.x"), policy)
-    assert {item.rule_id for item in whole.near} == {"theirs", "role", "when"}
+    assert {item.rule_id for item in whole.near} == {"theirs", "role", "who", "held", "when"}
     assert "payer" in str(whole.to_json())
     own = explain(ask("job.x"), policy, for_asker=True)
     (near,) = own.near
+    assert near.rule_id == "when"
     assert near.note == "another condition: it does not hold"
     assert told(own.rules, "ours").conditions[0].wanted == ("deployer",)
     assert "payer" not in str(own.to_json())
     assert "boss" not in str(own.to_json())
     assert OPERATORS.isdisjoint(item.kind for item in own.changes)
+
+
+def test_an_expression_about_who_asks_that_holds_does_not_hide_a_rule_from_its_agent():
+    policy = bundle(rule("mine", "allow", topics=["job.y"], when=f"agent == '{AGENT.id}'"))
+    assert [item.rule_id for item in explain(ask("job.x"), policy, for_asker=True).near] == ["mine"]
+
+
+def test_why_a_rule_is_not_counted_tells_its_agent_no_expression():
+    policy = bundle(
+        rule("dev", "allow", when="environment == 'dev' && agent != 'payer'"), environments=DEV
+    )
+    request = ask(environment="dev")
+    assert "payer" in told(explain(request, policy).rules, "dev").note
+    item = told(explain(request, policy, for_asker=True).rules, "dev")
+    assert item.standing is Standing.NOT_COUNTED
+    assert item.note.endswith("vouched for is: another condition: it does not hold")
+
+
+def test_of_tools_and_places_an_agent_is_told_those_that_would_help_it():
+    policy = bundle(
+        rule("ok", "require_approval", topics=["job.x"]),
+        rule("dev", "allow", topics=["job.x"], tools=["mine"]),
+        tools={"mine": tool(), "payer": tool(scope="path:payer/*")},
+        environments={"prod": {}, "payroll": {"requires_human_approval": True}},
+    )
+    whole = changes(explain(ask("job.x", tool="none", action=READ), policy))
+    assert whole[Kind.TOOL, "mine"] is Effect.REQUIRE_APPROVAL
+    free = bundle(
+        rule("ok", "allow", topics=["job.x"]),
+        tools={"payer": tool(scope="path:payer/*")},
+        environments={"prod": {}, "payroll": {"requires_human_approval": True}},
+    )
+    kinds = {kind for kind, _ in changes(explain(ask("job.x", action=READ), free))}
+    assert {Kind.TOOL, Kind.ENVIRONMENT} <= kinds
+    assert "pay" not in str(explain(ask("job.x", action=READ), free, for_asker=True).to_json())
+    own = changes(explain(ask("job.x", tool="none", action=READ), policy, for_asker=True))
+    assert own == {(Kind.TOOL, "mine"): Effect.REQUIRE_APPROVAL}
 
 
 def test_what_only_an_operator_can_change_is_told_to_operators():
