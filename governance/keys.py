@@ -1,7 +1,7 @@
 """The life of a signing key: registered, rotated, revoked.
 
-Lives here: the pure rules of that, and the messages that rotations and heads sign. Must not live
-here: private keys (``bot.signing``), the state itself (``control``).
+Lives here: the pure rules of that, the messages that rotations and heads sign, and the shape of who
+signs heads. Must not live here: private keys (``bot.signing``), the state itself (``control``).
 Law: one active key for each purpose; a key that has ended never signs again; a successor is
 vouched for by the key before it and proves that somebody holds it; what counts is where in the
 log a signature stands, never a time that anybody claims.
@@ -12,6 +12,7 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -29,6 +30,16 @@ REASON_CHARS = 200
 """The longest reason of a revocation."""
 
 _SIGNATURE_BYTES = 64
+
+
+class HeadSigner(Protocol):
+    """Signs the log's head inside the writing transaction, on the writer's thread: never remote."""
+
+    origin: str
+    """The log's name, which the signature covers."""
+
+    def sign_head(self, key_id: str, message: bytes) -> str | None:
+        """base64 of r and s (64 bytes, ES256) by that key; None: it is not held here."""
 
 
 def head_message(*, origin: str, seq: int, hash_: str, at: datetime) -> bytes:

@@ -151,6 +151,8 @@ class TicketQuery:
     limit: int = 50
     soonest: bool = False
     """True: only what may still expire, the least time left first."""
+    opened: range | None = None
+    """Of the newest: the numbers that the event which opened it may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +184,9 @@ class Reader(Protocol):
 
     async def tickets(self, query: TicketQuery) -> Sequence[Ticket]:
         """Tickets that match, newest first."""
+
+    async def opened_seq(self, ticket_id: TicketId) -> int | None:
+        """The number of the event that opened a ticket."""
 
     async def content(self, digest: str) -> bytes | None:
         """Content by its digest; None when it never was, has been erased, or was altered."""
@@ -257,16 +262,6 @@ class Signer(Protocol):
 
     def public_keys(self) -> Sequence[PublicKey]:
         """Every key that this signer may use."""
-
-
-class HeadSigner(Protocol):
-    """Signs the log's head inside the writing transaction, on the writer's thread: never remote."""
-
-    origin: str
-    """The log's name, which the signature covers."""
-
-    def sign_head(self, key_id: str, message: bytes) -> str | None:
-        """base64 of r and s (64 bytes, ES256) by that key; None: it is not held here."""
 
 
 class Directory(Protocol):

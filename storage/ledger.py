@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from governance import once
 from governance.errors import PlacetError, Unavailable
+from governance.keys import HeadSigner
 from governance.outbox import Claimed, Owed, OwedKind, Place
-from governance.ports import Clock, Committed, HeadSigner, Keys, Step
+from governance.ports import Clock, Committed, Keys, Step
 from governance.replacing import replace
 from governance.tickets.ticket import TicketId
 from storage import outbox, taken

@@ -67,6 +67,12 @@ class Queries(OwedReads):
             found = sorted(found, key=_opened_seq, reverse=True)  # of several states
         return [codec.ticket(bytes(body)) for _, body in found[: query.limit]]
 
+    async def opened_seq(self, ticket_id: TicketId) -> int | None:
+        if not _may_be(ticket_id):
+            return None
+        rows = await self._points.rows("SELECT opened_seq FROM tickets WHERE id = ?", ticket_id)
+        return _opened_seq(rows[0]) if rows else None
+
     async def content(self, digest: str) -> bytes | None:
         found = await self._points.value("SELECT body FROM contents WHERE digest = ?", digest)
         if not isinstance(found, bytes) or content_digest(found) != digest:

@@ -60,7 +60,9 @@ def _newest_in(state: TicketState | None, query: TicketQuery) -> Statement:
         where.append("state = ?")
         values.append(state.value)
     for column, value in _wanted(query):
-        where.append(f"{column} = ?")
+        # Of all states the tenant's index knows no order: as an expression it is left alone.
+        is_sorted = state is not None or column != "tenant"
+        where.append(f"{column} = ?" if is_sorted else f"{column} || '' = ?")
         values.append(value)
     if query.needed_people is not None:
         where.append("needed_people = ?")
@@ -68,6 +70,9 @@ def _newest_in(state: TicketState | None, query: TicketQuery) -> Statement:
     if query.before is not None:
         where.append("opened_seq < (SELECT opened_seq FROM tickets WHERE id = ?)")
         values.append(query.before)
+    if query.opened is not None:
+        where.append("opened_seq >= ? AND opened_seq < ?")
+        values += [query.opened.start, query.opened.stop]
     return _page(where, "opened_seq DESC", values, query.limit)
 
 

@@ -20,9 +20,9 @@ from governance import control as ctl
 from governance.administration import CHECKPOINT
 from governance.control import HEAD, Control, PublicKey
 from governance.errors import Code, InvalidInput, Refused
-from governance.keys import rotation_message
+from governance.keys import HeadSigner, rotation_message
 from governance.policy.model import Bundle
-from governance.ports import HeadSigner, Reader
+from governance.ports import Reader
 from governance.principal import TenantId
 from storage.ledger import SqlLedger
 

@@ -107,7 +107,7 @@ class FileHeads:
         self._told = ""
 
     def sign_head(self, key_id: str, message: bytes) -> str | None:
-        """See ``governance.ports.HeadSigner``; a head that stays unsigned is told once a key."""
+        """See ``governance.keys.HeadSigner``; a head that stays unsigned is told once a key."""
         try:
             return encoded(self._store.sign_now(key_id, HEAD, message))
         except Unavailable as error:

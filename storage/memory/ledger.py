@@ -5,7 +5,7 @@ anything that outlives the process.
 Law: it runs the very batches that the durable ledgers run; only the keeping differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Self, TypeVar
 
@@ -18,6 +18,7 @@ from governance.policy.facts import Past, Wanted
 from governance.ports import Clock, Committed, DueWork, Keys, Logged, Queue, Step, TicketQuery
 from governance.principal import Credential, TenantId
 from governance.statistics import Fact
+from governance.tickets.events import TicketOpened
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 from storage import codec
 from storage.bell import Bell
@@ -124,7 +125,17 @@ class MemoryLedger(MemoryOutbox):
             ids = [ticket.id for ticket in newest_first]
             past = ids.index(query.before) + 1 if query.before in ids else len(ids)
             newest_first = newest_first[past:]
+        if query.opened is not None:
+            numbers = self._opened()
+            newest_first = [one for one in newest_first if numbers.get(one.id) in query.opened]
         return [ticket for ticket in newest_first if _matches(ticket, query)][: query.limit]
+
+    async def opened_seq(self, ticket_id: TicketId) -> int | None:
+        return self._opened().get(ticket_id)
+
+    def _opened(self) -> Mapping[TicketId, int]:
+        opening = (one for one in self._tables.events if one.type == TicketOpened.__name__)
+        return {TicketId(one.header.ticket_id): one.seq for one in opening}
 
     def _soonest(self, query: TicketQuery) -> Sequence[Ticket]:
         tickets = self._tables.tickets

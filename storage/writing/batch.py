@@ -19,11 +19,11 @@ from governance.control import HEAD
 from governance.digests import content_digest
 from governance.errors import PlacetError
 from governance.idempotency import kept_until
-from governance.keys import head_message
+from governance.keys import HeadSigner, head_message
 from governance.once import RepeatedError
 from governance.outbox import owed
 from governance.policy.throttle import Bucket
-from governance.ports import HeadSigner, Keys, Remembered, Signature, Step
+from governance.ports import Keys, Remembered, Signature, Step
 from governance.replacing import replace
 from governance.retention import named_contents
 from governance.retention_events import ContentErased

@@ -19,7 +19,8 @@ from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 from governance.errors import Code, PlacetError, Unavailable
-from governance.ports import Clock, HeadSigner
+from governance.keys import HeadSigner
+from governance.ports import Clock
 from governance.sentences import Sentence
 from storage.connection import Connection, Database, Trouble
 from storage.errors import unavailable

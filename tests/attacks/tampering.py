@@ -52,7 +52,7 @@ class HeadSigner:
     origin = ORIGIN
 
     def sign_head(self, key_id: str, message: bytes) -> str | None:
-        """See ``governance.ports.HeadSigner``."""
+        """See ``governance.keys.HeadSigner``."""
         assert key_id == f"key:{HEAD}"
         return world.base64.b64encode(world.sign(HEAD, message)).decode()
 

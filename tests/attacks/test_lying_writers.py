@@ -45,7 +45,7 @@ class HeadSigner:
     origin = "acme.example/placet"
 
     def sign_head(self, key_id: str, message: bytes) -> str | None:
-        """See ``governance.ports.HeadSigner``."""
+        """See ``governance.keys.HeadSigner``."""
         return base64.b64encode(world.sign(HEAD, message)).decode()
 
 

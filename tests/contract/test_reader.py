@@ -49,6 +49,21 @@ async def test_tickets_are_listed_by_what_they_are(ledger: AnyLedger):
     assert await ids(ledger, needed_people=True) == ["t-3", "t-1"]
 
 
+async def test_tickets_are_listed_by_the_numbers_of_the_events_that_opened_them(ledger: AnyLedger):
+    await append(ledger, build.opened("t-1"), build.evaluated(), build.opened("t-2"))
+    await append(ledger, build.opened("t-3"), build.on("t-1", ev.TicketCancelled, actor="agent:d"))
+    numbers = [await ledger.opened_seq(TicketId(f"t-{n}")) for n in range(1, 4)]
+    assert numbers == [1, 3, 4]
+    for unknown in ("t-4", "", "\x00"):
+        assert await ledger.opened_seq(TicketId(unknown)) is None
+    assert await ids(ledger, opened=range(1, 4)) == ["t-2", "t-1"]
+    assert await ids(ledger, opened=range(2, 4)) == ["t-2"]
+    assert await ids(ledger, opened=range(2, 3)) == []
+    assert await ids(ledger, opened=range(3, 9), before=TicketId("t-3")) == ["t-2"]
+    states = (TicketState.PENDING, TicketState.CANCELLED)
+    assert await ids(ledger, opened=range(1, 4), states=states) == ["t-2", "t-1"]
+
+
 async def test_a_page_of_several_states_shows_each_ticket_once_while_they_move(ledger: AnyLedger):
     names = [f"t-{number}" for number in range(60)]
     await append(ledger, *map(build.opened, names))

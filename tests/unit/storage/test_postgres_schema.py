@@ -114,6 +114,8 @@ async def statements(ledger: SqlLedger) -> list[str]:
         TicketQuery(agent=build.AGENT),
         TicketQuery(trace_id="a" * 32),
         TicketQuery(before=TicketId("t-1")),
+        TicketQuery(tenant=build.TENANT),
+        TicketQuery(tenant=build.TENANT, before=TicketId("t-1"), opened=range(1, 9)),
         TicketQuery(
             tenant=build.TENANT,
             states=(TicketState.PENDING,),
@@ -144,7 +146,7 @@ async def test_no_read_scans_or_sorts_a_table_that_grows(postgres: Postgres, clo
         connection.execute("SET enable_sort = off")
         connection.execute("SET enable_bitmapscan = off")
         plans = [plan(connection, in_style(sql, "pyformat")) for sql in found]
-    assert len(plans) == 1 + 2 + (2 + 2 + 1) + 6 + 8
+    assert len(plans) == 1 + 2 + (2 + 2 + 1) + 8 + 8
     for text in plans:
         assert "Seq Scan" not in text, text
         # Within one instant a few rows may be put in order; a table never.

@@ -136,6 +136,10 @@ async def plans(ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatc
         TicketQuery(agent=build.AGENT),
         TicketQuery(trace_id="a" * 32),
         TicketQuery(before=TicketId("t-1")),
+        TicketQuery(tenant=build.TENANT),
+        TicketQuery(tenant=build.TENANT, needed_people=True),
+        TicketQuery(tenant=build.TENANT, agent=build.AGENT),
+        TicketQuery(tenant=build.TENANT, before=TicketId("t-1"), opened=range(1, 9)),
         TicketQuery(
             tenant=build.TENANT,
             states=(TicketState.PENDING,),
@@ -156,7 +160,7 @@ async def test_no_read_scans_or_sorts_a_table_that_grows(
     ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     found = await plans(ledger, path, monkeypatch)
-    assert len(found) == 1 + 2 + (2 + 2 + 1) + 7
+    assert len(found) == 1 + 2 + (2 + 2 + 1) + 11
     for plan in found:
         assert "TEMP B-TREE" not in plan, plan
         # due_0 and its like are no tables, but the few rows that an index has found already.
