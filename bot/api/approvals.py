@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.api import approval_answers as people
 from bot.api import bodies, history, leaks, wire
 from bot.api.calls import Call, answer
-from bot.api.jobs import cursor
+from bot.api.pages import page_of
 from bot.api.schemas import VoteForm
 from governance.action import parse_content
 from governance.ports import TicketQuery
@@ -26,7 +26,7 @@ _NO_REASON = "none given"
 async def list_approvals(call: Call) -> web.Response:
     """Jobs that wait for people, newest first; with ``include_resolved`` also those decided.
 
-    A page holds fewer than ``limit`` where some of it may not be told, and may have a next one.
+    To whoever may not read them all, a page may hold fewer than ``limit`` and have a next one.
     """
     request, limits = call.request, call.deps.limits
     with_old = bodies.query_flag(request, "include_resolved", default=False)
@@ -36,15 +36,10 @@ async def list_approvals(call: Call) -> web.Response:
         states=() if with_old else (TicketState.PENDING,),
         agent=call.confined_to,
         needed_people=True,
-        before=cursor(call),
-        limit=limit + 1,
     )
-    sight = await call.sight()
-    found = await call.deps.reader.tickets(query)
-    page = found[:limit]
-    items = [wire.approval_item(ticket) for ticket in page if sight.covers(ticket)]
-    more = page[-1].id if len(found) > limit else None
-    return answer(people.ApprovalList(items=items, next_cursor=more))
+    page = await page_of(call, query, limit, lambda _: True)
+    items = [wire.approval_item(ticket) for ticket in page.tickets]
+    return answer(people.ApprovalList(items=items, next_cursor=page.next_cursor))
 
 
 async def get_approval(call: Call) -> web.Response:

@@ -34,8 +34,9 @@ class Limits:
     """Bounds of one request, and of how many one credential sends.
 
     A body of the largest size still fits the bounds under which content is read back. Past
-    ``max_waiting`` long polls at once, a further one is answered without waiting. One credential
-    sends ``requests_per_s``, see ``pace``; 0: as many as it likes.
+    ``max_waiting`` long polls at once, a further one is answered without waiting. A page for a
+    reader of some tickets alone looks through those of ``looked_through`` events, see ``pages``.
+    One credential sends ``requests_per_s``, see ``pace``; 0: as many as it likes.
     """
 
     max_body_bytes: int = 327_680
@@ -43,6 +44,7 @@ class Limits:
     max_wait_s: float = 60.0
     max_waiting: int = 1_000
     max_page: int = 200
+    looked_through: int = 5_000
     requests_per_s: int = 500
 
 

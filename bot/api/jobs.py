@@ -15,6 +15,7 @@ from bot.api import answers as ans
 from bot.api import bodies, history, leaks, wire
 from bot.api.asking import action_request, idempotency_key, without_unused
 from bot.api.calls import Call, answer
+from bot.api.pages import page_of
 from bot.api.problems import Problem, answer_problem
 from bot.api.schemas import CancelForm, JobForm
 from bot.replies import reply_for
@@ -215,24 +216,10 @@ async def list_jobs(call: Call) -> web.Response:
         agent=call.confined_to or AgentId(bodies.query_text(request, "agent")) or None,
         trace_id=bodies.query_text(request, "trace_id") or None,
         topic=bodies.query_text(request, "topic") or None,
-        before=cursor(call),
-        limit=limit + 1,
     )
-    sight = await call.sight()
-    found = await call.deps.reader.tickets(query)
-    page = found[:limit]
-    seen = (wire.job_item(ticket) for ticket in page if sight.covers(ticket))
-    items = [item for item in seen if word in ("", item.state)]
-    return answer(ans.JobList(items=items, next_cursor=page[-1].id if len(found) > limit else None))
-
-
-def cursor(call: Call) -> TicketId | None:
-    """Where a page goes on.
-
-    Raises:
-        InvalidInput: no cursor has that form.
-    """
-    return TicketId(bodies.query_text(call.request, "cursor", max_chars=128)) or None
+    page = await page_of(call, query, limit, lambda job: word in ("", wire.wire_state(job)))
+    items = [wire.job_item(ticket) for ticket in page.tickets]
+    return answer(ans.JobList(items=items, next_cursor=page.next_cursor))
 
 
 async def cancel_job(call: Call) -> web.Response:
