@@ -16,7 +16,7 @@ from bot.api.explaining import SIMULATIONS
 from bot.api.jobs import WAITING, Waiting
 from bot.api.middleware import outermost, seal
 from bot.api.openapi import document
-from bot.api.pace import Pace
+from bot.api.pace import PACE, Pace
 from bot.api.routes import OPEN_ROUTES, OPENAPI, ROUTES
 from bot.api.webhooks import SEEN, Seen
 from bot.candidate import Simulations
@@ -28,7 +28,8 @@ def build_api(deps: ApiDeps) -> web.Application:
     app[WAITING] = waiting = Waiting()
     app[SEEN] = Seen()
     app[SIMULATIONS] = Simulations()
-    known, pace = auth.Credentials(deps.reader), Pace(deps.limits.requests_per_s)
+    app[PACE] = pace = Pace(deps.limits.requests_per_s)
+    known = auth.Credentials(deps.reader)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, _guarded(route, deps, known, pace))
     for open_route in OPEN_ROUTES:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from math import ceil
 
+from aiohttp import web
+
 from bot.api.problems import HttpRefused, Problem
 from bot.http import TOO_MANY_REQUESTS
 
@@ -42,6 +44,10 @@ class Pace:
         if due - now > AT_ONCE:
             raise _too_many(due - now - AT_ONCE)
         self._due[credential_id] = due
+
+
+PACE = web.AppKey("pace", Pace)
+"""The one of an application: a credential's bearer and its webhooks are paced together."""
 
 
 def _too_many(wait_s: float) -> HttpRefused:

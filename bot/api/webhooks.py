@@ -3,7 +3,7 @@
 Lives here: checking a Standard Webhooks signature, its time window and its id. Must not live here:
 what a job is (``jobs``), or where secrets are kept (a port). Law: nothing of a body is read before
 its signature holds; a delivery is one job however often it comes, and each agent signs with a
-secret of its own.
+secret of its own. What proves nobody spends nothing of whom it names, and asks the ledger nothing.
 Source: Standard Webhooks specification 1.0 (webhook-id, webhook-timestamp, webhook-signature).
 """
 
@@ -21,6 +21,7 @@ from bot.api import bodies, jobs
 from bot.api.asking import without_unused
 from bot.api.auth import check_scope
 from bot.api.calls import Call, OpenCall
+from bot.api.pace import PACE
 from bot.api.schemas import JobForm
 from governance.errors import Code, Refused
 from governance.principal import Credential, Scope
@@ -84,16 +85,17 @@ SEEN = web.AppKey("seen_webhooks", Seen)
 
 async def submit_webhook(call: OpenCall) -> web.Response:
     """A job as a signed webhook; a re-signed delivery of the same id finds its job."""
-    body = await bodies.read_bytes(call.request, call.deps.limits)
-    delivery = _delivery(call.request.headers)
     now_s = call.deps.clock.now().timestamp()
-    credential = await _proven(call, delivery, body, now_s)
-    check_scope(credential, frozenset({Scope.SUBMIT}))
+    delivery = _delivery(call.request.headers, now_s)
+    body = await bodies.read_bytes(call.request, call.deps.limits)
+    credential = await _proven(call, delivery, body)
     parts = (delivery.credential_id, delivery.webhook_id, delivery.timestamp)
     key = sha256("\0".join(parts).encode("ascii") + b"\0" + body).digest()
     seen = call.request.app[SEEN]
     if seen.has(key, now_s):
         raise Refused(Code.REPLAYED, f"delivery {delivery.webhook_id} arrived before")
+    call.request.app[PACE].take(credential.id)  # no replay by others is counted
+    check_scope(credential, frozenset({Scope.SUBMIT}))
     bodies.check_media_type(call.request)
     value = without_unused(bodies.as_object(body, call.deps.limits))
     form = bodies.validate(JobForm, value)
@@ -104,7 +106,12 @@ async def submit_webhook(call: OpenCall) -> web.Response:
     return response
 
 
-def _delivery(headers: Mapping[str, str]) -> Delivery:
+def _delivery(headers: Mapping[str, str], now_s: float) -> Delivery:
+    """What the headers say, where a secret could have signed it now: before any body is awaited.
+
+    Raises:
+        Refused: ``unauthenticated`` for every failure alike.
+    """
     webhook_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     credential_id = headers.get(AGENT, "")
     given = headers.get("webhook-signature", "").split(" ")
@@ -113,15 +120,21 @@ def _delivery(headers: Mapping[str, str]) -> Delivery:
         and _STAMP.fullmatch(timestamp)
         and _CREDENTIAL.fullmatch(credential_id)
         and len(given) <= _MAX_SIGNATURES
+        and abs(now_s - int(timestamp)) <= WINDOW_S
     )
-    if not is_formed:
+    signatures = tuple(filter(_is_mac, map(_decoded, given))) if is_formed else ()
+    if not signatures:
         raise _unsigned()
     return Delivery(
         webhook_id=webhook_id,
         timestamp=timestamp,
-        signatures=tuple(_decoded(item) for item in given),
+        signatures=signatures,
         credential_id=credential_id,
     )
+
+
+def _is_mac(signature: bytes) -> bool:
+    return len(signature) == sha256().digest_size
 
 
 def _decoded(signature: str) -> bytes:
@@ -135,24 +148,22 @@ def _decoded(signature: str) -> bytes:
         return b""
 
 
-async def _proven(call: OpenCall, delivery: Delivery, body: bytes, now_s: float) -> Credential:
-    """The credential whose secret signed this delivery, within the window.
+async def _proven(call: OpenCall, delivery: Delivery, body: bytes) -> Credential:
+    """The credential whose secret signed this delivery; the ledger is asked only where one did.
 
     Raises:
         Refused: ``unauthenticated`` for every failure alike.
     """
     store = call.deps.webhook_secrets
     secret = store.lookup(delivery.credential_id) if store else None
-    credential = await call.deps.reader.credential(delivery.credential_id)
     wanted = _mac(secret or b"", delivery.webhook_id, delivery.timestamp, body)
     is_signed = any(hmac.compare_digest(given, wanted) for given in delivery.signatures)
-    is_live = (
-        credential is not None
-        and credential.revoked_at is None
-        and credential.tenant == call.deps.service.tenant
-    )
-    is_timely = abs(now_s - int(delivery.timestamp)) <= WINDOW_S
-    if credential is None or not (secret and is_signed and is_live and is_timely):
+    if not (secret and is_signed):
+        raise _unsigned()
+    credential = await call.deps.reader.credential(delivery.credential_id)
+    if credential is None or credential.revoked_at is not None:
+        raise _unsigned()
+    if credential.tenant != call.deps.service.tenant:
         raise _unsigned()
     return credential
 

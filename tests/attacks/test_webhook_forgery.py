@@ -3,11 +3,15 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from bot.api.webhooks import AGENT, WINDOW_S, signature_of
+from governance.administration import Administration
+from governance.principal import TenantId
 from tests.integration.api.world import MERGE, Got, World, running
+from tests.support.core import FakeSigner
 
 BODY = json.dumps(MERGE).encode()
 WHEN = "1772355600"  # the world's clock stands here
@@ -22,7 +26,7 @@ async def world() -> AsyncIterator[World]:
         yield made
 
 
-def _headers(
+def signed_headers(
     world: World,
     *,
     webhook_id: str = "msg_1",
@@ -41,12 +45,12 @@ def _headers(
     }
 
 
-async def _deliver(world: World, headers: dict[str, str], body: bytes = BODY) -> Got:
+async def delivered(world: World, headers: dict[str, str], body: bytes = BODY) -> Got:
     return await world.post("/webhooks/jobs", "", data=body, headers=headers)
 
 
 async def test_a_signed_delivery_is_the_job_that_its_agent_would_have_sent(world: World):
-    told = await _deliver(world, _headers(world))
+    told = await delivered(world, signed_headers(world))
     assert (told.status, told["status"]) == (200, "approval_required")
     ask = (await world.ticket(told["job_id"])).ask
     assert (ask.agent, ask.idempotency_key) == ("merge-bot", "webhook:msg_1")
@@ -54,45 +58,45 @@ async def test_a_signed_delivery_is_the_job_that_its_agent_would_have_sent(world
 
 
 async def test_an_identical_delivery_is_a_replay_and_a_signed_retry_finds_its_job(world: World):
-    first = await _deliver(world, _headers(world))
-    again = await _deliver(world, _headers(world))
+    first = await delivered(world, signed_headers(world))
+    again = await delivered(world, signed_headers(world))
     assert (again.status, again["code"]) == (409, "replayed")
     world.clock.pass_(5)
-    retry = await _deliver(world, _headers(world, at=str(int(WHEN) + 5)))
+    retry = await delivered(world, signed_headers(world, at=str(int(WHEN) + 5)))
     assert (retry.status, retry["job_id"], retry["is_repeat"]) == (200, first["job_id"], True)
 
 
 async def test_a_replay_after_the_cache_forgot_it_is_too_old(world: World):
-    headers = _headers(world)
-    await _deliver(world, headers)
+    headers = signed_headers(world)
+    await delivered(world, headers)
     world.clock.pass_(WINDOW_S + 1)
-    assert (await _deliver(world, headers)).status == 401
+    assert (await delivered(world, headers)).status == 401
 
 
 async def test_a_delivery_that_made_no_job_may_be_sent_again(world: World):
     body = json.dumps({"topic": "job.notify"}).encode()
-    assert (await _deliver(world, _headers(world, body=body), body)).status == 200
-    late = _headers(world, webhook_id="msg_2", body=body)
-    assert (await _deliver(world, late, body)).status == 429
-    assert (await _deliver(world, late, body)).status == 429
+    assert (await delivered(world, signed_headers(world, body=body), body)).status == 200
+    late = signed_headers(world, webhook_id="msg_2", body=body)
+    assert (await delivered(world, late, body)).status == 429
+    assert (await delivered(world, late, body)).status == 429
     world.clock.pass_(61)
-    assert (await _deliver(world, late, body)).status == 200
+    assert (await delivered(world, late, body)).status == 200
 
 
 async def test_one_id_with_another_body_is_a_conflict(world: World):
-    await _deliver(world, _headers(world))
+    await delivered(world, signed_headers(world))
     body = json.dumps({**MERGE, "prompt": "else"}).encode()
-    told = await _deliver(world, _headers(world, body=body), body)
+    told = await delivered(world, signed_headers(world, body=body), body)
     assert (told.status, told["code"]) == (409, "idempotency_conflict")
 
 
 def _cases(world: World) -> dict[str, dict[str, str]]:
-    good = _headers(world)
+    good = signed_headers(world)
     raw = base64.b64decode(good["webhook-signature"].removeprefix("v1,"))
     flipped = base64.b64encode(bytes([raw[0] ^ 1]) + raw[1:]).decode()
     return {
-        "another agent's secret": _headers(world, signer="other"),
-        "another agent named": _headers(world, who="other"),
+        "another agent's secret": signed_headers(world, signer="other"),
+        "another agent named": signed_headers(world, who="other"),
         "no agent": {**good, AGENT: ""},
         "unknown agent": {**good, AGENT: "0" * 16},
         "agent with a path": {**good, AGENT: "../x"},
@@ -122,15 +126,15 @@ def _cases(world: World) -> dict[str, dict[str, str]]:
         "time is a fraction": {**good, "webhook-timestamp": f"{WHEN}.0"},
         "5000 digits of time": {**good, "webhook-timestamp": "9" * 5_000},
         "odd digits of time": {**good, "webhook-timestamp": "\u0661" * 10},
-        "too old": _headers(world, at=str(int(WHEN) - WINDOW_S - 1)),
-        "too new": _headers(world, at=str(int(WHEN) + WINDOW_S + 1)),
+        "too old": signed_headers(world, at=str(int(WHEN) - WINDOW_S - 1)),
+        "too new": signed_headers(world, at=str(int(WHEN) + WINDOW_S + 1)),
     }
 
 
 async def test_every_forgery_gets_the_same_401_and_no_job(world: World):
     size, answers = await world.size(), set()
     for name, headers in _cases(world).items():
-        told = await _deliver(world, headers)
+        told = await delivered(world, headers)
         assert told.status == 401, name
         answers.add(told["error"])
     assert len(answers) == 1
@@ -139,39 +143,67 @@ async def test_every_forgery_gets_the_same_401_and_no_job(world: World):
 
 async def test_a_changed_body_is_not_what_was_signed(world: World):
     for body in (BODY + b" ", BODY.replace(b"merge it", b"merge me"), b""):
-        assert (await _deliver(world, _headers(world), body)).status == 401
+        assert (await delivered(world, signed_headers(world), body)).status == 401
 
 
 async def test_one_good_signature_among_rotated_ones_is_enough(world: World):
-    headers = _headers(world)
+    headers = signed_headers(world)
     headers["webhook-signature"] = "v1,AAAA v2,BBBB " + headers["webhook-signature"]
-    assert (await _deliver(world, headers)).status == 200
+    assert (await delivered(world, headers)).status == 200
 
 
 async def test_edges_of_the_window_still_pass(world: World):
     for number, offset in enumerate((-WINDOW_S, WINDOW_S)):
-        headers = _headers(world, webhook_id=f"edge_{number}", at=str(int(WHEN) + offset))
-        assert (await _deliver(world, headers)).status == 200
+        headers = signed_headers(world, webhook_id=f"edge_{number}", at=str(int(WHEN) + offset))
+        assert (await delivered(world, headers)).status == 200
 
 
 async def test_a_revoked_or_unfit_credential_signs_nothing(world: World):
     await world.webhook_secret("reader")
-    told = await _deliver(world, _headers(world, who="reader", signer="reader"))
+    told = await delivered(world, signed_headers(world, who="reader", signer="reader"))
     assert (told.status, told["code"]) == (403, "forbidden")
     await world.administration.revoke(world.credentials["agent"].id, actor="test")
-    assert (await _deliver(world, _headers(world))).status == 401
+    assert (await delivered(world, signed_headers(world))).status == 401
 
 
 async def test_a_signed_body_is_still_read_strictly(world: World):
     size = await world.size()
     for number, body in enumerate((b'{"topic": "a", "topic": "b"}', b"[]", b"\xff", b"{} x")):
-        told = await _deliver(world, _headers(world, webhook_id=f"m{number}", body=body), body)
+        told = await delivered(
+            world, signed_headers(world, webhook_id=f"m{number}", body=body), body
+        )
         assert told.status == 400
-    text = {**_headers(world), "Content-Type": "text/plain"}
-    assert (await _deliver(world, text)).status == 415
+    text = {**signed_headers(world), "Content-Type": "text/plain"}
+    assert (await delivered(world, text)).status == 415
     assert await world.size() == size
 
 
 async def test_a_bearer_token_is_no_signature(world: World):
     told = await world.post("/webhooks/jobs", "agent", MERGE)
+    assert told.status == 401
+
+
+async def test_whoever_has_no_secret_is_not_proven_by_an_empty_one(world: World):
+    world.secrets.by_id[world.credentials["redeemer"].id] = b""
+    headers = signed_headers(world, who="redeemer", signer="redeemer")
+    assert (await delivered(world, headers)).status == 401
+    del world.secrets.by_id[world.credentials["redeemer"].id]
+    assert (await delivered(world, headers)).status == 401
+
+
+async def test_a_credential_of_another_tenant_signs_nothing_here(world: World):
+    tenant = TenantId("elsewhere")
+    stranger = replace(world.credentials["agent"], id="0" * 16, tenant=tenant)
+    elsewhere = Administration(
+        ledger=world.ledger,
+        reader=world.ledger,
+        clock=world.clock,
+        signer=FakeSigner(),
+        tenant=tenant,
+    )
+    await elsewhere.issue(stranger, actor="test")
+    world.credentials["stranger"] = stranger
+    await world.webhook_secret("stranger")
+    assert await world.ledger.credential(stranger.id) == stranger
+    told = await delivered(world, signed_headers(world, who="stranger", signer="stranger"))
     assert told.status == 401
