@@ -19,6 +19,7 @@ from governance.errors import Code, Refused
 from governance.principal import Agent, Credential, PersonId, Scope, TenantId
 
 _TOKEN = re.compile(r"plt_([a-z0-9]{16})_([A-Za-z0-9_-]{43})")
+_TENANTS = ("X-Tenant-ID", "X-Cordum-Tenant")
 _ID_BYTES = 8
 _SECRET_BYTES = 32
 _NOBODY = sha256(b"placet: no such credential").hexdigest()
@@ -119,16 +120,19 @@ async def authenticate(
         raise _unauthenticated()
     if credential.tenant != tenant:
         raise _unauthenticated()
-    claimed = headers.get("X-Tenant-ID") or headers.get("X-Cordum-Tenant")
-    check_tenant(claimed, credential, pointer="")
+    for name in _TENANTS:
+        check_tenant(headers.get(name), credential, pointer="")
     return credential
 
 
 def _token(headers: Mapping[str, str]) -> str:
+    """The one token that is sent, in either header or in both; nothing where there are two."""
     scheme, _, value = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    return headers.get("X-API-Key", "").strip()
+    key = headers.get("X-API-Key", "").strip()
+    if scheme.lower() != "bearer":
+        return key
+    bearer = value.strip()
+    return bearer if key in ("", bearer) else ""
 
 
 def _unauthenticated() -> Refused:

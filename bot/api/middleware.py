@@ -25,13 +25,19 @@ from bot.api.problems import (
 from bot.http import INTERNAL_ERROR, METHOD_NOT_ALLOWED, UNSUPPORTED_MEDIA_TYPE
 from bot.ids import RandomIds
 from bot.replies import reply_for
-from governance.errors import Code, PlacetError
+from governance.errors import Code, InvalidInput, PlacetError
 
 _LOG = logging.getLogger("placet.api")
 _RANDOM = RandomIds()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _HTTP_CODES = {405: METHOD_NOT_ALLOWED, 415: UNSUPPORTED_MEDIA_TYPE}
+_ONCE = (
+    *("Authorization", "X-API-Key", "X-Tenant-ID", "X-Cordum-Tenant"),
+    *("Idempotency-Key", "X-Idempotency-Key"),
+    *("webhook-agent", "webhook-id", "webhook-timestamp", "webhook-signature"),
+)
+"""Headers by which somebody is known: of two, whoever stands before us may have looked at another."""
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -74,6 +80,7 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
     )
     IDS.set(ids)
     try:
+        _check_once(request)
         return await handler(request)
     except PlacetError as error:
         return answer_problem(problem_of(error))
@@ -87,6 +94,13 @@ async def outermost(request: web.Request, handler: Handler) -> web.StreamRespons
             code=INTERNAL_ERROR, message="the service failed; nothing is known of it", status=500
         )
         return answer_problem(problem)
+
+
+def _check_once(request: web.Request) -> None:
+    for name in _ONCE:
+        if name in request.headers and len(request.headers.getall(name)) > 1:
+            message = f"header {name} stands more than once"
+            raise InvalidInput(Code.INVALID_FIELD, message, pointer=f"/{name}")
 
 
 def _log_fault(request: web.Request, ids: Ids, error: Exception) -> None:

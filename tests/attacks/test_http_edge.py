@@ -225,3 +225,51 @@ def test_the_log_of_the_demo_names_types_only(capsys: pytest.CaptureFixture[str]
     told = capsys.readouterr().err
     assert "ValueError" in told
     assert "LEAK" not in told
+
+
+ONCE = (
+    "Authorization",
+    "X-API-Key",
+    "X-Tenant-ID",
+    "X-Cordum-Tenant",
+    "Idempotency-Key",
+    "X-Idempotency-Key",
+    "webhook-agent",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+)
+
+
+@pytest.mark.parametrize("name", ONCE)
+@pytest.mark.parametrize("path", ["/api/v1/jobs", "/webhooks/jobs"])
+async def test_a_header_that_says_who_or_what_it_is_stands_once(world: World, path: str, name: str):
+    # What stands before us may have looked at the other one.
+    first = f"Bearer {world.tokens['agent']}" if name == "Authorization" else "default"
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"{name}: {first}", f"{name.upper()}: {first}"]
+    if name != "Authorization":
+        lines.append(f"Authorization: Bearer {world.tokens['agent']}")
+    size = await world.size()
+    body = json.dumps({"topic": "job.merge"}).encode()
+    head = [*lines, "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    told = await _raw(world, "\r\n".join([*head, "", ""]).encode() + body)
+    assert told.startswith(b"HTTP/1.1 400 "), told
+    assert b'"invalid_field"' in told
+    assert f'"pointer": "/{name}"'.encode() in told
+    assert world.tokens["agent"].encode() not in told
+    assert await world.size() == size
+
+
+async def test_two_proofs_that_differ_prove_nobody(world: World):
+    for other in (world.tokens["olga"], "none"):
+        told = await world.get("jobs", "agent", headers={"X-API-Key": other})
+        assert (told.status, told["code"]) == (401, "unauthenticated")
+    for same in (world.tokens["agent"], ""):
+        assert (await world.get("jobs", "agent", headers={"X-API-Key": same})).status == 200
+
+
+async def test_every_name_of_a_tenant_is_looked_at(world: World):
+    names = ("X-Tenant-ID", "X-Cordum-Tenant")
+    for first, second in (names, names[::-1]):
+        told = await world.get("jobs", headers={first: "default", second: "other"})
+        assert (told.status, told["code"]) == (403, "forbidden")
