@@ -37,7 +37,7 @@ _ONCE = (
     *("Idempotency-Key", "X-Idempotency-Key"),
     *("webhook-agent", "webhook-id", "webhook-timestamp", "webhook-signature"),
 )
-"""Headers by which somebody is known: of two, whoever stands before us may have looked at another."""
+"""By these somebody is known: of two, whoever stands before us may have looked at another."""
 _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",

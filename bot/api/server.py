@@ -17,6 +17,9 @@ from bot.api.problems import IDS, Ids, Problem, answer_problem
 from bot.http import INTERNAL_ERROR
 
 _LOG = logging.getLogger("placet.api")
+IDLE_S = 75.0
+"""How long a connection is kept that asks nothing, or not to the end: longer than proxies keep
+theirs, and no hour, in which whoever proves nothing could take every one."""
 _LINGER_S = 1.0
 """How long an unread rest of a body is awaited before its connection is closed."""
 
@@ -74,5 +77,10 @@ class _Runner(web.AppRunner):
 
 def runner(app: web.Application, **more: Any) -> web.AppRunner:  # noqa: ANN401  # aiohttp's own
     """Serve ``app`` without access log, decompression, echoes or versions."""
-    options = {"access_log": None, "auto_decompress": False, "lingering_time": _LINGER_S}
+    options = {
+        "access_log": None,
+        "auto_decompress": False,
+        "keepalive_timeout": IDLE_S,
+        "lingering_time": _LINGER_S,
+    }
     return _Runner(app, **{**options, **more})

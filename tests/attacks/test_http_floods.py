@@ -1,9 +1,11 @@
 """Threat: an agent fills the log with refusals, or hides how many there were."""
 
+import asyncio
 from collections import Counter
 
 import pytest
 
+from bot.api import server
 from bot.api.deps import Limits
 from bot.api.pace import AT_ONCE
 from tests.integration.api.world import World, running
@@ -81,3 +83,24 @@ async def test_whoever_proves_nothing_spends_nobodys_requests():
             told = await world.get("jobs", "", headers={"X-API-Key": stolen})
             assert told.status == 401
         assert (await world.get("jobs")).status == 200
+
+
+@pytest.mark.parametrize("begun", [b"", b"G", b"GET /healthz HTTP/1.1\r\nHost: x\r\n"])
+async def test_a_connection_that_never_asks_to_the_end_is_closed(
+    monkeypatch: pytest.MonkeyPatch, begun: bytes
+):
+    assert server.IDLE_S <= 120
+    monkeypatch.setattr(server, "IDLE_S", 0.05)
+    async with running() as world:
+        silent, writer = await asyncio.open_connection("127.0.0.1", world.client.port)
+        writer.write(begun)
+        async with asyncio.timeout(10):
+            assert await silent.read() == b""
+        writer.close()
+
+
+async def test_whoever_waits_for_an_answer_is_not_taken_for_idle(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(server, "IDLE_S", 0.05)
+    async with running() as world:
+        job = await world.job()
+        assert (await world.get(f"jobs/{job}?wait=300ms")).status == 200
