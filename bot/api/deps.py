@@ -44,7 +44,7 @@ class Limits:
     max_wait_s: float = 60.0
     max_waiting: int = 1_000
     max_page: int = 200
-    looked_through: int = 5_000
+    looked_through: int = 2_000
     requests_per_s: int = 500
 
 
