@@ -16,7 +16,7 @@ from heapq import nsmallest
 from governance.action import ActionRequest
 from governance.canonical import Json
 from governance.errors import PlacetError
-from governance.policy.cel import Expression
+from governance.policy.cel.expression import Expression
 from governance.policy.compare import IDENTITY, Compared, compare, near_misses
 from governance.policy.counterfactual import Counterfactual, counterfactuals
 from governance.policy.decision import Decision, Effect, TraceLine

@@ -9,7 +9,7 @@ from bot.api.deps import Limits
 from bot.api.pace import AT_ONCE
 from bot.api.webhooks import AGENT, WINDOW_S
 from governance.principal import Credential
-from storage.memory import MemoryLedger
+from storage.memory.ledger import MemoryLedger
 from tests.attacks.test_webhook_forgery import BODY, WHEN, delivered, signed_headers
 from tests.integration.api.world import Got, World, running
 
