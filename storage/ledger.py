@@ -22,6 +22,7 @@ from governance.replacing import replace
 from governance.tickets.ticket import TicketId
 from storage import outbox, taken
 from storage.bell import Bell
+from storage.condition import probe
 from storage.connection import Connection
 from storage.engine import database, migrate
 from storage.errors import unavailable
@@ -75,6 +76,8 @@ class SqlLedger(Queries):
             on_commit=self._wakes.wake_others,
             trusts_database_time=trusts_database_time,
         )
+        self.condition = self._writer.condition
+        """What the writer last saw of the database."""
         self._watch: asyncio.Task[None] | None = None
         self._hint = asyncio.Event()
 
@@ -128,13 +131,12 @@ class SqlLedger(Queries):
         await self.close()
 
     async def check_writable(self) -> None:
-        """Whether it can be written now, and not only read.
+        """Whether a request's worth can be written now: a full disk may still take a statement.
 
         Raises:
             Unavailable: ``ledger_unavailable``: it cannot.
         """
-        # It touches no row: whoever may only read is refused before any is looked for.
-        await self._upkeep(lambda connection: connection.execute("DELETE FROM outbox WHERE 1 = 0"))
+        await self._upkeep(probe)
 
     async def leads(self, name: str) -> bool:
         """Whether this process does now what only one should; see ``connection.Leader``."""

@@ -30,6 +30,16 @@ async def nothing_else() -> Sequence[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How the writing of the log goes in this process."""
+
+    failed_commits: int = 0
+    """Since it began."""
+    unwritable_s: int = 0
+    """For how long it could not be written; 0: it can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds of one request, and of how many one credential sends.
 
@@ -63,6 +73,8 @@ class ApiDeps:
     clock: Clock
     readiness: Callable[[], Awaitable[Sequence[str]]] = nothing_else
     notes: Callable[[], Sequence[str]] = tuple
+    writing: Callable[[], Writing] = Writing
+    """What is known of it already: whoever asks must not cost a transaction."""
     webhook_secrets: WebhookSecrets | None = None
     transparency: Transparency | None = None
     """Proofs of the log; without it those routes say that they are not ready."""

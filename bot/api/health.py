@@ -1,8 +1,9 @@
 """Whether the process lives, and whether it may be given work.
 
 Lives here: the two probes. Must not live here: how Slack or a disk is probed (given as a callable).
-Law: not ready until the ledger answers and the loaded bundle is the active one; freezes and fail
-modes are told, because an operator must not have to look for them.
+Law: not ready until the ledger answers and takes writes and the loaded bundle is the active one;
+freezes and fail modes are told, because an operator must not have to look for them; however often
+anybody asks, nothing is written for it.
 """
 
 from aiohttp import web
@@ -36,6 +37,10 @@ async def readyz(call: OpenCall) -> web.Response:
         if control.snapshot != bundle.snapshot:
             code = Code.SNAPSHOT_CHANGED.value
             reasons.append(f"bundle: the one loaded here is not the active one ({code})")
+    writing = call.deps.writing()
+    if writing.unwritable_s:
+        code = Code.LEDGER_UNAVAILABLE.value
+        reasons.append(f"ledger: it cannot be written ({code})")
     reasons += await call.deps.readiness()
     modes = {
         name: "unsafe_open" if gate.unsafe_open else "closed"
@@ -51,6 +56,8 @@ async def readyz(call: OpenCall) -> web.Response:
         fail_modes=modes,
         waiting=queue.waiting,
         oldest_waiting_s=_age_s(call, queue),
+        failed_commits=writing.failed_commits,
+        unwritable_s=writing.unwritable_s,
     )
     response = answer(body, status=503 if reasons else 200)
     if reasons:

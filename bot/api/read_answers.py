@@ -269,3 +269,7 @@ class ReadyAnswer(Answer):
     """Tickets that wait for people."""
     oldest_waiting_s: int
     """For how long the oldest of them has been there; 0 where none waits."""
+    failed_commits: int
+    """Transactions that this process could not commit since it began."""
+    unwritable_s: int
+    """For how long it has not been able to write the log; 0 where it is."""

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bot.api import server
 from bot.api.app import build_api
-from bot.api.deps import ApiDeps, Limits
+from bot.api.deps import ApiDeps, Limits, Writing
 from bot.compose import policy
 from bot.compose.checkpoints import witnesses_of
 from bot.compose.clock import start_clock
@@ -249,6 +249,7 @@ async def _http(
         clock=core.clock,
         readiness=watch.reasons,
         notes=watch.notes,
+        writing=partial(writing_of, core.ledger),
         webhook_secrets=FileWebhookSecrets(core.settings.keys / "webhooks"),
         transparency=core.proofs,
         origin=core.settings.origin,
@@ -263,6 +264,12 @@ async def _http(
     await web.SockSite(runner, held).start()
     host, port = held.getsockname()[:2]
     return f"http://{host}:{port}"
+
+
+def writing_of(ledger: SqlLedger) -> Writing:
+    """What the writer of ``ledger`` last saw."""
+    seen = ledger.condition
+    return Writing(failed_commits=seen.failed_commits, unwritable_s=seen.unwritable_s)
 
 
 def _bind(host: str, port: int) -> socket.socket:

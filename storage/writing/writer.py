@@ -4,9 +4,9 @@ Lives here: the bounded queue, the transaction around a batch, and what becomes 
 Must not live here: what a step means (``batch``), which rows it makes (``flush``).
 Law: a caller is answered only after COMMIT; a poisoned item fails alone; when the database cannot
 be written every caller is told so, nothing is dispatched, and the next batch tries anew on a new
-connection. Nothing about the chain is kept between batches, so writers in other processes are
-welcome; a batch that leaves the log alone does not hold them up. Fails closed: an answer is never
-success unless COMMIT returned.
+connection; where nobody comes, it tries by itself. Nothing about the chain is kept between batches,
+so writers in other processes are welcome; a batch that leaves the log alone does not hold them up.
+Fails closed: an answer is never success unless COMMIT returned.
 """
 
 import asyncio
@@ -22,6 +22,8 @@ from governance.errors import Code, PlacetError, Unavailable
 from governance.keys import HeadSigner
 from governance.ports import Clock
 from governance.sentences import Sentence
+from storage.writing.batch import Batch, unavailable
+from storage.writing.condition import Condition, kind_of, probe, unwritten
 from storage.connection import Connection, Database, Trouble
 from storage.errors import unavailable
 from storage.writing.batch import Batch
@@ -62,6 +64,7 @@ class Writer:
         self._batch_limit = batch_limit
         self._busy_timeout_s = busy_timeout_s
         self._on_commit = on_commit
+        self.condition = Condition()
         self.heads: HeadSigner | None = None
         """Who signs the head of each batch; None: nobody here."""
         self._trusts_database_time = trusts_database_time
@@ -88,7 +91,7 @@ class Writer:
         except PlacetError:
             raise
         except Exception as error:
-            raise _unwritten(error) from error
+            raise unwritten(error) from error
         self._growth = asyncio.get_running_loop(), on_growth
         self._is_open = True
         self._thread.start()
@@ -117,7 +120,7 @@ class Writer:
 
     def _work(self) -> None:
         try:
-            while not self._is_last and (first := self._queue.get()) is not None:
+            while not self._is_last and (first := self._next()) is not None:
                 jobs = [first]
                 self._gather(jobs)
                 self._process(jobs, may_grow=True)
@@ -127,7 +130,26 @@ class Writer:
             while not self._queue.empty():
                 left = self._queue.get_nowait()
                 if left is not None:
-                    self._fail_all([left], unavailable(Sentence("the ledger is closed")))
+                    _send([left], [left.fail(unavailable(Sentence("the ledger is closed")))])
+
+    def _next(self) -> AnyJob | None:
+        """The next item; until one comes, a database that failed is tried again at times."""
+        while True:
+            try:
+                return self._queue.get(timeout=self.condition.rest_s)
+            except Empty:
+                self._try_again()
+
+    def _try_again(self) -> None:
+        try:
+            connection, _ = self._begun(lambda usable: usable.begin())
+            probe(connection)
+            connection.commit()
+        except Exception as error:  # noqa: BLE001  # either driver's; the next trial may do better
+            self._disconnect()
+            self.condition.failed(0, unwritten(error).message)
+        else:
+            self.condition.wrote()
 
     def _gather(self, jobs: list[AnyJob]) -> None:
         """Add what waits already: the commit in progress was the window in which it gathered."""
@@ -147,6 +169,8 @@ class Writer:
         except Exception as error:  # noqa: BLE001  # whatever one item broke must not reach others
             self._recover(jobs, error, tries - 1)
         else:
+            if grown_to:  # only this wrote for certain: a claim that finds nothing would always do
+                self.condition.wrote()
             heard = [] if self._growth is None or not grown_to else [(self._growth, grown_to)]
             _send(jobs, answers, heard)
             if grown_to:
@@ -159,7 +183,7 @@ class Writer:
         if trouble is Trouble.DOWN:
             # The database itself: one by one would only wait for the same again and again.
             self._disconnect()
-            self._fail_all(jobs, error)
+            _refuse(jobs, error, self.condition.failed)
             return
         self._roll_back()
         if trouble is Trouble.AGAIN and tries:
@@ -168,7 +192,7 @@ class Writer:
             for job in jobs:
                 self._process([job])
         else:
-            self._fail_all(jobs, error)
+            _refuse(jobs, error, self.condition.spoiled)
 
     def _transact(
         self, jobs: list[AnyJob], *, may_grow: bool
@@ -203,11 +227,6 @@ class Writer:
         is_its = its_time is not None and self._trusts_database_time
         return its_time if is_its and its_time is not None else self._clock.now()
 
-    def _fail_all(self, jobs: Sequence[AnyJob], error: Exception) -> None:
-        told = error if isinstance(error, Unavailable) else _unwritten(error)
-        _log.error("the ledger did not commit", extra={"items": len(jobs), "why": told.message})
-        _send(jobs, [job.fail(told) for job in jobs])
-
     def _begun(self, begin: Callable[[Connection], T]) -> tuple[Connection, T]:
         """Begin; a connection that is found broken, with nothing done on it yet, is made anew."""
         if self._connection is not None:
@@ -240,7 +259,14 @@ class Writer:
         try:
             connection.close()  # rolls back what was open
         except Exception as error:  # noqa: BLE001  # either driver's
-            _log.warning("a connection did not close", extra={"why": _name(error)})
+            _log.warning("a connection did not close", extra={"why": kind_of(error)})
+
+
+def _refuse(jobs: Sequence[AnyJob], error: Exception, note: Callable[[int, str], None]) -> None:
+    """Have it noted that ``jobs`` were not done, and then say so to their callers."""
+    told = unwritten(error)
+    note(len(jobs), told.message)
+    _send(jobs, [job.fail(told) for job in jobs])
 
 
 def _send(
@@ -264,12 +290,3 @@ def _send(
 def _call_all(answers: Sequence[Callable[[], None]]) -> None:
     for answer in answers:
         answer()
-
-
-def _unwritten(error: Exception) -> Unavailable:
-    return unavailable(Sentence("the ledger could not be written ({error})", error=_name(error)))
-
-
-def _name(error: Exception) -> str:
-    """The error's kind alone: a driver's text may quote values, or a password."""
-    return str(getattr(error, "sqlite_errorname", type(error).__name__))

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,10 @@ async def test_a_disk_that_refuses_writes_or_syncs_is_answered_by_503_until_it_w
                     open_shop.database, action=Action.FAIL, error=error, is_sticky=True, ops=ops
                 )
                 await refuses(open_shop, ticket)
+                assert await is_unready(open_shop)
                 control.clear()
                 assert control.fired > 0
+                await open_shop.until(partial(is_ready, open_shop), "it is ready, unasked")
                 await open_shop.comes_back()
         before = votes_of(open_shop, ticket)
         status, answer = await open_shop.call(
@@ -112,6 +115,10 @@ async def test_a_full_disk_under_the_checkpoints_stops_no_work(shop: Opener) -> 
         await open_shop.until(is_signed, "a second checkpoint after one that failed")
         await asked(open_shop)
     open_shop.nothing_is_lost()
+
+
+async def is_ready(shop: Shop) -> bool:
+    return (await shop.call("agent", "GET", "/readyz"))[0] == 200
 
 
 async def is_unready(shop: Shop) -> Any:

@@ -11,6 +11,7 @@ from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     asynccontextmanager,
+    nullcontext,
     suppress,
 )
 from dataclasses import dataclass
@@ -227,14 +228,17 @@ TROUBLES = {
 }
 
 
-def on_server(server: Postgres) -> Trouble:
+def on_server(
+    server: Postgres,
+    break_: Callable[[Postgres, str], AbstractContextManager[None]] = failing.shut,
+) -> Trouble:
     name = server.ready()
 
     def ledger(clock: FixedClock) -> MemoryLedger:
         made = SqlLedger(server.url(name), clock, trusts_database_time=False)
         return cast("MemoryLedger", made)
 
-    return Trouble(make=ledger, down=lambda _: failing.shut(server, name))
+    return Trouble(make=ledger, down=lambda _: break_(server, name))
 
 
 @pytest.fixture(params=[*TROUBLES, "server"])
@@ -310,6 +314,78 @@ async def test_what_finds_the_queue_full_is_told_to_come_again_and_nothing_else_
             assert int(told.headers["Retry-After"]) > 0
         assert {(await task).status for task in waiting} == {200}
         assert {(await call(world)).status for call in calls} == {200}
+
+
+# Readiness
+
+
+async def becomes_ready(world: World) -> Got:
+    """Nobody asks for anything but that."""
+    async with asyncio.timeout(30):
+        while (told := await world.get("/readyz", "")).status != 200:
+            pass
+    return told
+
+
+@pytest.mark.parametrize("how", ["locked", "gone", "shut", "full"])
+async def test_what_cannot_write_its_log_is_not_ready_until_it_can_without_being_asked(
+    how: str, tmp_path: Path, request: pytest.FixtureRequest
+):
+    trouble = sick(how, tmp_path, request)
+    async with served(trouble) as world:
+        told = await world.get("/readyz", "")
+        assert (told.status, told["failed_commits"], told["unwritable_s"]) == (200, 0, 0)
+        with trouble.down(world.ledger):
+            assert (await world.post("jobs", body=MERGE))["code"] == "ledger_unavailable"
+            told = await world.get("/readyz", "")
+            assert (told.status, told["status"]) == (503, "not_ready")
+            assert int(told.headers["Retry-After"]) > 0
+            if how in ("locked", "full"):  # it can be read, so nothing else says it
+                assert told["reasons"] == ["ledger: it cannot be written (ledger_unavailable)"]
+                assert (told["failed_commits"], told["unwritable_s"] > 0) == (1, True)
+        failed = (await world.get("/readyz", ""))["failed_commits"]
+        told = await becomes_ready(world)
+        assert (told["reasons"], told["failed_commits"], told["unwritable_s"]) == ([], failed, 0)
+        assert await world.job()
+
+
+def sick(how: str, folder: Path, request: pytest.FixtureRequest) -> Trouble:
+    if how in TROUBLES:
+        return TROUBLES[how](folder)
+    server: Postgres = request.getfixturevalue("postgres")
+    return on_server(server, failing.full if how == "full" else failing.shut)
+
+
+async def test_an_outbox_that_has_nothing_to_do_does_not_make_a_full_server_ready(
+    postgres: Postgres,
+):
+    trouble = on_server(postgres, failing.full)
+    async with served(trouble) as world:
+        with trouble.down(world.ledger):
+            await world.post("jobs", body=MERGE)
+            claimed = await world.ledger.claim(
+                (OwedKind.ALL_CARDS,), at=world.clock.now(), lease_s=1, limit=1
+            )
+            assert claimed == []
+            assert (await world.get("/readyz", "")).status == 503
+
+
+def written(folder: Path) -> list[tuple[int, int]]:
+    found = [path.stat() for path in sorted(folder.glob("placet.db*")) if path.suffix != ".db-shm"]
+    return [(one.st_mtime_ns, one.st_size) for one in found]
+
+
+@pytest.mark.parametrize("is_locked", [False, True])
+async def test_a_flood_of_probes_writes_nothing(is_locked: bool, tmp_path: Path):
+    trouble = TROUBLES["locked"](tmp_path)
+    async with served(trouble) as world:
+        await world.job()
+        with trouble.down(world.ledger) if is_locked else nullcontext():
+            if is_locked:
+                await world.post("jobs", body=MERGE)
+            before = written(tmp_path)
+            await asyncio.gather(*(world.get("/readyz", "") for _ in range(100)))
+            assert written(tmp_path) == before
 
 
 # Slack

@@ -79,3 +79,23 @@ def shut(server: Postgres, name: str) -> Iterator[None]:
         yield
     finally:
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def full(server: Postgres, name: str) -> Iterator[None]:
+    """The server finds no room for another row; statements that need none go on."""
+    tables = ("events", "outbox")
+    server.execute(
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE EXCEPTION 'no space left on device' USING ERRCODE = '53100'; END $$",
+        *(
+            f"CREATE TRIGGER no_room BEFORE INSERT ON {table}"
+            " FOR EACH ROW EXECUTE FUNCTION no_room()"
+            for table in tables
+        ),
+        name=name,
+    )
+    try:
+        yield
+    finally:
+        server.execute("DROP FUNCTION no_room CASCADE", name=name)

@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from bot.api import server
 from bot.api.app import build_api
 from bot.api.auth import make_token
-from bot.api.deps import ApiDeps, Limits
+from bot.api.deps import ApiDeps, Limits, Writing
+from bot.compose.serve import writing_of
 from bot.ids import RandomIds
 from governance.administration import Administration, TreeHead
 from governance.canonical import Json, parse
@@ -37,6 +38,7 @@ from governance.tickets.ticket import Ticket, TicketId
 from governance.transparency import Published
 from storage.memory.ledger import MemoryLedger
 from storage.tree.proving import Prover
+from storage.ledger import SqlLedger
 from tests.support.build import T0, FixedClock
 from tests.support.core import FakeSigner
 from tests.support.logs import ORIGIN
@@ -319,6 +321,7 @@ async def running(
 
     app = build_api(
         ApiDeps(
+            writing=lambda: writing_of(ledger) if isinstance(ledger, SqlLedger) else Writing(),
             service=service,
             reader=ledger,
             clock=clock,

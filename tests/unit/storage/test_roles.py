@@ -96,6 +96,17 @@ async def test_serve_can_tell_every_story(postgres: Postgres):
     assert report.problems == ()
 
 
+@pytest.mark.parametrize("role", ["serve", "executor"])
+async def test_who_may_write_may_try_whether_it_can_be_written(separated: Separated, role: str):
+    async with separated.ledger(role) as ledger:
+        owed = await ledger.backlog()
+        await ledger.check_writable()
+        assert await ledger.backlog() == owed
+    async with separated.ledger("reader") as ledger:
+        with pytest.raises(Unavailable):
+            await ledger.check_writable()
+
+
 async def test_the_executor_can_tell_of_its_runs(separated: Separated):
     failed = build.report(build.RunStatus.FAILED)
     async with separated.ledger("executor") as ledger:

@@ -300,15 +300,38 @@ async def test_a_read_only_file_answers_unavailable_and_service_resumes(ledger: 
     connection.execute("PRAGMA query_only = ON")
     future = asyncio.ensure_future(append(ledger, build.evaluated()))
     assert await code_of(future) is Code.LEDGER_UNAVAILABLE
+    assert ledger.condition.unwritable_s > 0
     assert (await append(ledger, build.evaluated())).seqs == (2,)
+    assert ledger.condition.unwritable_s == 0
 
 
-def test_a_full_disk_answers_unavailable_and_service_resumes(url: str):
+async def test_a_trial_writes_as_much_as_a_request_and_leaves_nothing(
+    ledger: SqliteLedger, path: Path
+):
+    log = path.with_name("placet.db-wal")
+    await append(ledger, build.evaluated())
+    empty = log.stat().st_size
+    await append(ledger, build.opened("t-1"))
+    request = log.stat().st_size - empty
+    before = await whole(ledger)
+    await ledger.check_writable()
+    assert log.stat().st_size - empty - request > request
+    assert await whole(ledger) == before
+    with connect(path) as connection:
+        assert connection.execute("SELECT * FROM outbox WHERE kind = 'probe'").fetchall() == []
+
+
+def test_a_full_disk_answers_unavailable_and_it_is_known_until_it_takes_writes_again(url: str):
     module = "tests.unit.storage.full_disk_process"
     done = subprocess.run(
         [sys.executable, "-m", module, url], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == ["1", "ledger_unavailable", "ledger_unavailable", "2"]
+    assert done.stdout.split() == [
+        *("1", "unwritable=False"),
+        *("ledger_unavailable", "ledger_unavailable", "unwritable=True"),
+        *("ledger_unavailable", "unwritable=True"),
+        *("unwritable=False", "2"),
+    ]
 
 
 async def test_a_file_that_is_gone_is_never_made_anew(ledger: SqliteLedger, path: Path):
