@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from bot.observability import Sparing
 from governance.errors import PlacetError, Refused
 from governance.outbox import LONGEST_WAIT_S, Claimed, Outbox, Owed, OwedKind
 from governance.ports import Clock, Reader, TicketQuery
@@ -109,6 +110,7 @@ class Delivery:
         self._poll_s = poll_s
         self._tasks: list[asyncio.Task[None]] = []
         self._active = 0
+        self._sparing = Sparing()
 
     def start(self) -> None:
         """Begin draining in the background."""
@@ -144,7 +146,8 @@ class Delivery:
                 elif not await self._drain(lane):
                     seen = await self._reader.changed(seen, self._poll_s)
             except PlacetError as error:
-                _log.warning("the outbox cannot be read: %s", error.code)
+                if self._sparing.may_say(error.code):
+                    _log.warning("the outbox cannot be worked: %s", error.code)
                 await asyncio.sleep(1)
 
     async def drain(self) -> int:

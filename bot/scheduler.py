@@ -9,16 +9,18 @@ a clock that is ahead of the monotonic one stops the sweeps, one that goes back 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from governance.errors import PlacetError
+from bot.observability import Sparing
+from governance.errors import Code, PlacetError
 from governance.outbox import Outbox, Owed, OwedKind
 from governance.ports import Clock, DueWork, Reader
 from governance.service import Service
 from governance.tickets import commands as cmd
+from governance.tickets.ticket import TicketId
 
 _log = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ class Sweeper:
         self._outbox = outbox
         self._clock = clock
         self._guard = guard
+        self._sparing = Sparing()
 
     async def sweep(self) -> int:
         """Expire, mark, declare lost, confirm anew, tell of floods; how many commands ran."""
@@ -112,10 +115,23 @@ class Sweeper:
         commands += [cmd.MarkOverdue(ticket_id=item) for item in due.overdue if item not in over]
         commands += [cmd.DeclareLost(ticket_id=item) for item in due.lost]
         found = await self._service.handle_all(commands)
+        self._tell(commands, found)
+        return [not isinstance(one, PlacetError) for one in found]
+
+    def _tell(self, commands: Sequence[cmd.Command], found: Sequence[object]) -> None:
+        """Of what was not done: how many, and one to begin with."""
+        failed: dict[Code, list[TicketId]] = {}
         for command, one in zip(commands, found, strict=True):
             if isinstance(one, PlacetError):
-                _log.warning("sweep of %s: %s", command.ticket_id, one.code)
-        return [not isinstance(one, PlacetError) for one in found]
+                failed.setdefault(one.code, []).append(command.ticket_id)
+        for code, tickets in failed.items():
+            if self._sparing.may_say(code):
+                _log.warning(
+                    "sweep: %d were not done, such as that of %s: %s",
+                    len(tickets),
+                    tickets[0],
+                    code,
+                )
 
 
 class Ticker:
@@ -137,6 +153,7 @@ class Ticker:
         self._monotonic = monotonic
         self._look_s = look_s
         self._offset = _offset_s(self._clock, monotonic)
+        self._sparing = Sparing()
         self._next_look: asyncio.TimerHandle | None = None
 
     def every(
@@ -153,7 +170,8 @@ class Ticker:
             try:
                 await work()
             except PlacetError as error:
-                _log.warning("%s: %s (%s)", name, error.message, error.code)
+                if self._sparing.may_say(f"{name} {error.code}"):
+                    _log.warning("%s: %s (%s)", name, error.message, error.code)
             except asyncio.CancelledError:
                 return  # it ticks no more; raised, the scheduler would log it as an error
 

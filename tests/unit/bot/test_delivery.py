@@ -16,7 +16,7 @@ from bot.delivery import (
     owe_all_cards,
 )
 from governance.errors import Code, Refused, Unavailable
-from governance.outbox import Owed, OwedKind
+from governance.outbox import Owed, OwedKind, Claimed
 from storage.memory.ledger import MemoryLedger
 from tests.support.build import T0, FixedClock, opened
 from tests.support.commits import append
@@ -53,6 +53,32 @@ def clock() -> FixedClock:
 @pytest.fixture
 def ledger(clock: FixedClock) -> MemoryLedger:
     return MemoryLedger(clock)
+
+
+async def test_an_outbox_that_cannot_be_worked_is_one_line_whatever_the_lanes(
+    ledger: MemoryLedger, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = {OwedKind.CARD: asyncio.Event(), OwedKind.CLEAR: asyncio.Event()}
+
+    async def claim(kinds: Sequence[OwedKind], **_: object) -> Sequence[Claimed]:
+        tried[kinds[0]].set()
+        raise Unavailable(Code.LEDGER_UNAVAILABLE, "it could not be written")
+
+    setattr(ledger, "claim", claim)  # noqa: B010  # the port of this one object
+    worker = Told().work
+    lanes = [Lane(kinds=(kind,)) for kind in tried]
+    working = Delivery(
+        outbox=ledger,
+        reader=ledger,
+        clock=clock,
+        workers=dict.fromkeys(tried, worker),
+        lanes=lanes,
+    )
+    working.start()
+    await asyncio.gather(*(one.wait() for one in tried.values()))
+    await asyncio.sleep(0)
+    await working.stop()
+    assert caplog.messages == ["the outbox cannot be worked: ledger_unavailable"]
 
 
 async def test_a_message_is_worked_off_once(ledger: MemoryLedger, clock: FixedClock) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from bot.forgetting import forget_keys
 from bot.scheduler import BATCH, MAX_JUMP_S, JumpGuard, Sweeper, Ticker, WallClock
+from governance.errors import Code, Unavailable
 from governance.idempotency import KEPT_FOR
 from governance.outbox import OwedKind
 from governance.policy.bundle import load
@@ -138,6 +139,41 @@ async def test_a_sweep_that_gets_nothing_done_does_not_try_again_and_again(
     with down(ledger):
         assert await sweep.sweep() == BATCH
     assert await sweep.sweep() == BATCH
+
+
+async def test_sweeps_without_a_log_are_one_line_however_many_tickets_are_due(
+    ledger: MemoryLedger, clock: FixedClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    steady = Steady()
+    sweep = sweeper(ledger, clock, steady)
+    await append(ledger, *(opened(f"t-{number}") for number in range(7)))
+    pass_(clock, steady, 3600)
+    with down(ledger):
+        for _ in range(5):
+            await sweep.sweep()
+    (line,) = caplog.messages
+    assert line == "sweep: 7 were not done, such as that of t-0: ledger_unavailable"
+
+
+async def test_a_tick_that_fails_again_and_again_is_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    turns, enough = iter(range(3)), asyncio.Event()
+
+    async def work() -> None:
+        if next(turns) == 2:
+            enough.set()
+        raise Unavailable(Code.LEDGER_UNAVAILABLE, "it could not be written")
+
+    ticker = Ticker()
+    ticker.every(0.01, "checkpoint", work, at_once=True)
+    ticker.start()
+    try:
+        await asyncio.wait_for(enough.wait(), 5)
+    finally:
+        ticker.stop()
+    lines = [one.message for one in caplog.records if one.name == "bot.scheduler"]
+    assert lines == ["checkpoint: it could not be written (ledger_unavailable)"]
 
 
 async def test_what_is_over_is_not_marked_as_overdue_as_well(
