@@ -6,6 +6,7 @@ documented codes (0 done, 1 a problem was found, 2 usage, 3 refused, 4 not possi
 contradicts itself).
 """
 
+import logging
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -59,4 +60,6 @@ _build()
 
 def main() -> None:
     """Run the command that was typed; the installed ``placet`` calls this."""
+    # A command's failure is its one sentence; what serves sets up lines for operators itself.
+    logging.getLogger().addHandler(logging.NullHandler())
     app()

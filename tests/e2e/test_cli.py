@@ -6,11 +6,12 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def _run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+def _run(
+    environment: dict[str, str], *arguments: str, file_bytes: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; no file of it grows beyond ``file_bytes``."""
+    limit = [] if file_bytes is None else ["prlimit", f"--fsize={file_bytes}"]
     return subprocess.run(
-        [*PLACET, *arguments],
+        [*limit, *PLACET, *arguments],
         check=False,
         env=environment,
         capture_output=True,
@@ -105,6 +110,21 @@ def test_a_port_that_is_taken_is_one_sentence(environment: dict[str, str]) -> No
     assert done.returncode == Exit.UNAVAILABLE
     assert "not_ready" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_that_cannot_write_the_log_is_one_sentence_and_no_line_for_operators(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    token = ("token", "create", "--agent", "bot")
+    assert _run(environment, *token).returncode == Exit.OK
+    with closing(sqlite3.connect(tmp_path / "placet.db")) as other:
+        other.execute("SELECT count(*) FROM events").fetchone()  # whoever is first opens it
+        told = _run(environment, *token, file_bytes=0)
+    assert told.returncode == Exit.UNAVAILABLE
+    assert told.stdout == ""
+    (sentence,) = told.stderr.splitlines()
+    assert "could not be written" in sentence
+    assert sentence.endswith("(ledger_unavailable)")
 
 
 def test_the_tail_follows_what_others_write_until_ctrl_c(environment: dict[str, str]) -> None:

@@ -5,6 +5,7 @@ is made or changed by looking; a key that others could read is a problem always.
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,10 @@ from governance.policy.model import Bundle
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _OTHERS = 0o077
+_MIB = 1024 * 1024
+_NO_ROOM_MIB = 16
+"""With less than this on its disk a ledger soon refuses everything, if it does not yet."""
+_LITTLE_ROOM_MIB = 512
 
 
 def settings_findings(settings: Settings, *, production: bool) -> Iterator[Finding]:
@@ -105,6 +110,8 @@ def ledger_findings(
                 text="it cannot be written by this account: nothing would be decided",
                 place=str(path),
             )
+    if file is not None:
+        yield from room_findings(file, shutil.disk_usage(_nearest(file)).free)
     if file is not None and file.parent == checkpoints.parent:
         yield Finding(
             area="checkpoints",
@@ -115,12 +122,30 @@ def ledger_findings(
         )
 
 
+def room_findings(file: Path, free_bytes: int) -> Iterator[Finding]:
+    """Whether the ledger in ``file`` can still grow, where its disk has ``free_bytes`` left."""
+    free_mib = free_bytes // _MIB
+    if free_mib < _LITTLE_ROOM_MIB:
+        yield Finding(
+            area="ledger",
+            level=problem_or_warning(is_problem=free_mib < _NO_ROOM_MIB),
+            text=f"its disk has room for {free_mib} MiB more: once it is full every request is "
+            "refused until there is room; make some, or move the ledger",
+            place=str(file),
+        )
+
+
 def _may_be_written(path: Path) -> bool:
     """Whether the file can be written, or made in the nearest folder above it that is there."""
     if path.exists():
         return path.is_file() and os.access(path, os.W_OK)
-    above = next(folder for folder in path.parents if folder.exists())
+    above = _nearest(path)
     return above.is_dir() and os.access(above, os.W_OK | os.X_OK)
+
+
+def _nearest(path: Path) -> Path:
+    """What is there of ``path``: itself, or else the nearest above it."""
+    return next(place for place in (path, *path.parents) if place.exists())
 
 
 def action_findings(settings: Settings, loaded: Loaded) -> Iterator[Finding]:

@@ -205,6 +205,25 @@ def test_places_that_cannot_be_written_are_a_problem(tmp_path: Path) -> None:
     assert [item.area for item in found if item.level == "problem"] == ["checkpoints"]
 
 
+@pytest.mark.parametrize(
+    ("free_mib", "levels"),
+    [(0, ["problem"]), (15, ["problem"]), (16, ["warning"]), (511, ["warning"]), (512, [])],
+)
+def test_a_disk_without_room_for_the_ledger_is_found(free_mib: int, levels: list[str]) -> None:
+    path = Path("/var/lib/placet/placet.db")
+    found = list(machine.room_findings(path, free_mib << 20))
+    assert [item.level for item in found] == levels
+    assert all(item.place == str(path) for item in found)
+    assert all(f"{free_mib} MiB" in item.text for item in found)
+
+
+def test_the_room_is_that_of_the_disk_on_which_the_ledger_lies(tmp_path: Path) -> None:
+    settings = Settings(checkpoints=tmp_path / "checkpoints.txt")
+    full = Path("/proc/placet/placet.db")  # of a file system that has room for nothing, ever
+    told = [item.text for item in machine.ledger_findings(settings, full, production=False)]
+    assert any("room" in text for text in told)
+
+
 @pytest.mark.sandbox
 def test_the_sandbox_is_proven_on_demand(placet: Placet) -> None:
     answer = placet("check", "--sandbox", "--json")
