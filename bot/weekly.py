@@ -36,7 +36,7 @@ class Marks(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Weekly:
     """The digest of one workspace."""
 
@@ -46,22 +46,28 @@ class Weekly:
     send: Send
     failures: type[Exception] | tuple[type[Exception], ...]
     """What ``send`` raises when it did not succeed."""
+    _sent: int = 0
+    """The newest week that this process has sent."""
 
     async def turn(self) -> bool:
         """Send what is due; whether something was.
 
         Raises:
-            Unavailable: the log cannot be read now.
+            Unavailable: the log cannot be read, or what was sent cannot be noted now.
         """
         monday = last_monday(self.clock.now())
         week = monday.toordinal() // 7
         if not await self.leads() or await self.marks.cursor(NAME) >= week:
+            return False
+        if self._sent >= week:  # it is out, and only that could not be noted
+            await self.marks.advance(NAME, week)
             return False
         try:
             await self.send(monday - timedelta(days=7), monday)
         except self.failures as error:
             _log.warning("the weekly digest was not sent: %s", error)
             return False
+        self._sent = week
         await self.marks.advance(NAME, week)
         return True
 

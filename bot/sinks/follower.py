@@ -2,8 +2,9 @@
 
 Lives here: reading records after a cursor and remembering how far they were delivered.
 Must not live here: where they go or how they look. Law: nothing is dropped and nothing is skipped:
-the cursor moves only after the records were delivered (at least once). Who begins to follow a log
-whose oldest records are detached is told from where on it follows.
+the cursor moves only after the records were delivered (at least once), and while it cannot be moved
+nothing more goes out. Who begins to follow a log whose oldest records are detached is told from
+where on it follows.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+from bot.observability import Sparing
 from governance.errors import Code, PlacetError, Refused
 from governance.outbox import Outbox
 from governance.ports import Logged, Reader
@@ -55,6 +57,9 @@ class Follower:
         self._batch = batch
         self._pause_s = pause_s
         self._leads = leads
+        self._delivered = 0
+        """How far this process has delivered."""
+        self._sparing = Sparing()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -81,7 +86,8 @@ class Follower:
                 _log.warning("sink %s waits: %s", self._name, error)
                 await asyncio.sleep(error.after_s)
             except PlacetError as error:
-                _log.warning("sink %s cannot read: %s", self._name, error.code)
+                if self._sparing.may_say(error.code):
+                    _log.warning("sink %s waits: %s", self._name, error.code)
                 await asyncio.sleep(self._pause_s)
 
     async def step(self) -> int:
@@ -89,12 +95,14 @@ class Follower:
         if self._leads is not None and not await self._leads():
             return 0
         after = await self._outbox.cursor(self._name)
-        records = await self._read(after)
-        if not records:
-            return 0
-        done = await self._emit(records)
-        await self._outbox.advance(self._name, done)
-        return done - after
+        if self._delivered <= after:
+            records = await self._read(after)
+            if not records:
+                return 0
+            self._delivered = await self._emit(records)
+        # Else it is out already, and only that could not be noted.
+        await self._outbox.advance(self._name, self._delivered)
+        return self._delivered - after
 
     async def _read(self, after: int) -> list[Logged]:
         """What is new, page by page: whoever clicks meanwhile waits for no more than one."""

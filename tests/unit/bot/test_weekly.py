@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.weekly import NAME, Weekly, last_monday
+from governance.errors import Code, Unavailable
 from tests.support.build import FixedClock
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
@@ -18,11 +19,14 @@ class Post:
         self.marks: dict[str, int] = {}
         self.leading = True
         self.failing = False
+        self.is_full = False
 
     async def cursor(self, name: str) -> int:
         return self.marks.get(name, 0)
 
     async def advance(self, name: str, seq: int) -> None:
+        if self.is_full:
+            raise Unavailable(Code.LEDGER_UNAVAILABLE, "it could not be written")
         self.marks[name] = max(seq, self.marks.get(name, 0))
 
     async def leads(self) -> bool:
@@ -81,6 +85,20 @@ async def test_what_failed_is_tried_again_and_not_taken_for_sent() -> None:
     assert post.marks.get(NAME) is None
     post.failing = False
     assert await weekly(post, clock).turn()
+    assert len(post.sent) == 1
+
+
+async def test_a_week_that_was_sent_while_nothing_could_be_noted_is_not_sent_again() -> None:
+    post, clock = Post(), FixedClock(MONDAY + timedelta(hours=9))
+    post.is_full = True
+    turn = weekly(post, clock).turn
+    for _ in range(4):
+        with pytest.raises(Unavailable):
+            await turn()
+    post.is_full = False
+    assert not await turn()
+    assert len(post.sent) == 1
+    assert not await weekly(post, clock).turn()
     assert len(post.sent) == 1
 
 
