@@ -142,7 +142,7 @@ class Writer:
 
     def _try_again(self) -> None:
         try:
-            connection, _ = self._begun(lambda usable: usable.begin())
+            connection, _ = self._begun(lambda usable: usable.begin_chain())  # as a request
             probe(connection)
             connection.commit()
         except Exception as error:  # noqa: BLE001  # either driver's; the next trial may do better

@@ -231,11 +231,15 @@ TROUBLES = {
 def on_server(
     server: Postgres,
     break_: Callable[[Postgres, str], AbstractContextManager[None]] = failing.shut,
+    *,
+    busy_timeout_s: float = 5.0,
 ) -> Trouble:
     name = server.ready()
 
     def ledger(clock: FixedClock) -> MemoryLedger:
-        made = SqlLedger(server.url(name), clock, trusts_database_time=False)
+        made = SqlLedger(
+            server.url(name), clock, trusts_database_time=False, busy_timeout_s=busy_timeout_s
+        )
         return cast("MemoryLedger", made)
 
     return Trouble(make=ledger, down=lambda _: break_(server, name))
@@ -373,6 +377,22 @@ async def test_an_outbox_that_has_nothing_to_do_does_not_make_a_full_server_read
 def written(folder: Path) -> list[tuple[int, int]]:
     found = [path.stat() for path in sorted(folder.glob("placet.db*")) if path.suffix != ".db-shm"]
     return [(one.st_mtime_ns, one.st_size) for one in found]
+
+
+async def test_while_another_session_holds_the_end_of_the_log_no_trial_makes_it_ready(
+    postgres: Postgres,
+):
+    trouble = on_server(postgres, failing.held, busy_timeout_s=0.05)
+    async with served(trouble) as world:
+        with trouble.down(world.ledger):
+            assert (await world.post("jobs", body=MERGE))["code"] == "ledger_unavailable"
+            lasted_s = 0
+            async with asyncio.timeout(30):
+                while lasted_s < 3:  # long enough for trials
+                    told = await world.get("/readyz", "")
+                    assert told.status == 503
+                    lasted_s = told["unwritable_s"]
+        await becomes_ready(world)
 
 
 @pytest.mark.parametrize("is_locked", [False, True])

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
+import psycopg
+
 from governance.errors import Code, Unavailable
 from storage.memory.ledger import MemoryLedger
 from tests.support.postgres import Postgres
@@ -79,6 +81,14 @@ def shut(server: Postgres, name: str) -> Iterator[None]:
         yield
     finally:
         server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+@contextmanager
+def held(server: Postgres, name: str) -> Iterator[None]:
+    """Another session holds the end of the log, and does not go on."""
+    with psycopg.connect(server.url(name)) as other:
+        other.execute("SELECT * FROM head FOR UPDATE")
+        yield
 
 
 @contextmanager
