@@ -9,14 +9,15 @@ must wait keeps no other waiting, and no verdict depends on any of it.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot.observability import Sparing
 from governance.errors import PlacetError, Refused
 from governance.outbox import LONGEST_WAIT_S, Claimed, Outbox, Owed, OwedKind
 from governance.ports import Clock, Reader, TicketQuery
+from governance.sparing import Sparing
 from governance.tickets.lifecycle import LIVE, MAY_EXPIRE
 from governance.tickets.ticket import Ticket
 
@@ -110,7 +111,7 @@ class Delivery:
         self._poll_s = poll_s
         self._tasks: list[asyncio.Task[None]] = []
         self._active = 0
-        self._sparing = Sparing()
+        self._sparing = Sparing(time.monotonic)
 
     def start(self) -> None:
         """Begin draining in the background."""

@@ -1,21 +1,17 @@
 """Logs for operators: one JSON object a line.
 
-Lives here: the form of log lines, and how often the same is said. Must not live here: audit (that
-is the ledger). Law: no body, token or personal text is ever logged; what a third party logs below
-WARNING is dropped; what goes on for an hour is a line a minute.
+Lives here: the form of log lines. Must not live here: audit (that is the ledger). Law: no body,
+token or personal text is ever logged; what a third party logs below WARNING is dropped.
 """
 
 import json
 import logging
 import sys
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 _OURS = ("bot", "governance", "storage", "placet")
 _DETAILS = ("why", "items", "size", "seq")
 """What a line may say besides its message, where it was given."""
-_SAY_S = 60.0
 
 
 class JsonLines(logging.Formatter):
@@ -34,22 +30,6 @@ class JsonLines(logging.Formatter):
             line["error"] = record.exc_info[0].__name__
             line["where"] = _where(record)
         return json.dumps(line, ensure_ascii=False)
-
-
-class Sparing:
-    """Says one thing once a minute, however often it happens; of few things, each by its name."""
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._next: dict[str, float] = {}
-
-    def may_say(self, what: str) -> bool:
-        """Whether it is time to; then it is said."""
-        now = self._monotonic()
-        if now < self._next.get(what, now):
-            return False
-        self._next[what] = now + _SAY_S
-        return True
 
 
 def _message(record: logging.LogRecord) -> str:

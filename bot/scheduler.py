@@ -14,11 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from bot.observability import Sparing
 from governance.errors import Code, PlacetError
 from governance.outbox import Outbox, Owed, OwedKind
 from governance.ports import Clock, DueWork, Reader
 from governance.service import Service
+from governance.sparing import Sparing
 from governance.tickets import commands as cmd
 from governance.tickets.ticket import TicketId
 
@@ -86,7 +86,7 @@ class Sweeper:
         self._outbox = outbox
         self._clock = clock
         self._guard = guard
-        self._sparing = Sparing()
+        self._sparing = Sparing(time.monotonic)
 
     async def sweep(self) -> int:
         """Expire, mark, declare lost, confirm anew, tell of floods; how many commands ran."""
@@ -148,12 +148,14 @@ class Ticker:
         *,
         look_s: float = LOOK_S,
     ) -> None:
+        # That a turn is skipped while the one before it lasts is as it should be, and no warning.
+        logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._clock = clock or WallClock()
         self._monotonic = monotonic
         self._look_s = look_s
         self._offset = _offset_s(self._clock, monotonic)
-        self._sparing = Sparing()
+        self._sparing = Sparing(time.monotonic)
         self._next_look: asyncio.TimerHandle | None = None
 
     def every(

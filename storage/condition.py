@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from governance.errors import Unavailable
 from governance.sentences import Sentence
+from governance.sparing import SAY_S
 from storage.batch import unavailable
 from storage.connection import Connection
 
@@ -21,8 +22,6 @@ _log = logging.getLogger("placet.ledger")
 
 PROBE_S = 1.0
 """So long after the last failure it is tried again, if nobody else tries."""
-SAY_S = 60
-"""A failure that lasts is told so often."""
 _PROBE_BYTES = 128 * 1024
 _PUT = """INSERT INTO outbox (kind, key, generation, due_at, claimed_until, token,
     claimed_generation, attempts, error, dead) VALUES ('probe', ?, 0, '', NULL, '', 0, 0, ?, 1)"""

@@ -10,12 +10,13 @@ where on it follows.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from bot.observability import Sparing
 from governance.errors import Code, PlacetError, Refused
 from governance.outbox import Outbox
 from governance.ports import Logged, Reader
+from governance.sparing import Sparing
 
 _log = logging.getLogger(__name__)
 _PAGE = 100
@@ -59,7 +60,7 @@ class Follower:
         self._leads = leads
         self._delivered = 0
         """How far this process has delivered."""
-        self._sparing = Sparing()
+        self._sparing = Sparing(time.monotonic)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -9,10 +9,13 @@ that breaks is made anew.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import psycopg
+
+from governance.sparing import Sparing
 
 CHANNEL = "placet"
 _RETRY_S = 1.0
@@ -27,6 +30,7 @@ class NotifyWakes:
         self._link = link
         self._token = token
         self._task: asyncio.Task[None] | None = None
+        self._sparing = Sparing(time.monotonic)
         self.is_listening = asyncio.Event()
         """Set while hints come in."""
 
@@ -50,7 +54,8 @@ class NotifyWakes:
             try:
                 await self._listen(on_wake)
             except psycopg.Error as error:
-                _log.warning("no notices: polling only", extra={"why": type(error).__name__})
+                if self._sparing.may_say("notices"):
+                    _log.warning("no notices: polling only", extra={"why": type(error).__name__})
             finally:
                 self.is_listening.clear()
             await asyncio.sleep(_RETRY_S)
@@ -74,6 +79,7 @@ class SessionLeader:
         self._session: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._held: set[str] = set()
         self._opening = asyncio.Lock()
+        self._sparing = Sparing(time.monotonic)
         self._is_closed = False
 
     async def leads(self, name: str) -> bool:
@@ -86,7 +92,8 @@ class SessionLeader:
             given = [] if name in self._held else [f"placet/{name}"]
             row = await (await session.execute(sql, given)).fetchone()
         except psycopg.Error as error:
-            _log.warning("no word on who leads", extra={"why": type(error).__name__})
+            if self._sparing.may_say("leads"):
+                _log.warning("no word on who leads", extra={"why": type(error).__name__})
             await self._let_go()
             return False
         is_leading = row == (True,)

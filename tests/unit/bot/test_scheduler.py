@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 
 from bot.forgetting import forget_keys
 from bot.scheduler import BATCH, MAX_JUMP_S, JumpGuard, Sweeper, Ticker, WallClock
@@ -240,6 +241,25 @@ async def test_a_clock_that_is_set_back_puts_off_no_tick(clock: FixedClock) -> N
         await asyncio.wait_for(done.wait(), 5)
     finally:
         ticker.stop()
+
+
+async def test_turns_that_are_skipped_while_one_lasts_are_no_lines(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    skipped = asyncio.Event()
+
+    async def work() -> None:
+        await asyncio.Event().wait()
+
+    ticker = Ticker()
+    ticker.every(0.01, "work", work, at_once=True)
+    ticker._scheduler.add_listener(lambda _: skipped.set(), EVENT_JOB_MAX_INSTANCES)
+    ticker.start()
+    try:
+        await asyncio.wait_for(skipped.wait(), 5)
+    finally:
+        ticker.stop()
+    assert caplog.messages == []
 
 
 async def test_a_turn_that_a_stop_cuts_short_is_no_error(caplog: pytest.LogCaptureFixture) -> None:

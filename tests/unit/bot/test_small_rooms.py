@@ -10,7 +10,7 @@ from bot import memory
 from bot.api.middleware import trace_id_of
 from bot.ids import RandomIds
 from bot.manifest import manifest
-from bot.observability import JsonLines, Sparing
+from bot.observability import JsonLines
 
 
 def test_ticket_ids_are_unique_and_sort_by_time_of_birth() -> None:
@@ -91,17 +91,6 @@ def test_a_log_line_says_why_and_how_many_and_nothing_else_that_came_along() -> 
     told = json.loads(line)
     assert (told["message"], told["why"], told["items"]) == ("it waits", "DiskFull", 3)
     assert "the-secret-token" not in line
-
-
-def test_what_goes_on_for_an_hour_is_said_once_a_minute_each_thing_by_itself() -> None:
-    now = [0.0]
-    sparing = Sparing(monotonic=lambda: now[0])
-    said = {"a": 0, "b": 0}
-    for second in range(3600):
-        now[0] = float(second)
-        for what in said:
-            said[what] += sparing.may_say(what)
-    assert said == {"a": 60, "b": 60}
 
 
 def test_the_manifest_is_found_in_a_checkout() -> None:

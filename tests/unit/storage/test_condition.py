@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from storage.condition import PROBE_S, SAY_S, Condition
+from governance.sparing import SAY_S
+from storage.condition import PROBE_S, Condition
 
 FULL = "the ledger could not be written (SQLITE_FULL)"
 
