@@ -22,7 +22,6 @@ from governance.replacing import replace
 from governance.tickets.ticket import TicketId
 from storage import outbox, taken
 from storage.bell import Bell
-from storage.condition import probe
 from storage.connection import Connection
 from storage.engine import database, migrate
 from storage.errors import unavailable
@@ -32,6 +31,7 @@ from storage.retention import forgetting
 from storage.sqlite.wakes import POLL_S
 from storage.tree.tile_store import SqlTiles
 from storage.writing.batch import Batch, Outcome, raised
+from storage.writing.condition import probe
 from storage.writing.jobs import Act, Job, Together, Upkeep
 from storage.writing.writer import Writer
 

@@ -22,11 +22,10 @@ from governance.errors import Code, PlacetError, Unavailable
 from governance.keys import HeadSigner
 from governance.ports import Clock
 from governance.sentences import Sentence
-from storage.writing.batch import Batch, unavailable
-from storage.writing.condition import Condition, kind_of, probe, unwritten
 from storage.connection import Connection, Database, Trouble
 from storage.errors import unavailable
 from storage.writing.batch import Batch
+from storage.writing.condition import Condition, kind_of, probe, unwritten
 from storage.writing.flush import flush
 from storage.writing.jobs import AnyJob
 from storage.writing.source import RowSource, head_of

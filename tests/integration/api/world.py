@@ -36,9 +36,9 @@ from governance.principal import (
 from governance.service import Service
 from governance.tickets.ticket import Ticket, TicketId
 from governance.transparency import Published
+from storage.ledger import SqlLedger
 from storage.memory.ledger import MemoryLedger
 from storage.tree.proving import Prover
-from storage.ledger import SqlLedger
 from tests.support.build import T0, FixedClock
 from tests.support.core import FakeSigner
 from tests.support.logs import ORIGIN

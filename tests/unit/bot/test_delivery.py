@@ -16,7 +16,7 @@ from bot.delivery import (
     owe_all_cards,
 )
 from governance.errors import Code, Refused, Unavailable
-from governance.outbox import Owed, OwedKind, Claimed
+from governance.outbox import Claimed, Owed, OwedKind
 from storage.memory.ledger import MemoryLedger
 from tests.support.build import T0, FixedClock, opened
 from tests.support.commits import append

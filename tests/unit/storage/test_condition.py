@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from governance.sparing import SAY_S
-from storage.condition import PROBE_S, Condition
+from storage.writing.condition import PROBE_S, Condition
 
 FULL = "the ledger could not be written (SQLITE_FULL)"
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from storage import notices
-from storage.notices import NotifyWakes, SessionLeader
+from storage.postgres.notices import NotifyWakes, SessionLeader
 
 
 class Deaf(NotifyWakes):

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from governance.errors import Unavailable
 from governance.sentences import Sentence
 from governance.sparing import SAY_S
-from storage.batch import unavailable
 from storage.connection import Connection
+from storage.errors import unavailable
 
 _log = logging.getLogger("placet.ledger")
 
