@@ -54,7 +54,8 @@ FINDINGS: Mapping[str, str] = {
     "row security": "the server hides rows of a table other than the log from some who read it",
     "unique": "a table may hold twice what may be there once: a key or unique index is gone",
     "schema": "the database holds a view that is none of ours",
-    "damage": "a page of the file is damaged, or an index does not hold what its table holds",
+    "damage": "a page of the file is damaged, or an index does not hold what its table holds or "
+    "cannot be asked",
     "seal": "a sealed segment is not what was sealed: records, files, state, order or signature",
     "detached": "records left the log that nobody signed for, too early or under a hold, some of "
     "them are still there, or a file that stands for them is missing or another one",

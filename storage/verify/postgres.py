@@ -17,6 +17,7 @@ import psycopg
 from storage.verify.chain import COLUMNS, GENESIS, Problem, Raw
 from storage.verify.source import later, record
 from storage.verify.uniques import missing
+from storage.verify_indexes import indexes
 
 _BATCH = 2_000
 _TABLES = """SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)
@@ -34,7 +35,10 @@ _UNIQUES = """SELECT c.relname, (SELECT array_agg(a.attname::text ORDER BY a.att
     coalesce(pg_get_expr(i.indpred, i.indrelid), '')
     FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
     WHERE c.relnamespace = current_schema()::regnamespace
-    AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL"""
+    AND i.indisunique AND i.indisvalid AND i.indisready AND i.indislive
+    AND i.indimmediate AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM pg_opclass o
+        WHERE o.oid = ANY (i.indclass) AND NOT (o.opcdefault
+        AND o.opcnamespace = 'pg_catalog'::regnamespace))"""
 _HIDDEN = """SELECT relname FROM pg_class WHERE relrowsecurity AND relname <> 'events'
     AND relnamespace = current_schema()::regnamespace"""
 _HEIRS = """SELECT c.relname, p.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -177,6 +181,7 @@ class PostgresSource:
             detail = f"policies say who sees which rows of {name}, and none of ours do"
             yield Problem(seq=0, what="row security", detail=detail, table=name, row=name)
         yield from self._uniques()
+        yield from indexes(self._connection)
 
     def _uniques(self) -> Iterator[Problem]:
         columns = {name: frozenset(names) for name, names in self._connection.execute(_COLUMNS)}
