@@ -31,7 +31,7 @@ _INDEXES = """SELECT c.oid::regclass::text, quote_ident(x.relname),
     FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_class c ON c.oid = i.indrelid
     JOIN pg_am m ON m.oid = x.relam WHERE c.relkind = 'r' AND i.indisvalid
     AND c.relnamespace = current_schema()::regnamespace ORDER BY 1, 2"""
-_PLAIN = re.compile(r"\w+ (?:(?:=|<>) (?:'\w*'::text|\d+)|IS NOT NULL)")
+_PLAIN = re.compile(r"\w+ (?:(?:[<>]?=|<>|<|>) (?:'\w*'::text|\d+)|IS NOT NULL)")
 """A condition that calls nothing."""
 _TABLE = """SELECT count(*), sum(hashtextextended({row}::text, 0)),
     sum(hashtextextended({place}::text, 0)) FROM ONLY {table} {where}"""

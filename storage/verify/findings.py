@@ -54,6 +54,10 @@ FINDINGS: Mapping[str, str] = {
     "row security": "the server hides rows of a table other than the log from some who read it",
     "unique": "a table may hold twice what may be there once: a key or unique index is gone",
     "schema": "the database holds a view that is none of ours",
+    "declaration": "a table on a server is declared otherwise than it was made: its kind, columns, "
+    "constraints, or that it outlives a crash",
+    "shadow": "on a server somebody may find another table or function in place of the one meant",
+    "rights": "a role on a server may do more than it should, or nothing holds executors to runs",
     "damage": "a page of the file is damaged, or an index does not hold what its table holds or "
     "cannot be asked",
     "seal": "a sealed segment is not what was sealed: records, files, state, order or signature",

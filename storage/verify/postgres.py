@@ -18,16 +18,27 @@ from storage.verify.chain import COLUMNS, GENESIS, Problem, Raw
 from storage.verify.source import later, record
 from storage.verify.uniques import missing
 from storage.verify_indexes import indexes
+from storage.verify_declared import declared
+from storage.verify_roles import roles
 
 _BATCH = 2_000
+# No view: reading one would run what somebody wrote.
 _TABLES = """SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)
-    FROM information_schema.columns WHERE table_schema = current_schema()
+    FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+    WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'
     AND table_name NOT IN ('events', 'alembic_version') GROUP BY table_name"""
-_TRIGGERS = """SELECT t.tgname, c.relname, t.tgenabled::text, pg_get_triggerdef(t.oid), p.prosrc
+_LOG = "SELECT relkind = 'r' FROM pg_class WHERE oid = to_regclass('events')"
+_TRIGGERS = """SELECT t.tgname, c.relname, t.tgenabled::text, pg_get_triggerdef(t.oid),
+    CASE WHEN p.proconfig IS NULL AND NOT p.prosecdef AND l.lanname = 'plpgsql'
+        THEN p.prosrc ELSE '' END
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+    JOIN pg_language l ON l.oid = p.prolang
     WHERE NOT t.tgisinternal AND c.relnamespace = current_schema()::regnamespace"""
 _RULES = """SELECT rulename FROM pg_rules WHERE schemaname = current_schema()
     UNION ALL SELECT viewname FROM pg_views WHERE schemaname = current_schema()"""
+_AT_LOGIN = (
+    """SELECT evtname FROM pg_event_trigger WHERE evtevent = 'login' AND evtenabled <> 'D'"""
+)
 _COLUMNS = """SELECT table_name, array_agg(column_name::text) FROM information_schema.columns
     WHERE table_schema = current_schema() GROUP BY table_name"""
 _UNIQUES = """SELECT c.relname, (SELECT array_agg(a.attname::text ORDER BY a.attnum)
@@ -38,7 +49,9 @@ _UNIQUES = """SELECT c.relname, (SELECT array_agg(a.attname::text ORDER BY a.att
     AND i.indisunique AND i.indisvalid AND i.indisready AND i.indislive
     AND i.indimmediate AND i.indexprs IS NULL AND NOT EXISTS (SELECT 1 FROM pg_opclass o
         WHERE o.oid = ANY (i.indclass) AND NOT (o.opcdefault
-        AND o.opcnamespace = 'pg_catalog'::regnamespace))"""
+        AND o.opcnamespace = 'pg_catalog'::regnamespace))
+    AND NOT EXISTS (SELECT 1 FROM pg_attribute n WHERE n.attrelid = c.oid
+        AND n.attnum = ANY (i.indkey) AND NOT n.attnotnull)"""
 _HIDDEN = """SELECT relname FROM pg_class WHERE relrowsecurity AND relname <> 'events'
     AND relnamespace = current_schema()::regnamespace"""
 _HEIRS = """SELECT c.relname, p.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
@@ -127,6 +140,8 @@ class PostgresSource:
         self._open = psycopg.connect(**self._link)
         self._open.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         self._open.read_only = True
+        if self._connection.execute(_LOG).fetchone() == (False,):
+            raise psycopg.errors.WrongObjectType("events is no table")
         scratch.execute("COMMIT")
         scratch.execute("ATTACH '' AS db")
         scratch.execute("BEGIN")
@@ -174,6 +189,9 @@ class PostgresSource:
         for name, table in found.keys() - OF_ROLES:
             detail = f"{name} is none of ours"
             yield Problem(seq=0, what="trigger", detail=detail, table=table, row=name)
+        for (name,) in self._connection.execute(_AT_LOGIN):
+            detail = f"{name} does something whenever anybody connects, and is none of ours"
+            yield Problem(seq=0, what="trigger", detail=detail, row=name)
         for (name,) in self._connection.execute(_RULES):
             detail = f"the view or rule {name} is none of ours"
             yield Problem(seq=0, what="schema", detail=detail, row=name)
@@ -181,7 +199,8 @@ class PostgresSource:
             detail = f"policies say who sees which rows of {name}, and none of ours do"
             yield Problem(seq=0, what="row security", detail=detail, table=name, row=name)
         yield from self._uniques()
-        yield from indexes(self._connection)
+        for look in (declared, roles, indexes):
+            yield from look(self._connection)
 
     def _uniques(self) -> Iterator[Problem]:
         columns = {name: frozenset(names) for name, names in self._connection.execute(_COLUMNS)}

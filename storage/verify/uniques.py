@@ -41,6 +41,8 @@ _ONCE: tuple[Unique, ...] = (
     ("detached_leaves", ("after",), ""),
     ("detached_uses", ("digest", "seq"), ""),
 )
+TABLES = frozenset(table for table, *_ in _ONCE)
+"""Every table of a ledger."""
 _COLUMNS = "SELECT name, pk FROM pragma_table_info(?, 'db') ORDER BY pk"
 _INDEXES = """SELECT l.name, l.partial, m.sql FROM pragma_index_list(?, 'db') l
     LEFT JOIN db.sqlite_master m ON m.name = l.name WHERE l."unique" = 1"""

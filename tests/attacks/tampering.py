@@ -77,14 +77,19 @@ class Lab:
             segments=Path(shutil.copytree(self.segments, folder / "segments")),
         )
 
-    def verified(self, target: str, *, outside: bool) -> Report:
-        """What the verifier says, with or without what was kept outside."""
+    def known(self, target: str, *, outside: bool) -> Options:
+        """What the verifier is given: everything that was kept outside, or nothing."""
         known: Options = {"jobs": 0}
         if outside:
             known |= {"checkpoints": self.checkpoints, "keys": self.keys}
-        if target == "database":
-            if outside:
+            if target == "database":
                 known["witnesses"] = self.witnesses
+        return known
+
+    def verified(self, target: str, *, outside: bool) -> Report:
+        """What the verifier says, with or without what was kept outside."""
+        known = self.known(target, outside=outside)
+        if target == "database":
             return verify_database(self.database, **known)
         return verify_export(self.export if target == "export" else self.segments, **known)
 

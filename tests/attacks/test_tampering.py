@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -28,12 +28,22 @@ from tests.attacks import __main__ as count
 from tests.attacks.flips import FLIPS
 from tests.attacks.tampering import Attack, Lab, written
 from tests.attacks.tampering_kinds import ATTACKS, ITSELF, OUTSIDE
+from tests.attacks.tampering_server import is_possible
+from tests.attacks.tampering_server_kinds import SERVER_ATTACKS
 
 
 def table() -> list[str]:
     """The table of ``docs/security.md``."""
-    rows = (f"| {attack.surface} | {attack.name} | {attack.shown_by} |" for attack in ATTACKS)
-    return ["| where | what is changed | shown by |", "|---|---|---|", *rows]
+    rows = [(a.surface, a.name, a.shown_by, tried_on(a)) for a in ATTACKS]
+    rows += [(a.surface, a.name, ITSELF, "PostgreSQL") for a in SERVER_ATTACKS]
+    told = (f"| {' | '.join(row)} |" for row in rows)
+    return ["| where | what is changed | shown by | tried on |", "|---|---|---|---|", *told]
+
+
+def tried_on(attack: Attack) -> str:
+    if attack.target != "database":
+        return "files"
+    return "both" if is_possible(attack) else "SQLite"
 
 
 @pytest.fixture(scope="module")
@@ -103,11 +113,18 @@ def test_the_count_says_what_was_found_otherwise_than_documented(
         name="none", surface="events", target="database", shown_by=ITSELF, act=lambda lab: None
     )
     monkeypatch.setattr(count, "ATTACKS", (ATTACKS[0], honest))
+    said = (SERVER_ATTACKS[0], replace(SERVER_ATTACKS[1], finds=frozenset(("hash",))))
+    monkeypatch.setattr(count, "SERVER_ATTACKS", said)
     monkeypatch.setattr(count, "FLIPS", {"rows": (FLIPS["rows"][0], 2)})
     assert count.main() == 1
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert (told["kinds"], told["shown_by"]) == (2, {"itself": 1, "nothing": 1})
-    assert (told["otherwise"], told["missed"]) == (["events: none"], {"rows": []})
+    assert told["missed"] == {"rows": []}
+    one, other = told["sqlite"], told["postgresql"]
+    assert (one["kinds"], one["shown_by"]) == (2, {"itself": 1, "nothing": 1})
+    assert one["otherwise"] == ["events: none: nothing"]
+    assert (other["kinds"], other["shown_by"]) == (4, {"itself": 2, "nothing": 1, "trigger": 1})
+    wrong = f"{said[1].surface}: {said[1].name}: trigger"
+    assert other["otherwise"] == ["events: none: nothing", wrong]
 
 
 def test_a_schema_that_is_no_text_is_a_problem_and_no_crash(lab: Lab, tmp_path: Path):

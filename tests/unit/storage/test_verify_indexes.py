@@ -180,3 +180,17 @@ def test_how_the_server_reads_is_left_as_it_was(postgres: Postgres, copy: str):
         list(indexes(connection))
         ways = "SELECT setting FROM pg_settings WHERE name LIKE 'enable_%scan'"
         assert set(connection.execute(ways)) == {("on",)}
+
+
+def test_an_index_is_asked_though_another_one_of_the_same_keys_is_smaller(
+    postgres: Postgres, copy: str
+):
+    postgres.execute(
+        """INSERT INTO outbox SELECT 'k' || n % 3, 'key' || n, 1, 'a', null, '', 0, 0, '', 1, '', 0
+           FROM generate_series(1, 5000) n""",
+        "UPDATE outbox SET attempts = 1 WHERE key < 'key3'",
+        "REINDEX INDEX pk_outbox",
+        "ANALYZE outbox",
+        name=copy,
+    )
+    assert found(postgres, copy) == []
