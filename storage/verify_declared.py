@@ -49,9 +49,11 @@ _NAMESAKES = """SELECT p.proname::text FROM pg_proc p
     UNION SELECT o.oprname::text FROM pg_operator o
     WHERE o.oprnamespace = current_schema()::regnamespace
     AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.deptype = 'e' AND e.objid = o.oid
-        AND e.classid = 'pg_operator'::regclass)
-    UNION SELECT 'search_path' FROM pg_db_role_setting s, unnest(s.setconfig) one
-    WHERE one LIKE 'search_path=%pg_catalog%' ORDER BY 1"""
+        AND e.classid = 'pg_operator'::regclass) ORDER BY 1"""
+_PATHS = """SELECT coalesce(r.rolname::text, 'every role') FROM pg_db_role_setting s
+    LEFT JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) one
+    WHERE one LIKE 'search_path=%,%pg_catalog%' AND s.setdatabase IN (0,
+        (SELECT oid FROM pg_database WHERE datname = current_database())) ORDER BY 1"""
 _TYPES = frozenset((("bigint", ""), ("integer", ""), ("bytea", ""), ("text", "C")))
 """Types of columns and their collations: text is the same where its bytes are."""
 _DEFAULTS = frozenset(("", "''::text", "0", "'0'::bigint"))
@@ -75,6 +77,9 @@ def declared(connection: Connection) -> Iterator[Problem]:
     for (name,) in connection.execute(_NAMESAKES).fetchall():
         detail = f"{name} may be found in place of what the server itself calls so"
         yield Problem(seq=0, what="shadow", detail=detail, row=name)
+    for (role,) in connection.execute(_PATHS).fetchall():
+        detail = f"a path that was set for {role} finds others before what is the server's own"
+        yield Problem(seq=0, what="shadow", detail=detail, row=role)
 
 
 def _columns(connection: Connection) -> Iterator[Problem]:

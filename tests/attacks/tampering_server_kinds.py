@@ -320,6 +320,12 @@ SERVER_ATTACKS: tuple[ServerAttack, ...] = (
     ),
     _a(
         "declarations",
+        "a number that counts by itself",
+        "declaration",
+        "ALTER TABLE cursors ALTER COLUMN seq ADD GENERATED ALWAYS AS IDENTITY",
+    ),
+    _a(
+        "declarations",
         "a key compared by another order",
         "declaration",
         'ALTER TABLE buckets ALTER COLUMN key TYPE text COLLATE "default"',
@@ -458,6 +464,26 @@ SERVER_ATTACKS: tuple[ServerAttack, ...] = (
         "executors may make functions and tables",
         "rights",
         f"GRANT CREATE ON SCHEMA public TO {EXECUTOR}",
+    ),
+    _a(
+        "roles",
+        "the executors' guard looks elsewhere: a path of its own",
+        "rights",
+        "ALTER FUNCTION tickets_by_executor() SET search_path = more",
+    ),
+    _a(
+        "roles",
+        "a policy for more than it was made for",
+        "rights",
+        "DROP POLICY events_of_serve ON events",
+        f"CREATE POLICY events_of_serve ON events TO {SERVE} WITH CHECK (true)",
+    ),
+    _a(
+        "roles",
+        "a table of the executors', who took its rights from themselves",
+        "rights",
+        f"ALTER TABLE votes OWNER TO {EXECUTOR}",
+        f"REVOKE ALL ON votes FROM {EXECUTOR}",
     ),
     _a("roles", "a table of the executors'", "rights", f"ALTER TABLE votes OWNER TO {EXECUTOR}"),
     _a(
