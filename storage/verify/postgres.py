@@ -15,11 +15,11 @@ from typing import Any
 import psycopg
 
 from storage.verify.chain import COLUMNS, GENESIS, Problem, Raw
+from storage.verify.declared import declared
+from storage.verify.indexes import indexes
+from storage.verify.roles import roles
 from storage.verify.source import later, record
 from storage.verify.uniques import missing
-from storage.verify_indexes import indexes
-from storage.verify_declared import declared
-from storage.verify_roles import roles
 
 _BATCH = 2_000
 # No view: reading one would run what somebody wrote.

@@ -14,10 +14,10 @@ import psycopg
 
 from storage.copying import copy
 from storage.engine import database
-from storage.postgres import PostgresDatabase
-from storage.role_check import apply
-from storage.schema import metadata
-from storage.verify import Report
+from storage.postgres.database import PostgresDatabase
+from storage.postgres.role_check import apply
+from storage.schema.tables import metadata
+from storage.verify.verifier import Report
 from storage.verifying import verify_server
 from tests.attacks.tampering import Attack, Lab
 from tests.attacks.tampering_server_kinds import PREFIX, ServerAttack

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from storage.verify_findings import FINDINGS
+from storage.verify.findings import FINDINGS
 from tests.attacks.tampering import Attack, Lab, written
 from tests.attacks.tampering_kinds import ATTACKS, ITSELF
 from tests.attacks.tampering_server import ServerLab, is_possible, laid_out

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from storage.verify_declared import declared
+from storage.verify.declared import declared
 from tests.support.postgres import Postgres
 
 

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from storage import verify_indexes
-from storage.verify_indexes import indexes
+from storage.verify.indexes import indexes
 from storage.verifying import verify_server
 from tests.support.postgres import Postgres
 from tests.unit.storage.test_verify_postgres import write

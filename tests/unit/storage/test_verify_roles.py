@@ -8,9 +8,9 @@ import pytest
 from storage import roles as made
 from storage import verify_roles
 from storage.engine import database
-from storage.postgres import PostgresDatabase
-from storage.role_check import apply
-from storage.verify_roles import roles
+from storage.postgres.database import PostgresDatabase
+from storage.postgres.role_check import apply
+from storage.verify.roles import roles
 from storage.verifying import verify_server
 from tests.support.postgres import Postgres
 

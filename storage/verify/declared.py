@@ -1,7 +1,7 @@
 """How a server's tables are declared, and what stands before them: the verifier's own look.
 
 Lives here: kinds of relations, columns, constraints, and names that others would find instead of
-ours. Must not live here: keys (``verify_uniques``), triggers and who may do what. Law: shares no
+ours. Must not live here: keys (``uniques``), triggers and who may do what. Law: shares no
 text with the schema; the catalogue is read and nothing of it is run.
 """
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 
-from storage.verify_chain import Problem
-from storage.verify_uniques import TABLES
+from storage.verify.chain import Problem
+from storage.verify.uniques import TABLES
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

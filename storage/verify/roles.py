@@ -1,7 +1,7 @@
 """What keeps a server's roles apart: the verifier's own look at who may do what.
 
 Lives here: rights, row policies and the guard of tickets, where roles of ours are. Must not live
-here: the triggers that guard the log from everybody (``verify_postgres``). Law: shares no text with
+here: the triggers that guard the log from everybody (``postgres``). Law: shares no text with
 what makes the roles; whoever counts as an executor may not do more than tell of runs. Where there
 are no such roles, or an account is none of theirs, nothing is said.
 """
@@ -13,8 +13,8 @@ from typing import Any
 
 import psycopg
 
-from storage.verify_chain import Problem
-from storage.verify_uniques import TABLES
+from storage.verify.chain import Problem
+from storage.verify.uniques import TABLES
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

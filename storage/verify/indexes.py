@@ -1,7 +1,7 @@
 """Whether a server's indexes hold what their tables hold: the verifier's own way of asking.
 
 Lives here: every index asked by itself, compared with its table read row by row. Must not live
-here: what has to be unique (``verify_uniques``). Law: an index that says something else than its
+here: what has to be unique (``uniques``). Law: an index that says something else than its
 table is found, although every row is as the log says; one that cannot be asked is a problem as
 well; nothing is kept but sums; no expression is evaluated that whoever owns the tables wrote.
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from storage.verify_chain import Problem
+from storage.verify.chain import Problem
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 """One in a transaction, which sees one moment."""
