@@ -1,4 +1,4 @@
-"""Looks at tickets that wait, and asks for their reminders and steps when the time has come.
+"""Looks at tickets that wait for people, and asks for reminders and steps when their time has come.
 
 Lives here: whom a reminder helps, quiet hours, and when to look again. Must not live here: the
 moments (``governance.policy.reminders``), whether one was taken (the lifecycle decides), messages.
@@ -7,6 +7,7 @@ a fact once, and nothing is asked for a ticket that is settled.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import Protocol
@@ -20,6 +21,7 @@ from governance.policy.reminders import QuietHours, Timing
 from governance.ports import Clock, Directory, Reader
 from governance.principal import Eligible, PersonId
 from governance.service import Service
+from governance.tickets import lost
 from governance.tickets import nudge_commands as cmd
 from governance.tickets.quorum import tally
 from governance.tickets.ticket import Ticket, TicketId, TicketState
@@ -60,6 +62,9 @@ class Watch:
         ticket = await self._service.ticket(TicketId(key))
         requirement = ticket.ruling.requirement
         now = self._clock.now()
+        next_lost_at = lost.following(ticket, now)
+        if next_lost_at is not None:
+            raise _again(now, min(next_lost_at, await self._told_of_lost(ticket, now)))
         if ticket.state is not TicketState.PENDING or requirement is None:
             return
         if now >= ticket.expires_at:
@@ -72,10 +77,30 @@ class Watch:
             awake_at = await self._reminded(ticket, requirement, timing, now)
         except Unavailable as error:
             raise RetryLater(error.code, after_s=_UNKNOWN_S) from error
-        if awake_at is not None:
-            next_at = min(next_at, awake_at)
-        wait = max(next_at - now, _SOONEST)
-        raise RetryLater("", after_s=min(wait.total_seconds(), _LOOK_S))
+        raise _again(now, next_at if awake_at is None else min(next_at, awake_at))
+
+    async def _told_of_lost(self, ticket: Ticket, now: datetime) -> datetime:
+        """Tell whoever is awake that nobody knows what became of it; when to look again.
+
+        The moment is a record where people cannot be looked up as well: the channel is told.
+        """
+        bundle, requirement = self._service.bundle, ticket.ruling.requirement
+        timing = bundle.reminders.of("" if requirement is None else requirement.tier)
+        roles = [*bundle.directory] if requirement is None else [r.role for r in requirement.roles]
+        awake: tuple[PersonId, ...] = ()
+        look_at = now + timedelta(seconds=_UNKNOWN_S)
+        with contextlib.suppress(Unavailable):
+            may_say = sorted(await self._directory.eligible(roles))
+            awake, awake_at = await self._awake(may_say, timing, now)
+            look_at = awake_at or now + timedelta(seconds=_LOOK_S)
+        command = cmd.RemindResolvers(
+            ticket_id=ticket.id,
+            revision=ticket.revision,
+            people=awake,
+            most_a_day=timing.most_a_day,
+        )
+        await self._service.handle(command)
+        return look_at
 
     async def _escalated(self, ticket: Ticket, timing: Timing, now: datetime) -> Ticket:
         for number in range(1, timing.step(ticket.created_at, now) + 1):
@@ -108,10 +133,7 @@ class Watch:
             if person not in had and person not in ticket.ask.excluded
             if ticket.vote_of(person) is None
         ]
-        quiet = None if timing.is_urgent else self._service.bundle.reminders.quiet
-        awake_at = await asyncio.gather(*(self._awake_at(one, quiet, now) for one in people))
-        asleep = [at for at in awake_at if at > now]
-        awake = tuple(one for one, at in zip(people, awake_at, strict=True) if at <= now)
+        awake, next_at = await self._awake(people, timing, now)
         if awake:
             command = cmd.RemindVoters(
                 ticket_id=ticket.id,
@@ -121,7 +143,16 @@ class Watch:
                 most_a_day=timing.most_a_day,
             )
             await self._service.handle(command)
-        return min(asleep, default=None)
+        return next_at
+
+    async def _awake(
+        self, people: Sequence[PersonId], timing: Timing, now: datetime
+    ) -> tuple[tuple[PersonId, ...], datetime | None]:
+        """Who of them has no quiet hours now, and when the first of the others has none."""
+        quiet = None if timing.is_urgent else self._service.bundle.reminders.quiet
+        awake_at = await asyncio.gather(*(self._awake_at(one, quiet, now) for one in people))
+        awake = tuple(one for one, at in zip(people, awake_at, strict=True) if at <= now)
+        return awake, min((at for at in awake_at if at > now), default=None)
 
     async def _helpful(
         self, ticket: Ticket, requirement: Requirement, now: datetime
@@ -148,6 +179,12 @@ class Watch:
         local = now.astimezone(await self._zones.zone(person))
         left = quiet.minutes_left(local.hour * 60 + local.minute)
         return now if not left else now + timedelta(minutes=left) - timedelta(seconds=local.second)
+
+
+def _again(now: datetime, at: datetime) -> RetryLater:
+    """To look at it again at ``at``, and within an hour."""
+    wait = max(at - now, _SOONEST)
+    return RetryLater("", after_s=min(wait.total_seconds(), _LOOK_S))
 
 
 def _lent(control: Control, voices: Eligible, now: datetime) -> set[PersonId]:

@@ -7,7 +7,7 @@ transaction of its event; messages of one key coalesce, so only the newest state
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from governance.execution import OutputState
 from governance.policy.decision import Effect
 from governance.policy.emergency import LABEL as EMERGENCY_LABEL
 from governance.tickets import events as ev
+from governance.tickets import lost
 from governance.tickets import nudge_events as nudge_ev
 from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import Basis, Ticket, TicketId, TicketState
@@ -37,11 +38,15 @@ class OwedKind(StrEnum):
     EMERGENCY = "emergency"
     """Tell the second channel of a ticket that names an emergency template."""
     WATCH = "watch"
-    """Look whether a waiting ticket asks for a reminder or a step of its escalation."""
+    """Look whether a ticket that waits for people asks for a reminder, or a step of escalation."""
     REMIND = "remind"
     """Tell one person, in one message, everything that waits for them."""
     ESCALATE = "escalate"
     """Tell the channel of a step that a ticket still waits."""
+    REMIND_UNKNOWN = "remind_unknown"
+    """Tell one person, in one message, every run that ended in the dark and lacks their word."""
+    TELL_UNKNOWN = "tell_unknown"
+    """The same for the channel of a tenant's cards."""
     TELL_EXPIRED = "tell_expired"
     """Tell one person that what they answer for was not decided in time."""
 
@@ -154,6 +159,10 @@ class Outbox(Protocol):
 
 _FREEZES = (ctl.AgentFrozen, ctl.UnfreezeAsked, ctl.AgentUnfrozen)
 _FIRST_LOOK = timedelta(seconds=60)
+_GATHERED = timedelta(minutes=5)
+"""Runs that end in the dark one after another are told to a person in one message for so long."""
+_COUNTED_FROM = datetime(1970, 1, 1, tzinfo=UTC)
+"""From where these are counted: the same end for all, so that none puts off the others."""
 STEP = "\n"
 """Between a ticket's id and what stands behind it in a key; no id holds it."""
 _MAY_WAIT = (ev.TicketOpened, ev.TicketRevised, ev.QuorumLost)
@@ -170,6 +179,7 @@ _SILENT = (
     run_ev.ExecutionCleared,
     ev.TicketUpheld,
     nudge_ev.VotersReminded,
+    nudge_ev.ResolversReminded,
 )
 
 
@@ -195,17 +205,13 @@ def owed(event: Event, after: Ticket | None) -> tuple[Owed, ...]:
             messages.append(Owed(kind=OwedKind.CARD, key=after.id, deadline=after.expires_at))
         if isinstance(event, _MAY_WAIT) and after.state is TicketState.PENDING:
             messages.append(_watched(after))
+    if isinstance(event, run_ev.ExecutionLost):
+        messages.append(Owed(kind=OwedKind.WATCH, key=after.id, deadline=after.expires_at))
     if _is_emergency(event, after):
         messages.append(Owed(kind=OwedKind.EMERGENCY, key=after.id))
     if isinstance(event, ev.TicketExpired):
         messages += _told_of_expiry(after)
-    if isinstance(event, nudge_ev.VotersReminded):
-        messages += [Owed(kind=OwedKind.REMIND, key=person) for person in event.people]
-    elif isinstance(event, nudge_ev.TicketEscalated):
-        messages += [Owed(kind=OwedKind.REMIND, key=person) for person in event.people]
-        if event.channel:
-            key = f"{after.id}{STEP}{event.step}"
-            messages.append(Owed(kind=OwedKind.ESCALATE, key=key, deadline=after.expires_at))
+    messages += _told_by_time(event, after)
     if after.state is TicketState.APPROVED and after.ask.dispatch is Dispatch.EXECUTE:
         if isinstance(event, _MAY_START):
             messages.append(Owed(kind=OwedKind.CLEAR, key=after.id))
@@ -225,6 +231,30 @@ def _watched(ticket: Ticket) -> Owed:
     life = ticket.expires_at - ticket.updated_at
     first = ticket.updated_at + min(_FIRST_LOOK, life / 4)
     return Owed(kind=OwedKind.WATCH, key=ticket.id, deadline=ticket.expires_at, not_before=first)
+
+
+def _told_by_time(event: Event, after: Ticket) -> list[Owed]:
+    """Whom a reminder or a step of an escalation tells."""
+    if isinstance(event, nudge_ev.ResolversReminded):
+        return _told_of_lost(event, after)
+    if not isinstance(event, nudge_ev.VotersReminded | nudge_ev.TicketEscalated):
+        return []
+    messages = [Owed(kind=OwedKind.REMIND, key=person) for person in event.people]
+    if isinstance(event, nudge_ev.TicketEscalated) and event.channel:
+        key = f"{after.id}{STEP}{event.step}"
+        messages.append(Owed(kind=OwedKind.ESCALATE, key=key, deadline=after.expires_at))
+    return messages
+
+
+def _told_of_lost(event: nudge_ev.ResolversReminded, after: Ticket) -> list[Owed]:
+    """One message to each person for all of some minutes, and once at each moment the channel."""
+    due_at = after.updated_at + _GATHERED - (after.updated_at - _COUNTED_FROM) % _GATHERED
+    messages = [
+        Owed(kind=OwedKind.REMIND_UNKNOWN, key=person, not_before=due_at) for person in event.people
+    ]
+    if sum(one.number == event.number for one in lost.reminders(after)) == 1:
+        messages.append(Owed(kind=OwedKind.TELL_UNKNOWN, key=after.ask.tenant))
+    return messages
 
 
 def _told_of_expiry(ticket: Ticket) -> list[Owed]:

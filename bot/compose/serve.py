@@ -31,6 +31,7 @@ from bot.compose.repeats import check_store, open_repeats
 from bot.compose.rollback import check_published
 from bot.compose.speaking import Speaking
 from bot.compose.undelivered import Undelivered
+from bot.compose.unknowns import watch_lost
 from bot.delivery import Delivery, Worker, owe_all_cards
 from bot.people.identity import SlackDirectory
 from bot.people.static_directory import StaticDirectory
@@ -229,6 +230,7 @@ async def _delivery(
         lanes=() if speaking is None else speaking.lanes(),
     )
     if speaking is not None:
+        await watch_lost(core.service.tenant, core.ledger, core.ledger, core.clock)
         speaking.start(stack, delivery)
     delivery.start()
     stack.push_async_callback(delivery.stop)

@@ -15,6 +15,7 @@ from bot.compose.effects import AuditChannel, Cards, Forwarding
 from bot.compose.emergencies import Emergencies
 from bot.compose.rounds import Rounds
 from bot.compose.telling import Telling
+from bot.compose.unknowns import Unknowns
 from bot.delivery import Delivery, Lane, Worker
 from bot.reminding import Watch
 from bot.sinks.follower import Follower
@@ -33,7 +34,7 @@ _REST_S = 0.05
 _CARDS = (OwedKind.CARD,)
 _TOLD = (
     *(OwedKind.EMERGENCY, OwedKind.REMIND, OwedKind.ESCALATE),
-    OwedKind.TELL_EXPIRED,
+    *(OwedKind.REMIND_UNKNOWN, OwedKind.TELL_UNKNOWN, OwedKind.TELL_EXPIRED),
 )
 
 
@@ -61,6 +62,17 @@ class Speaking:
             publisher=slack.publisher,
             channels=slack.channels,
         )
+        self._unknowns = Unknowns(
+            tenant=core.service.tenant,
+            channel=self._channel,
+            reader=core.ledger,
+            outbox=core.ledger,
+            clock=core.clock,
+            publisher=slack.publisher,
+            channels=slack.channels,
+            speakers=slack.speakers,
+            card_at=self._telling.card_at,
+        )
         self._watch = Watch(
             service=core.service,
             reader=core.ledger,
@@ -75,6 +87,8 @@ class Speaking:
             OwedKind.CARD: self._to_channel(self._cards.work),
             OwedKind.REMIND: self._telling.remind,
             OwedKind.ESCALATE: self._to_channel(self._telling.escalate),
+            OwedKind.REMIND_UNKNOWN: self._unknowns.remind,
+            OwedKind.TELL_UNKNOWN: self._to_channel(self._unknowns.tell),
             OwedKind.TELL_EXPIRED: self._telling.tell_expired,
             OwedKind.WATCH: self._watch.work,
             OwedKind.EMERGENCY: self._to_channel(self._emergencies.announce),

@@ -61,7 +61,7 @@ class Telling:
         if not waiting:
             return
         shown = waiting[: notices.SHOWN_AT_ONCE]
-        cards_at = {ticket.id: await self._card_at(ticket.id) for ticket in shown}
+        cards_at = {ticket.id: await self.card_at(ticket.id) for ticket in shown}
         control = await self._reader.control()
         with speaking(await self._speakers.of(user_of(person))):
             said = notices.reminder(waiting, cards_at, control)
@@ -79,7 +79,7 @@ class Telling:
         step = next((one for one in ticket.escalated if str(one.step) == number), None)
         if ticket.state is not TicketState.PENDING or step is None:
             return
-        card_at, control = await self._card_at(ticket.id), await self._reader.control()
+        card_at, control = await self.card_at(ticket.id), await self._reader.control()
         said = notices.escalation(ticket, card_at, control)
         async with in_deliverys_words():
             await self._channels.check(step.channel)
@@ -119,7 +119,7 @@ class Telling:
                 return sorted(found, key=lambda ticket: (ticket.expires_at, ticket.id))
             before = page[-1].id
 
-    async def _card_at(self, ticket_id: TicketId) -> str:
+    async def card_at(self, ticket_id: TicketId) -> str:
         """The address of a ticket's card, empty where it has none; one that is lost is owed."""
         place = await self._outbox.place(ticket_id)
         if place is None or not place.ts:

@@ -126,7 +126,7 @@ def _after_run(ticket: Ticket, event: ev.TicketEvent, at: datetime) -> Ticket:
             return replace(ticket, updated_at=at, report=event.report)
         case run_ev.OutputReleased() | run_ev.OutputDiscarded():
             return replace(ticket, updated_at=at, report=_judged(ticket, event))
-        case nudge_ev.VotersReminded():
+        case nudge_ev.VotersReminded() | nudge_ev.ResolversReminded():
             one = Reminded(number=event.number, at=at, people=event.people)
             return replace(ticket, updated_at=at, reminders=(*ticket.reminders, one))
         case nudge_ev.TicketEscalated():

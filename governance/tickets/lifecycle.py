@@ -119,6 +119,8 @@ def decide(
             return _nudging.remind(ticket, command, at)
         case nudge_cmd.EscalateTicket():
             return _nudging.escalate(ticket, command, at)
+        case nudge_cmd.RemindResolvers():
+            return _nudging.remind_of_lost(ticket, command, at)
         case _:
             return _decide_running(
                 ticket, command, at, is_frozen=is_frozen, delegations=delegations

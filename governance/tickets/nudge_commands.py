@@ -37,5 +37,19 @@ class EscalateTicket:
     people: tuple[PersonId, ...] = ()
 
 
-NudgeCommand = RemindVoters | EscalateTicket
-"""Everything that time alone asks of a ticket that waits, but its end."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemindResolvers:
+    """Record that these people are told now that nobody knows what became of a run.
+
+    Which reminder it is follows from the time (``lost``); ``most_a_day`` as above, counted from
+    when nobody knew.
+    """
+
+    ticket_id: TicketId
+    revision: int
+    people: tuple[PersonId, ...]
+    most_a_day: int
+
+
+NudgeCommand = RemindVoters | EscalateTicket | RemindResolvers
+"""Everything that time alone asks of a ticket that waits for people, but its end."""

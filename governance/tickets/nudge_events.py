@@ -1,8 +1,8 @@
 """That people were reminded of a ticket, in the past tense.
 
-Lives here: the shapes of what time does to a ticket that waits. Must not live here: when it is
-due (``bot.reminding`` asks, ``_nudging`` decides), or how anybody is told. Law: as for every
-event, a stored shape never changes; a reminder changes nobody's right to vote.
+Lives here: the shapes of what time does to a ticket that waits for people. Must not live here:
+when it is due (``bot.reminding`` asks, ``_nudging`` decides), or how anybody is told. Law: as for
+every event, a stored shape never changes; a reminder changes nobody's right to vote.
 """
 
 from dataclasses import dataclass
@@ -39,5 +39,19 @@ class TicketEscalated:
     people: tuple[PersonId, ...]
 
 
-NudgeEvent = VotersReminded | TicketEscalated
-"""Everything that time alone does to a ticket that waits, but its end."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolversReminded:
+    """The ``number``-th moment came to tell that nobody knows what became of a run.
+
+    ``people`` are to be told; where there are none, the channel is.
+    """
+
+    version: ClassVar[int] = 1
+    ticket_id: TicketId
+    revision: int
+    number: int
+    people: tuple[PersonId, ...]
+
+
+NudgeEvent = VotersReminded | TicketEscalated | ResolversReminded
+"""Everything that time alone does to a ticket that waits for people, but its end."""

@@ -103,7 +103,7 @@ class Attested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminded:
-    """These people were reminded, at ``at``, as the tier's ``number``-th reminder."""
+    """These people were reminded, at ``at``, for the ``number``-th time that it may be."""
 
     number: int
     at: datetime

@@ -5,7 +5,7 @@ Lives here: what such events presuppose of the ticket that they are on. Must not
 the record names had said, and two of them where the tier asks for two.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from storage.verify import values
 from storage.verify.chain import Json
@@ -26,12 +26,29 @@ def resolved(told: Mapping[str, Json], body: Mapping[str, Json], requirement: Js
         yield "decision", "its tier asks for a second person's word"
 
 
-def reminded(told: Mapping[str, Json], spared: set[str], *, is_over: bool) -> Wrong:
-    """What is wrong with a reminder; ``spared``: who voted, or has no vote."""
+def reminded(
+    told: Mapping[str, Json], voters: Iterable[str], ask: Mapping[str, Json], *, is_over: bool
+) -> Wrong:
+    """What is wrong with a reminder."""
     if is_over:
         yield "expiry", "it reminds of what is over"
-    if spared & {*told["people"]}:
+    if {*voters, *ask["owners"], ask["on_behalf_of"]} & {*told["people"]}:
         yield "vote", "it reminds somebody who voted or has no vote"
+
+
+def told_of_lost(
+    told: Mapping[str, Json], body: Mapping[str, Json], ask: Mapping[str, Json]
+) -> Wrong:
+    """What is wrong with telling people that nobody knows what became of a run."""
+    is_disputed = len({one["took_effect"] for one in body["attested"]}) > 1
+    said = set() if is_disputed else {one["person"] for one in body["attested"]}
+    if {*said, *ask["owners"], ask["on_behalf_of"]} & {*told["people"]}:
+        yield "vote", "it asks somebody who said it or whose word does not count"
+    lost_at = (body["run"] or {"lease_until": ""})["lease_until"]
+    had = [one for one in body["reminders"] if one["at"] >= lost_at]
+    for one in had:
+        if one["number"] >= told["number"] and {*one["people"]} & {*told["people"]}:
+            yield "decision", "it tells somebody twice at one moment"
 
 
 def escalated(told: Mapping[str, Json], body: Mapping[str, Json], *, is_over: bool) -> Wrong:

@@ -90,7 +90,7 @@ def _by_people(body: Body, kind: str, told: Mapping[str, Json], at: str) -> Body
             return {"upheld_by": told["snapshot"]}
         case "ResponseOverdue":
             return {"is_overdue": True}
-        case "VotersReminded":
+        case "VotersReminded" | "ResolversReminded":
             one = {"number": told["number"], "at": at, "people": told["people"]}
             return {"reminders": [*body["reminders"], one]}
         case "TicketEscalated":

@@ -35,6 +35,7 @@ FROM: Mapping[str, frozenset[str]] = {
     "TicketUpheld": OPEN,
     "VotersReminded": frozenset({"PENDING"}),
     "TicketEscalated": frozenset({"PENDING"}),
+    "ResolversReminded": frozenset({"UNKNOWN"}),
     "OutcomeAttested": frozenset({"UNKNOWN"}),
     "OutputReleased": frozenset({"EXECUTED", "RELEASED"}),
     "OutputDiscarded": frozenset({"EXECUTED", "RELEASED"}),

@@ -232,9 +232,11 @@ class Tickets:
         yield from _all(event, aftermath.resolved(told, seen.body, seen.ruling["requirement"]))
 
     def _reminded(self, seen: Seen, event: Event) -> Iterator[Problem]:
-        spared = {*seen.votes, *seen.ask["owners"], seen.ask["on_behalf_of"]}
-        is_over = event.at >= seen.expires_at
-        yield from _all(event, aftermath.reminded(event.payload, spared, is_over=is_over))
+        told, over = event.payload, event.at >= seen.expires_at
+        yield from _all(event, aftermath.reminded(told, seen.votes, seen.ask, is_over=over))
+
+    def _told_of_lost(self, seen: Seen, event: Event) -> Iterator[Problem]:
+        yield from _all(event, aftermath.told_of_lost(event.payload, seen.body, seen.ask))
 
     def _escalated(self, seen: Seen, event: Event) -> Iterator[Problem]:
         is_over = event.at >= seen.expires_at
@@ -278,6 +280,7 @@ class Tickets:
         "OutputDiscarded": _output_judged,
         "GrantRedeemed": _redeemed,
         "VotersReminded": _reminded,
+        "ResolversReminded": _told_of_lost,
         "TicketEscalated": _escalated,
     }
 

@@ -25,6 +25,7 @@ from governance.principal import Eligible, Person, PersonId
 from governance.submission import Submission
 from governance.tickets import commands as cmd
 from governance.tickets import events as ev
+from governance.tickets import lost
 from governance.tickets import nudge_commands as nudge_cmd
 from governance.tickets import run_events as run_ev
 from governance.tickets._aftermath import MAX_FAILED_RUNS
@@ -623,6 +624,7 @@ class Lifecycle(RuleBasedStateMachine):
         for command in (
             nudge_cmd.RemindVoters(number=step, most_a_day=2, **named),
             nudge_cmd.EscalateTicket(step=step, **named),
+            nudge_cmd.RemindResolvers(most_a_day=2, **named),
         ):
             assert self._handle(command) is None
         after = self.tickets[before.id]
@@ -631,8 +633,9 @@ class Lifecycle(RuleBasedStateMachine):
         )
         told = after.reminders[len(before.reminders) :]
         for person in {one for reminder in told for one in reminder.people}:
-            assert before.state is S.PENDING
-            assert before.vote_of(person) is None
+            assert before.state in (S.PENDING, S.UNKNOWN)
+            assert before.state is S.UNKNOWN or before.vote_of(person) is None
+            assert not lost.has_spoken(before, {person})
             assert person not in before.ask.excluded
         assert len({one.step for one in after.escalated}) == len(after.escalated)
 

@@ -359,6 +359,7 @@ def _ticket_events() -> list[Event]:
         on("t-1", run_ev.OutcomeReported, report=report()),
         on("t-1", ev.TicketUpheld, snapshot="5" * 64),
         on("t-1", nudge_ev.VotersReminded, number=1, people=(ANNA, BEN)),
+        on("t-1", nudge_ev.ResolversReminded, number=1, people=(ANNA, BEN)),
         on(
             "t-1",
             nudge_ev.TicketEscalated,

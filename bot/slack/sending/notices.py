@@ -1,4 +1,4 @@
-"""What people are told without having asked: reminders, escalations, expiries.
+"""What people are told without having asked: reminders, escalations, expiries, lost runs.
 
 Lives here: the sentences and blocks of these messages. Must not live here: when or to whom they
 go (``bot.reminding``, ``bot.compose.telling``). Law: an agent's words stand only in the inert forms
@@ -11,6 +11,7 @@ from bot.slack.cards import card as cards
 from bot.slack.cards import needs
 from bot.slack.cards import title as card_title
 from bot.slack.cards.cautions import freeze_lines
+from bot.slack.cards.past import TWO
 from bot.slack.kit import limits
 from bot.slack.kit.blocks import (
     Block,
@@ -30,6 +31,8 @@ from bot.slack.kit.language import N_, gettext, ngettext
 from bot.slack.kit.text import Inert
 from bot.slack.said import Said, say_blocks
 from governance.control import Control
+from governance.tickets import lost
+from governance.tickets.quorum import asks_for_two
 from governance.tickets.ticket import Ticket, TicketId
 
 SHOWN_AT_ONCE = 10
@@ -40,6 +43,10 @@ _EXPIRED = N_("Not decided in time")
 _UNUSED = N_("Approved, and not used in time")
 _NOTHING_RAN = N_("Nothing was run. Whoever still needs it has to ask again.")
 _CARD = N_("Open its card")
+_LOST = N_("Nobody knows what came of it")
+_FIND_OUT = N_("Look at the target, then say on the card or in Details what you found.")
+_DIFFER = N_("People found different things, so it stays open.")
+_SINCE = N_(" Unknown since ")
 _BEFORE, _WAS_UNTIL = N_(" Decide before "), N_("It could be decided until ")
 
 
@@ -64,6 +71,21 @@ def escalation(ticket: Ticket, card_at: str, control: Control) -> Said:
     blocks = [header(ours(gettext(_ESCALATED))), *_entry(ticket, card_at, control)]
     text = Inert(f"{gettext(_ESCALATED)}: {card_title.title(ticket)}")
     return say_blocks(text, with_ids(blocks, "escalate"))
+
+
+def lost_runs(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Said:
+    """One message about every run of which nobody knows the end."""
+    count = len(tickets)
+    said = ours(ngettext("1 outcome is still unknown", "{count} outcomes are still unknown", count))
+    find_out = rich(section([run(ours(gettext(_FIND_OUT)))]))
+    blocks: list[Block] = [header(ours(gettext(_LOST))), find_out]
+    for ticket in tickets[:SHOWN_AT_ONCE]:
+        blocks += _lost_entry(ticket, cards_at.get(ticket.id, ""))
+    if count > SHOWN_AT_ONCE:
+        more = ours(gettext(_MORE, count=count - SHOWN_AT_ONCE))
+        blocks += [divider(), rich(section([run(more)]))]
+    first = Inert(f"{said}. {card_title.title(tickets[0])}")
+    return say_blocks(first, with_ids(blocks[: limits.MESSAGE_BLOCKS], "lost"))
 
 
 def expiry(ticket: Ticket) -> Said:
@@ -91,4 +113,18 @@ def _entry(ticket: Ticket, card_at: str, control: Control) -> list[Block]:
     frozen = control.freeze_of(ticket.ask.agent)
     if frozen is not None:
         told += [*line(), *freeze_lines(frozen)]
+    return [rich(section(told)), actions(cards.details_button(ticket))]
+
+
+def _lost_entry(ticket: Ticket, card_at: str) -> list[Block]:
+    requirement, since = ticket.ruling.requirement, ticket.run
+    told = line(run(card_title.title(ticket), bold=True))
+    if since is not None:
+        told += [run(ours(gettext(_SINCE))), instant(since.lease_until), run(ours("."))]
+    if card_at:
+        told += [run(ours(" ")), link(card_at, ours(gettext(_CARD)))]
+    if lost.is_disputed(ticket):
+        told += line(run(ours(gettext(_DIFFER))))
+    if requirement is not None and asks_for_two(requirement):
+        told += line(run(ours(gettext(TWO))))
     return [rich(section(told)), actions(cards.details_button(ticket))]

@@ -12,11 +12,14 @@ from bot.slack.kit.language import N_, gettext
 from bot.slack.sending.remedies import Remedy, meaning
 from governance.outbox import Backlog, OwedKind
 
+_LOST = (N_("1 notice of an unknown outcome"), N_("{count} notices of unknown outcomes"))
 _WHAT = {
     OwedKind.CARD: (N_("1 card"), N_("{count} cards")),
     OwedKind.REMIND: (N_("1 reminder"), N_("{count} reminders")),
     OwedKind.EMERGENCY: (N_("1 notice of an emergency"), N_("{count} notices of emergencies")),
     OwedKind.ESCALATE: (N_("1 escalation"), N_("{count} escalations")),
+    OwedKind.REMIND_UNKNOWN: _LOST,
+    OwedKind.TELL_UNKNOWN: _LOST,
     OwedKind.TELL_EXPIRED: (N_("1 notice of an expiry"), N_("{count} notices of expiries")),
 }
 _ELSE = (N_("1 message"), N_("{count} messages"))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bot.compose.telling import Telling
+from bot.compose.unknowns import Unknowns
 from bot.delivery import Delivery
 from bot.emulator.faults import FaultKind
 from bot.emulator.messages import Message
@@ -36,11 +37,14 @@ STEP = {"after": "20m", "channel": "C0BOSS", "people": [f"slack:{TEAM}/U0NEWBIE"
 MINUTE = 60
 
 
-def bundle(*, delegation: Any = None, needs: Any = None, **tier: Any) -> dict[str, Any]:
+def bundle(
+    *, delegation: Any = None, needs: Any = None, more: Any = None, **tier: Any
+) -> dict[str, Any]:
     """The tests' bundle, with reminders half an hour and ten minutes before the end."""
     made = deepcopy(BUNDLE)
     made["delegation"] = delegation or {"max_days": 7}
     made["tiers"]["high"] = needs or made["tiers"]["high"]
+    made |= more or {}
     made["reminders"] = {
         "quiet_hours": {"start": "22:00", "end": "07:00"},
         "tiers": {"high": {"before": ["30m", "10m"], **tier}},
@@ -89,6 +93,17 @@ def _delivery(world: World, clock: FixedClock) -> Delivery:
         channels=world.app.channels,
         speakers=world.app.speakers,
     )
+    unknowns = Unknowns(
+        tenant=world.service.tenant,
+        channel="C0APPROVE",
+        reader=world.ledger,
+        outbox=world.ledger,
+        clock=clock,
+        publisher=world.app.publisher,
+        channels=world.app.channels,
+        speakers=world.app.speakers,
+        card_at=telling.card_at,
+    )
     return Delivery(
         outbox=world.ledger,
         reader=world.ledger,
@@ -98,6 +113,8 @@ def _delivery(world: World, clock: FixedClock) -> Delivery:
             OwedKind.REMIND: telling.remind,
             OwedKind.ESCALATE: telling.escalate,
             OwedKind.TELL_EXPIRED: telling.tell_expired,
+            OwedKind.REMIND_UNKNOWN: unknowns.remind,
+            OwedKind.TELL_UNKNOWN: unknowns.tell,
         },
     )
 

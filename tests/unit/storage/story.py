@@ -80,6 +80,7 @@ async def _tell_of_people(ledger: Ledger) -> None:
     await commit(
         ledger,
         build.on("t-again", run_ev.ExecutionLost, run_id="run-2"),
+        build.on("t-again", nudge_ev.ResolversReminded, number=1, people=(ANNA, BEN)),
         *(build.attested("t-again", who, took_effect=False) for who in (ANNA, BEN)),
         build.resolved("t-again", ANNA, BEN, took_effect=False),
         build.revised("t-again", ask=again.ask),

@@ -133,10 +133,15 @@ def upheld(snapshot: str) -> Event:
 
 OWNER = PersonId("slack:T1/UOWNER")
 OWNED = build.opened("t", ask=build.ask(idempotency_key="key-t", owners=(OWNER,)))
+VOTES_OF_OWNED = world.both("t", OWNED.binding)
 
 
 def reminded(*people: PersonId, number: int = 1) -> Event:
     return build.on("t", nudge_ev.VotersReminded, number=number, people=people)
+
+
+def told(*people: PersonId, number: int = 1) -> Event:
+    return build.on("t", nudge_ev.ResolversReminded, number=number, people=people)
 
 
 def escalated(step: int) -> Event:
@@ -177,6 +182,13 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
         build.attested("t", ANNA, took_effect=True),
         build.attested("t", BEN, took_effect=True),
         build.resolved("t", ANNA, BEN, took_effect=True),
+    ),
+    "unknown and told until somebody says": (
+        *(OPENED, *VOTES, *STARTED, LOST, told(ANNA, BEN)),
+        build.attested("t", ANNA, took_effect=True),
+        At(at=LATE, event=told(BEN, number=2)),
+        build.attested("t", BEN, took_effect=False),
+        *(told(ANNA, BEN, number=3), told(number=4)),
     ),
     "unknown and found without effect": (
         *(OPENED, *VOTES, *STARTED, LOST),
@@ -224,6 +236,26 @@ BAD: dict[str, tuple[tuple[Event | At, ...], str]] = {
     "reminded who asked": ((OWNED, reminded(OWNER)), "vote"),
     "reminded of what is over": ((OPENED, At(at=LATE, event=reminded(ANNA))), "expiry"),
     "reminded of what is settled": ((OPENED, *VOTES, reminded(ANNA)), "transition"),
+    "told of what never ran": ((OPENED, told(ANNA)), "transition"),
+    "told of what is known": ((ALLOWED, *STARTED, told(ANNA)), "transition"),
+    "told who asked": (
+        (OWNED, *VOTES_OF_OWNED, *STARTED, LOST, told(OWNER)),
+        "vote",
+    ),
+    "told who has said": (
+        (
+            *(OPENED, *VOTES, *STARTED, LOST),
+            *(build.attested("t", ANNA, took_effect=True), told(ANNA, BEN)),
+        ),
+        "vote",
+    ),
+    "told again of the same moment": (
+        (
+            *(OPENED, *VOTES, *STARTED, LOST),
+            *(At(at=LATE, event=told(ANNA)), At(at=LATE, event=told(ANNA, BEN))),
+        ),
+        "decision",
+    ),
     "escalated twice": ((OPENED, escalated(1), escalated(1)), "transition"),
     "escalated what is over": ((OPENED, At(at=LATE, event=escalated(1))), "expiry"),
     "escalated what is settled": ((OPENED, *VOTES, escalated(1)), "transition"),
