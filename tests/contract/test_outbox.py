@@ -7,10 +7,12 @@ from datetime import timedelta
 
 from governance.outbox import Claimed, Owed, OwedKind, Place
 from governance.tickets import events as ev
+from governance.tickets import nudge_events as nudge_ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import TicketId
 from tests.contract.conftest import AnyLedger
 from tests.support import build
-from tests.support.build import T0
+from tests.support.build import ANNA, BEN, T0, FixedClock
 from tests.support.commits import append
 
 CARD = Owed(kind=OwedKind.CARD, key="t-1")
@@ -89,6 +91,27 @@ async def test_a_ticket_that_waits_is_watched_but_not_in_its_first_minute(ledger
         at = T0 + timedelta(seconds=seconds)
         found = await ledger.claim([OwedKind.WATCH], at=at, lease_s=5, limit=9)
         assert [one.owed.key for one in found] == keys
+
+
+async def test_what_nobody_knows_the_end_of_is_watched_at_once_and_told_of_in_one_message(
+    ledger: AnyLedger, clock: FixedClock
+):
+    for number in (1, 2):
+        name, run_id = f"t-{number}", f"run-{number}"
+        lost = build.on(name, run_ev.ExecutionLost, run_id=run_id)
+        started = build.started(name, run=build.run(run_id, lease_until=T0))
+        await append(ledger, build.allowed(name), started, lost)
+        watches = await ledger.claim([OwedKind.WATCH], at=clock.now(), lease_s=600, limit=9)
+        assert [one.owed.key for one in watches] == [name]
+        told = build.on(name, nudge_ev.ResolversReminded, number=1, people=(ANNA, BEN))
+        await append(ledger, told)
+        clock.pass_(60)
+    kinds = (OwedKind.REMIND_UNKNOWN, OwedKind.TELL_UNKNOWN)
+    found = await ledger.claim(kinds, at=clock.now(), lease_s=600, limit=9)
+    assert [one.owed for one in found] == [Owed(kind=OwedKind.TELL_UNKNOWN, key=build.TENANT)]
+    clock.pass_(180)
+    found = await ledger.claim(kinds[:1], at=clock.now(), lease_s=600, limit=9)
+    assert [one.owed.key for one in found] == [ANNA, BEN]
 
 
 async def test_cards_to_be_posted_are_told_from_cards_to_be_changed(ledger: AnyLedger):
