@@ -2,7 +2,7 @@
 
 Lives here: the moments, what was told of them, and who has spoken. Must not live here: what a word
 settles (``_aftermath``), whether anybody is told (``_nudging``), zones and messages.
-Law: whoever may say what became of it is told at once, twice more within hours, then each morning,
+Law: whoever may say what became of it is told at once, once more after two hours, then each morning
 for as long as nobody knows; whoever spoke is left in peace, unless others found otherwise.
 """
 
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from governance.principal import PersonId
 from governance.tickets.ticket import Reminded, Ticket, TicketState
 
-_AFTER = (timedelta(0), timedelta(hours=1), timedelta(hours=4))
+_AFTER = (timedelta(0), timedelta(hours=2))
 _DAY = timedelta(days=1)
 _A_MORNING = datetime(1970, 1, 1, 8, tzinfo=UTC)
 """Of every ticket the same hour: what waits for somebody is then one message a day."""

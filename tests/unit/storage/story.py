@@ -22,7 +22,7 @@ from tests.support.build import ANNA, BEN, T0, TENANT
 
 BODY = world.BODY
 DIGEST = content_digest(BODY)
-TICKETS, VOTES = 8, 7
+TICKETS, VOTES = 9, 7
 
 
 async def tell(ledger: Ledger) -> None:
@@ -80,7 +80,6 @@ async def _tell_of_people(ledger: Ledger) -> None:
     await commit(
         ledger,
         build.on("t-again", run_ev.ExecutionLost, run_id="run-2"),
-        build.on("t-again", nudge_ev.ResolversReminded, number=1, people=(ANNA, BEN)),
         *(build.attested("t-again", who, took_effect=False) for who in (ANNA, BEN)),
         build.resolved("t-again", ANNA, BEN, took_effect=False),
         build.revised("t-again", ask=again.ask),
@@ -110,6 +109,14 @@ async def _tell_of_the_clock(ledger: Ledger) -> None:
         build.allowed("t-live", ask=ask("t-live")),
         cleared("t-live"),
         started("t-live", "run-3"),
+    )
+    await commit(
+        ledger,
+        build.allowed("t-lost", ask=ask("t-lost")),
+        cleared("t-lost"),
+        started("t-lost", "run-4"),
+        build.on("t-lost", run_ev.ExecutionLost, run_id="run-4"),
+        build.on("t-lost", nudge_ev.ResolversReminded, number=1, people=(ANNA, BEN)),
     )
     await commit(
         ledger,

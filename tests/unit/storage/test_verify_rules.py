@@ -190,6 +190,10 @@ GOOD: dict[str, tuple[Event | At, ...]] = {
         build.attested("t", BEN, took_effect=False),
         *(told(ANNA, BEN, number=3), told(number=4)),
     ),
+    "reminded to vote, and told that nobody knows": (
+        *(OPENED, reminded(ANNA, number=2), *VOTES, *STARTED, LOST),
+        At(at=LATE, event=told(ANNA)),
+    ),
     "unknown and found without effect": (
         *(OPENED, *VOTES, *STARTED, LOST),
         *(build.attested("t", who, took_effect=False) for who in (ANNA, BEN)),

@@ -53,19 +53,15 @@ def _tell(ticket: Ticket, *people: str, most: int = 3) -> cmd.RemindResolvers:
     [
         (SINCE - MOMENT, 0),
         (SINCE, 1),
-        (SINCE + HOUR - MOMENT, 1),
-        (SINCE + HOUR, 2),
-        (SINCE + 4 * HOUR - MOMENT, 2),
-        (SINCE + 4 * HOUR, 3),
-        (EIGHT - MOMENT, 3),
-        (EIGHT, 4),
-        (EIGHT + DAY, 5),
-        (EIGHT + 30 * DAY, 34),
+        (SINCE + 2 * HOUR - MOMENT, 1),
+        (SINCE + 2 * HOUR, 2),
+        (EIGHT - MOMENT, 2),
+        (EIGHT, 3),
+        (EIGHT + DAY, 4),
+        (EIGHT + 30 * DAY, 33),
     ],
 )
-def test_people_are_told_at_once_after_an_hour_after_four_and_each_morning(
-    at: datetime, number: int
-):
+def test_people_are_told_at_once_after_two_hours_and_each_morning(at: datetime, number: int):
     assert lost.number(_lost(), at) == number
 
 
@@ -73,9 +69,8 @@ def test_people_are_told_at_once_after_an_hour_after_four_and_each_morning(
     ("at", "next_at"),
     [
         (SINCE - MOMENT, SINCE),
-        (SINCE, SINCE + HOUR),
-        (SINCE + HOUR, SINCE + 4 * HOUR),
-        (SINCE + 4 * HOUR, EIGHT),
+        (SINCE, SINCE + 2 * HOUR),
+        (SINCE + 2 * HOUR, EIGHT),
         (EIGHT - MOMENT, EIGHT),
         (EIGHT, EIGHT + DAY),
         (EIGHT + 9 * DAY + HOUR, EIGHT + 10 * DAY),
@@ -108,8 +103,8 @@ def test_whoever_may_say_is_told_once_at_each_moment_and_stands_on_the_ticket():
     )
     told = after(ticket, events, SINCE)
     assert lost.reminders(told) == (_told(1, SINCE, ANNA, BEN),)
-    assert decide(told, _tell(told, ANNA, BEN), at=SINCE + HOUR - MOMENT).events == ()
-    (again,) = decide(told, _tell(told, ANNA, BEN), at=SINCE + HOUR).events
+    assert decide(told, _tell(told, ANNA, BEN), at=SINCE + 2 * HOUR - MOMENT).events == ()
+    (again,) = decide(told, _tell(told, ANNA, BEN), at=SINCE + 2 * HOUR).events
     assert (again.number, again.people) == (2, (ANNA, BEN))  # type: ignore[union-attr]
 
 
@@ -120,11 +115,11 @@ def test_a_moment_that_has_nobody_to_tell_is_recorded_once_for_the_channel():
     told = after(ticket, events, SINCE)
     assert decide(told, _tell(told), at=SINCE + MOMENT).events == ()
     assert decide(told, _tell(told, ANNA), at=SINCE + MOMENT).events != ()  # awake by now
-    assert decide(told, _tell(told), at=SINCE + HOUR).events != ()
+    assert decide(told, _tell(told), at=SINCE + 2 * HOUR).events != ()
 
 
 def test_after_the_clock_was_set_back_nobody_is_told_twice():
-    ticket = _lost(reminders=(_told(2, SINCE + HOUR, ANNA),))
+    ticket = _lost(reminders=(_told(2, SINCE + 2 * HOUR, ANNA),))
     assert decide(ticket, _tell(ticket, ANNA), at=SINCE).events == ()
 
 
@@ -137,7 +132,7 @@ def test_what_was_reminded_while_it_waited_for_votes_counts_for_nothing():
 
 def test_nobody_has_more_in_a_day_than_the_tier_says():
     ticket = _lost(reminders=(_told(1, SINCE, ANNA),))
-    later = SINCE + HOUR
+    later = SINCE + 2 * HOUR
     (event,) = decide(ticket, _tell(ticket, ANNA, BEN, most=1), at=later).events
     assert event.people == (BEN,)  # type: ignore[union-attr]
     assert decide(ticket, _tell(ticket, ANNA, most=1), at=SINCE + DAY).events[0].people == (  # type: ignore[union-attr]
