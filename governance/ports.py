@@ -23,7 +23,6 @@ from governance.segments import Needs
 from governance.tickets.ticket import Ticket, TicketId, TicketState
 
 T = TypeVar("T")
-
 IdempotencyKey = tuple[TenantId, AgentId, str]
 AgentKey = tuple[TenantId, AgentId]
 """An agent, among those of every tenant."""
@@ -170,10 +169,11 @@ class DueWork:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queue:
-    """The approval queue: how many tickets of a tenant wait, and since when the oldest does."""
+    """How many of a tenant's tickets wait, since when the oldest does, and how many are UNKNOWN."""
 
     waiting: int = 0
     oldest_at: datetime | None = None
+    unknown: int = 0
 
 
 class Reader(Protocol):

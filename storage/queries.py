@@ -170,13 +170,16 @@ class Queries(OwedReads):
 
     async def queue(self, tenant: TenantId) -> Queue:
         waiting = (tickets.c.tenant == tenant, tickets.c.state == TicketState.PENDING.value)
+        lost = (tickets.c.tenant == tenant, tickets.c.state == TicketState.UNKNOWN.value)
         oldest = select(tickets.c.created_at).where(*waiting).order_by(tickets.c.opened_seq)
         async with self._reading() as connection:
             rows = await connection.execute(select(func.count()).where(*waiting))
             (count,) = rows.one()
             first = (await connection.execute(oldest.limit(1))).first()
+            rows = await connection.execute(select(func.count()).where(*lost))
+            (unknown,) = rows.one()
         since = None if first is None else datetime.fromisoformat(first[0])
-        return Queue(waiting=count, oldest_at=since)
+        return Queue(waiting=count, oldest_at=since, unknown=unknown)
 
     async def facts(self, tenant: TenantId, after_seq: int, until_seq: int) -> Sequence[Fact]:
         """See ``governance.statistics.FactSource``; so is the next."""

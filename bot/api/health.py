@@ -58,6 +58,7 @@ async def readyz(call: OpenCall) -> web.Response:
         oldest_waiting_s=_age_s(call, queue),
         failed_commits=writing.failed_commits,
         unwritable_s=writing.unwritable_s,
+        unknown=queue.unknown,
     )
     response = answer(body, status=503 if reasons else 200)
     if reasons:

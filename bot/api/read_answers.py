@@ -273,3 +273,5 @@ class ReadyAnswer(Answer):
     """Transactions that this process could not commit since it began."""
     unwritable_s: int
     """For how long it has not been able to write the log; 0 where it is."""
+    unknown: int
+    """Runs of which nobody knows the end, and nobody has said it."""

@@ -240,12 +240,10 @@ class MemoryLedger(MemoryOutbox):
         )
 
     async def queue(self, tenant: TenantId) -> Queue:
-        since = [
-            ticket.created_at
-            for ticket in self._tables.tickets.values()
-            if ticket.ask.tenant == tenant and ticket.state is TicketState.PENDING
-        ]
-        return Queue(waiting=len(since), oldest_at=since[0] if since else None)
+        ours = [one for one in self._tables.tickets.values() if one.ask.tenant == tenant]
+        since = [one.created_at for one in ours if one.state is TicketState.PENDING]
+        unknown = sum(one.state is TicketState.UNKNOWN for one in ours)
+        return Queue(waiting=len(since), oldest_at=since[0] if since else None, unknown=unknown)
 
     async def facts(self, tenant: TenantId, after_seq: int, until_seq: int) -> Sequence[Fact]:
         """See ``governance.statistics.FactSource``; so is the next."""

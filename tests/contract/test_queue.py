@@ -17,6 +17,7 @@ from governance.principal import AgentId
 from governance.service import Service
 from governance.submission import Submission
 from governance.tickets import events as ev
+from governance.tickets import run_events as run_ev
 from governance.tickets.ticket import TicketId
 from storage.ledger import SqlLedger
 from tests.contract.conftest import AnyLedger
@@ -61,6 +62,20 @@ async def test_each_agents_pending_tickets_are_counted(ledger: AnyLedger):
     await append(ledger, build.on("t-2", ev.QuorumLost, dropped=()))
     assert await counted(ledger, mine, theirs) == {mine: 1, theirs: 1}
     assert await counted(ledger) == {}
+
+
+async def test_what_nobody_knows_the_end_of_is_counted_apart_for_each_tenant(ledger: AnyLedger):
+    foreign = build.ask(tenant=build.TenantId("umbrella"), idempotency_key="key-8")
+    await append(
+        ledger, build.opened("t-1"), build.allowed("t-2"), build.allowed("t-8", ask=foreign)
+    )
+    for name in ("t-2", "t-8"):
+        lost = build.on(name, run_ev.ExecutionLost, run_id="run-1")
+        await append(ledger, build.started(name), lost)
+    queue = await ledger.queue(TENANT)
+    assert (queue.waiting, queue.unknown) == (1, 1)
+    await append(ledger, build.resolved("t-2", build.ANNA, took_effect=True))
+    assert (await ledger.queue(TENANT)).unknown == 0
 
 
 async def test_a_failed_step_counts_for_nothing(ledger: AnyLedger):

@@ -11,6 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.compose.serve import Serving, run_serve
+from bot.demo.client import Client
 from bot.emulator.emulator import Emulator
 from bot.manifest import manifest
 from bot.settings import Settings, SlackMode
@@ -96,6 +97,8 @@ async def test_the_channel_is_told_of_what_was_unknown_before_the_start(
 ) -> None:
     async with run_serve(alone) as serving:
         await vanish(serving)
+        async with Client(serving.base_url) as client:
+            assert (await client.get("/readyz")).body["unknown"] == 1
     with closing(sqlite3.connect(alone.database.removeprefix("sqlite:///"))) as file, file:
         file.execute("DELETE FROM outbox WHERE kind = 'watch'")  # a version that told nobody
     slack = alone.model_copy(

@@ -18,6 +18,7 @@ from governance.errors import Refused
 from governance.ports import Reader, TicketQuery
 from governance.principal import Person, PersonId, TenantId
 from governance.service import Service
+from governance.tickets import lost
 from governance.tickets.quorum import tally_with
 from governance.tickets.ticket import Ticket, TicketState
 
@@ -54,13 +55,13 @@ class Scan:
         tenant: TenantId,
         *,
         recent: Sequence[Ticket],
-        lost: Sequence[Ticket],
+        vanished: Sequence[Ticket],
         control: Control,
     ) -> None:
         self._reader = reader
         self._tenant = tenant
         self.recent = recent
-        self.lost = lost
+        self.vanished = vanished
         self.control = control
         self._seen: list[Ticket] = []
         self._is_whole = False
@@ -122,8 +123,8 @@ async def scan(reader: Reader, tenant: TenantId) -> Scan:
     """Everything that waits, what was lately asked of people, and what nobody knows the end of."""
     lately = TicketQuery(tenant=tenant, needed_people=True, limit=RECENT)
     unknown = TicketQuery(tenant=tenant, states=(TicketState.UNKNOWN,), limit=RECENT)
-    recent, lost = await reader.tickets(lately), await reader.tickets(unknown)
-    return Scan(reader, tenant, recent=recent, lost=lost, control=await reader.control())
+    recent, vanished = await reader.tickets(lately), await reader.tickets(unknown)
+    return Scan(reader, tenant, recent=recent, vanished=vanished, control=await reader.control())
 
 
 async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
@@ -135,7 +136,7 @@ async def inbox_of(service: Service, person: Person, seen: Scan) -> Inbox:
     known = await service.delegations(person.id)
     taken = await lent_to(service, person)
     waiting, is_cut = await seen.waiting(lambda one: waits_for(one, person, taken))
-    ran = {one.id: one for one in (*seen.lost, *seen.recent)}.values()
+    ran = {one.id: one for one in (*seen.vanished, *seen.recent)}.values()
     return Inbox(
         person=person,
         waiting=tuple(sorted(waiting, key=lambda one: urgency(one, person, taken))),
@@ -189,8 +190,8 @@ def awaits_word(ticket: Ticket, person: Person) -> bool:
     """Whether this person may say what became of its run or its output, and has not."""
     if not _WORDS & {*offered(ticket)} or person.names & ticket.ask.excluded:
         return False
-    is_unknown, requirement = ticket.state is TicketState.UNKNOWN, ticket.ruling.requirement
-    if is_unknown and any(one.person in person.names for one in ticket.attested):
+    requirement = ticket.ruling.requirement
+    if ticket.state is TicketState.UNKNOWN and lost.has_spoken(ticket, person.names):
         return False
     judges = person.roles if requirement is None else {item.role for item in requirement.roles}
     return bool(person.roles & judges)

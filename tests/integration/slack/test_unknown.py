@@ -12,6 +12,7 @@ from bot.compose.unknowns import TOLD, watch_lost
 from bot.emulator.faults import FaultKind
 from bot.emulator.messages import Message
 from bot.slack import names
+from bot.slack.home import inbox
 from governance.action import ActionKind, Content, Dispatch
 from governance.execution import SandboxTier
 from governance.outbox import OwedKind
@@ -218,6 +219,22 @@ async def test_whoever_said_it_is_left_in_peace_and_the_others_are_not() -> None
         assert not of_lost(t.told("U0OLGA"))
         (message,) = of_lost(t.told("U0RITA"))
         assert "two people have said the same" in str(message.current.blocks)
+
+
+async def test_the_home_tab_lists_it_for_whoever_has_to_speak_and_for_all_once_they_differ() -> (
+    None
+):
+    async with timed() as t:
+        ticket = await vanish(t)
+
+        async def lists_it(user: str) -> bool:
+            person = await t.world.service.person(PersonId(f"slack:{TEAM}/{user}"))
+            return inbox.awaits_word(await t.world.ticket(ticket.id), person)
+
+        await say(t, ticket, "U0OLGA")
+        assert [await lists_it(user) for user in JUDGES] == [False, True, True]
+        await say(t, ticket, "U0RITA", took_effect=False)
+        assert [await lists_it(user) for user in JUDGES] == [True, True, True]
 
 
 async def test_where_two_found_different_things_both_are_asked_again() -> None:
