@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from bot.figures import plots
 from bot.figures import words as figure_words
@@ -24,13 +25,14 @@ from bot.slack.payloads import Command
 from bot.slack.said import Said, say_blocks
 from bot.slack.sending.channels import SENTENCES, Channels
 from bot.slack.sending.client import CallFailedError
+from bot.slack.sending.notices import still_unknown
 from bot.slack.sending.publisher import Publisher
 from bot.slack.sending.uploads import Uploads
 from governance.advice import advise
 from governance.errors import Code, Refused
 from governance.policy.model import Bundle
-from governance.ports import Clock
-from governance.principal import Person
+from governance.ports import Clock, Queue
+from governance.principal import Person, TenantId
 from governance.sentences import Sentence
 from governance.service import Service
 from governance.statistics import Figures
@@ -46,12 +48,20 @@ _MOST_SUGGESTED = 5
 _MOST_NAMED = 10
 
 
+class QueuedLog(CountedLog, Protocol):
+    """A log that can be counted, and what waits for people now."""
+
+    async def queue(self, tenant: TenantId) -> Queue:
+        """The approval queue of a tenant."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresDesk:
     """Answers with figures. It is the ``stats`` of ``rooms.Extras``."""
 
     service: Service
-    log: CountedLog
+    log: QueuedLog
     clock: Clock
     accounts: Accounts
     publisher: Publisher
@@ -77,7 +87,8 @@ class FiguresDesk:
             until = self.clock.now()
             figures = await self._gathered(until - _days(rest), until)
             note = await self._pictures(figures, sent.channel_id)
-        return self._said(figures, note)
+            unknown = await self._unknown()
+        return self._said(figures, note, unknown=unknown)
 
     async def digest(self, channel: str, *, since: datetime, until: datetime) -> None:
         """Post the figures of a while into ``channel``, pictures beneath.
@@ -91,8 +102,9 @@ class FiguresDesk:
         async with self.turn:
             figures = await self._gathered(since, until)
             note = None if plots.can_draw() else Sentence(figure_words.NO_PICTURES)
+            unknown = await self._unknown()
             with speaking(self.language):
-                said = self._said(figures, note)
+                said = self._said(figures, note, unknown=unknown)
             await self.publisher.tell(channel, said)
             sent = await self._pictures(figures, channel)
         if sent != SENT:
@@ -137,11 +149,14 @@ class FiguresDesk:
                 found[load.person] = name
         return found
 
-    def _said(self, figures: Figures, note: Sentence | None) -> Said:
+    async def _unknown(self) -> int:
+        return (await self.log.queue(self.service.tenant)).unknown
+
+    def _said(self, figures: Figures, note: Sentence | None, *, unknown: int) -> Said:
         bundle = self.service.bundle
         return say_blocks(
             Inert(f"{gettext(TITLE)}, {figure_words.window(figures)}"),
-            with_ids(_blocks(figures, bundle, note), "placet.stats"),
+            with_ids(_blocks(figures, bundle, note, unknown=unknown), "placet.stats"),
         )
 
 
@@ -153,11 +168,15 @@ def _days(rest: str) -> timedelta:
     return min(max(timedelta(days=int(word)), timedelta(days=1)), MOST)
 
 
-def _blocks(figures: Figures, bundle: Bundle, note: Sentence | None) -> list[Block]:
+def _blocks(
+    figures: Figures, bundle: Bundle, note: Sentence | None, *, unknown: int
+) -> list[Block]:
     lines: list[Block] = []
     for name, value in figure_words.rows(figures, bundle):
         shown = clip(inert(value), 400)
         lines += line(run(ours(f"{name}: "), bold=True), run(shown))
+    if unknown:
+        lines += line(run(ours(still_unknown(unknown)), bold=True))
     blocks = [header(ours(gettext(TITLE))), rich(section(lines))]
     advice = advise(figures, bundle)[:_MOST_SUGGESTED]
     if advice:

@@ -76,7 +76,6 @@ def escalation(ticket: Ticket, card_at: str, control: Control) -> Said:
 def lost_runs(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Said:
     """One message about every run of which nobody knows the end."""
     count = len(tickets)
-    said = ours(ngettext("1 outcome is still unknown", "{count} outcomes are still unknown", count))
     find_out = rich(section([run(ours(gettext(_FIND_OUT)))]))
     blocks: list[Block] = [header(ours(gettext(_LOST))), find_out]
     for ticket in tickets[:SHOWN_AT_ONCE]:
@@ -84,8 +83,13 @@ def lost_runs(tickets: Sequence[Ticket], cards_at: Mapping[TicketId, str]) -> Sa
     if count > SHOWN_AT_ONCE:
         more = ours(gettext(_MORE, count=count - SHOWN_AT_ONCE))
         blocks += [divider(), rich(section([run(more)]))]
-    first = Inert(f"{said}. {card_title.title(tickets[0])}")
+    first = Inert(f"{still_unknown(count)}. {card_title.title(tickets[0])}")
     return say_blocks(first, with_ids(blocks[: limits.MESSAGE_BLOCKS], "lost"))
+
+
+def still_unknown(count: int) -> str:
+    """Of how many runs nobody knows the end."""
+    return ngettext("1 outcome is still unknown", "{count} outcomes are still unknown", count)
 
 
 def expiry(ticket: Ticket) -> Said:

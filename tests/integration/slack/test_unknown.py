@@ -5,13 +5,14 @@ The clock stands still until a test moves it; the Web API over HTTP and the emul
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.compose.unknowns import TOLD, watch_lost
 from bot.emulator.faults import FaultKind
 from bot.emulator.messages import Message
 from bot.slack import names
+from bot.slack.commands.stats import FiguresDesk
 from bot.slack.home import inbox
 from governance.action import ActionKind, Content, Dispatch
 from governance.execution import SandboxTier
@@ -235,6 +236,21 @@ async def test_the_home_tab_lists_it_for_whoever_has_to_speak_and_for_all_once_t
         assert [await lists_it(user) for user in JUDGES] == [False, True, True]
         await say(t, ticket, "U0RITA", took_effect=False)
         assert [await lists_it(user) for user in JUDGES] == [True, True, True]
+
+
+async def test_the_figures_and_the_weekly_digest_say_how_many_are_still_unknown() -> None:
+    async with timed() as t:
+        ticket = await vanish(t)
+        assert isinstance(t.world.app.extras.stats, FiguresDesk)
+        now = t.clock.now()
+        await t.world.app.extras.stats.digest("C0BOSS", since=now - timedelta(days=7), until=now)
+        assert "1 outcome is still unknown" in str(t.world.emu.messages("bosses")[0].current.blocks)
+        answer = await t.world.emu.command("olga", "/placet", "stats")
+        assert "1 outcome is still unknown" in str(answer.ephemerals)
+        for user in JUDGES[1:]:
+            await say(t, ticket, user)
+        answer = await t.world.emu.command("olga", "/placet", "stats")
+        assert "still unknown" not in str(answer.ephemerals)
 
 
 async def test_where_two_found_different_things_both_are_asked_again() -> None:

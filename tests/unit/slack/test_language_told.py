@@ -107,7 +107,7 @@ def test_no_word_of_the_figures_goes_past_the_catalogue(of: Figures) -> None:
     assert len(said) == 24
     assert not left_over(said, NAMES)
     note = Sentence(figure_words.NO_PICTURES)
-    assert not left_over(stats._blocks(of, BUNDLE, note), NAMES)
+    assert not left_over(stats._blocks(of, BUNDLE, note, unknown=3), NAMES)
 
 
 def test_one_vote_is_told_as_one_and_one_person_as_all_of_them() -> None:
