@@ -32,7 +32,7 @@ from storage.sqlite.wakes import POLL_S
 from storage.tree.tile_store import SqlTiles
 from storage.writing.batch import Batch, Outcome, raised
 from storage.writing.condition import probe
-from storage.writing.jobs import Act, Job, Together, Upkeep
+from storage.writing.jobs import Act, Job, Together, Upkeep, attempting
 from storage.writing.writer import Writer
 
 T = TypeVar("T")
@@ -146,11 +146,11 @@ class SqlLedger(Queries):
         """See ``governance.ports.Ledger``; a cancelled caller's step may still be committed."""
         request = once.untaken()
         if request is None:
-            return _committed(await self._done(keys, _attempting(keys, step)))
+            return _committed(await self._done(keys, attempting(keys, step)))
         async with request.turn:
             if request.is_taken:
-                return _committed(await self._done(keys, _attempting(keys, step)))
-            outcome = await self._done(keys, _taking(request, _attempting(keys, step)))
+                return _committed(await self._done(keys, attempting(keys, step)))
+            outcome = await self._done(keys, _taking(request, attempting(keys, step)))
             request.is_taken = outcome.has_taken
         return _committed(outcome)
 
@@ -169,7 +169,7 @@ class SqlLedger(Queries):
         for number, (keys, step) in enumerate(items):
             place = together.place(number)
             try:
-                self._writer.submit(Job(_attempting(keys, step), keys, place))
+                self._writer.submit(Job(attempting(keys, step), keys, place))
             except Unavailable as error:
                 place.set_result(Outcome(reply=error))
         return [
@@ -280,10 +280,6 @@ class SqlLedger(Queries):
             with contextlib.suppress(Unavailable):  # the next poll tries again
                 size, _ = await self.head()
                 self._bell.ring(size)
-
-
-def _attempting(keys: Keys, step: Step[T]) -> Act[T]:
-    return lambda batch, _: batch.attempt(keys, step)
 
 
 def _taking(request: once.Request, act: Act[T]) -> Act[T]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar, cast
 
 from governance.errors import PlacetError
-from governance.ports import Keys
+from governance.ports import Keys, Step
 from storage.connection import Connection
 from storage.writing.batch import Batch, Outcome
 
@@ -19,6 +19,11 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 Act = Callable[[Batch, Connection], Outcome[T]]
 """What one item does to the log inside the transaction; it may run more than once."""
+
+
+def attempting(keys: Keys, step: Step[T]) -> Act[T]:
+    """What a step does to the log."""
+    return lambda batch, _: batch.attempt(keys, step)
 
 
 class Waiter(Protocol[T_contra]):
