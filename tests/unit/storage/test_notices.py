@@ -6,7 +6,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from storage import notices
+from storage.postgres import notices
 from storage.postgres.notices import NotifyWakes, SessionLeader
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from storage import verify_indexes
+from storage.verify import indexes as verify_indexes
 from storage.verify.indexes import indexes
 from storage.verifying import verify_server
 from tests.support.postgres import Postgres

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from storage import roles as made
-from storage import verify_roles
 from storage.engine import database
+from storage.postgres import roles as made
 from storage.postgres.database import PostgresDatabase
 from storage.postgres.role_check import apply
+from storage.verify import roles as verify_roles
 from storage.verify.roles import roles
 from storage.verifying import verify_server
 from tests.support.postgres import Postgres
