@@ -172,13 +172,15 @@ class Queries(OwedReads):
         waiting = (tickets.c.tenant == tenant, tickets.c.state == TicketState.PENDING.value)
         lost = (tickets.c.tenant == tenant, tickets.c.state == TicketState.UNKNOWN.value)
         oldest = select(tickets.c.created_at).where(*waiting).order_by(tickets.c.opened_seq)
+        counted = select(func.count()).select_from(tickets)
+        asked = select(
+            counted.where(*waiting).scalar_subquery(),
+            oldest.limit(1).scalar_subquery(),
+            counted.where(*lost).scalar_subquery(),
+        )
         async with self._reading() as connection:
-            rows = await connection.execute(select(func.count()).where(*waiting))
-            (count,) = rows.one()
-            first = (await connection.execute(oldest.limit(1))).first()
-            rows = await connection.execute(select(func.count()).where(*lost))
-            (unknown,) = rows.one()
-        since = None if first is None else datetime.fromisoformat(first[0])
+            count, first, unknown = (await connection.execute(asked)).one()
+        since = None if first is None else datetime.fromisoformat(first)
         return Queue(waiting=count, oldest_at=since, unknown=unknown)
 
     async def facts(self, tenant: TenantId, after_seq: int, until_seq: int) -> Sequence[Fact]:

@@ -160,7 +160,7 @@ async def test_no_read_scans_or_sorts_a_table_that_grows(
     ledger: SqliteLedger, path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     found = await plans(ledger, path, monkeypatch)
-    assert len(found) == 1 + 3 + (2 + 2 + 1) + 11
+    assert len(found) == 1 + 1 + (2 + 2 + 1) + 11
     for plan in found:
         assert "TEMP B-TREE" not in plan, plan
         # due_0 and its like are no tables, but the few rows that an index has found already.
